@@ -1,0 +1,71 @@
+// Package component is the second step of the line: which images the manifest
+// means, exactly.
+//
+// Resolve asks the registries once what each reference is: a tag becomes a digest,
+// an index the image for one platform. From there on everything is by digest, so
+// nothing can change between what is verified and what is built. No layer is
+// fetched yet. Fetch and Unpack, used by the steps after verification, bring the
+// layers through a cache, each hashed as it flows, and flatten them to a tree.
+package component
+
+import (
+	"errors"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/org/linuxkit-action/internal/manifest"
+)
+
+// Errors by kind.
+var (
+	// ErrNotFound: the registry answers that there is no such image, or not for us.
+	ErrNotFound = errors.New("no such image")
+	// ErrDigest: bytes that are not what their digest says.
+	ErrDigest = errors.New("digest mismatch")
+	// ErrUnavailable: a fault that may pass: try again.
+	ErrUnavailable = errors.New("registry unavailable")
+	// ErrMalformed: an image that cannot be unpacked.
+	ErrMalformed = errors.New("malformed image")
+)
+
+// Component is one image, resolved. Several places of the manifest may use it.
+type Component struct {
+	Uses      []manifest.Use
+	Reference name.Reference // as the user means it
+	Root      v1.Hash        // what the reference resolves to: an index, or the image itself
+	Digest    v1.Hash        // the image for the platform
+	Config    *v1.ConfigFile
+	Manifest  *v1.Manifest
+
+	repository name.Repository // where it is fetched from: the reference's own, or a mirror
+	registry   *Registry
+}
+
+// Set is the components of one manifest, for one architecture.
+type Set struct {
+	Manifest   *manifest.Manifest
+	Arch       string
+	Components []*Component
+}
+
+// Pinned reports whether the user named the digest.
+func (c *Component) Pinned() bool {
+	_, ok := c.Reference.(name.Digest)
+	return ok
+}
+
+// Repository returns where the image, and what is attached to it, is fetched from.
+func (c *Component) Repository() name.Repository { return c.repository }
+
+// RemoteOptions returns how its registry is talked to.
+func (c *Component) RemoteOptions() []remote.Option { return c.registry.options() }
+
+// Bytes returns the compressed size of the layers.
+func (c *Component) Bytes() int64 {
+	var total int64
+	for _, l := range c.Manifest.Layers {
+		total += l.Size
+	}
+	return total
+}

@@ -1,0 +1,67 @@
+package tree
+
+import (
+	"archive/tar"
+	"fmt"
+)
+
+// Overlay lays another tree over the folder at prefix, as unpacking a second
+// archive there would: files replace files, folders join. A folder over a link to
+// a folder joins what the link leads to, so that a merged /usr (/lib → usr/lib)
+// stays whole. Where a file would replace a folder, or a folder a file, neither
+// component would work as built: that is ErrConflict, and both are named.
+//
+// The other tree's inodes are shared, not copied.
+func (t *Tree) Overlay(prefix string, other *Tree) error {
+	if prefix != "" {
+		if err := t.MkdirAll(prefix); err != nil {
+			return err
+		}
+	}
+	return other.Walk(func(name string, inode *Inode) error {
+		full := Clean(prefix + "/" + name)
+		if inode.Type == tar.TypeDir {
+			return t.join(full, inode)
+		}
+		if old := t.find(full, false); old != nil && old.isDir() {
+			return conflict(full, inode, old.inode)
+		}
+		return t.Put(full, inode)
+	})
+}
+
+// join puts a folder where there may be one, or a link to one.
+func (t *Tree) join(full string, inode *Inode) error {
+	old := t.find(full, false)
+	switch {
+	case old == nil || old.isDir():
+		return t.Put(full, inode)
+	case old.inode.Type == tar.TypeSymlink:
+		if target := t.find(full, true); target != nil && target.isDir() {
+			return nil
+		}
+	}
+	return conflict(full, inode, old.inode)
+}
+
+func conflict(full string, later, earlier *Inode) error {
+	return fmt.Errorf("%w: /%s is a %s in %s and a %s in %s; leave one of them out, or change its image",
+		ErrConflict, full, kind(earlier), earlier.Source, kind(later), later.Source)
+}
+
+func kind(i *Inode) string {
+	switch i.Type {
+	case tar.TypeDir:
+		return "folder"
+	case tar.TypeSymlink:
+		return "link to " + i.Target
+	}
+	return "file"
+}
+
+// MkdirAll makes a folder and those above it, where they are missing.
+func (t *Tree) MkdirAll(name string) error {
+	walker := &walker{tree: t, make: true, source: "the manifest"}
+	_, err := walker.descend(Clean(name))
+	return err
+}

@@ -1,0 +1,117 @@
+package component
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/org/linuxkit-action/internal/component/tree"
+)
+
+// Keep stores the content of a file and returns where it lies.
+type Keep func(r io.Reader, size int64) (io.ReaderAt, error)
+
+// Untar unpacks an archive, which source brought, into a tree; the contents go
+// through keep.
+func Untar(ctx context.Context, into *tree.Tree, r io.Reader, keep Keep, source string) error {
+	return (&unpacker{into: into, keep: keep, source: source}).run(ctx, r)
+}
+
+// unpacker unpacks one archive. With mine it is a layer: names that begin with
+// .wh. take away what earlier layers brought, but nothing that is in mine.
+type unpacker struct {
+	into   *tree.Tree
+	keep   Keep
+	source string
+	mine   map[*tree.Inode]bool
+}
+
+func (u *unpacker) run(ctx context.Context, r io.Reader) error {
+	archive := tar.NewReader(r)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if u.mine != nil && u.whiteout(header.Name) {
+			continue
+		}
+		if err := u.add(header, archive); err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
+		}
+	}
+}
+
+// whiteout applies a .wh. entry (OCI image specification, layer.md, Whiteouts) and
+// reports whether the name was one.
+func (u *unpacker) whiteout(name string) bool {
+	dir, base := path.Split(tree.Clean(name))
+	hidden, ok := strings.CutPrefix(base, ".wh.")
+	switch {
+	case !ok:
+		return false
+	case hidden == ".wh..opq":
+		u.into.Prune(dir, u.mine)
+	case !strings.HasPrefix(hidden, ".wh."): // the rest of .wh..wh. is AUFS's own
+		if found, exists := u.into.Get(dir + hidden); exists && !u.mine[found] {
+			u.into.Remove(dir + hidden)
+		}
+	}
+	return true
+}
+
+func (u *unpacker) add(h *tar.Header, content io.Reader) error {
+	if h.Uid < 0 || h.Gid < 0 || int64(h.Uid) > maxID || int64(h.Gid) > maxID {
+		return fmt.Errorf("%w: its owner is %d:%d", ErrMalformed, h.Uid, h.Gid)
+	}
+	inode := &tree.Inode{
+		Type: h.Typeflag, Perm: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, ModTime: h.ModTime,
+		Target: h.Linkname, Major: h.Devmajor, Minor: h.Devminor, Xattrs: xattrs(h), Source: u.source,
+	}
+	switch h.Typeflag {
+	case tar.TypeLink:
+		return u.into.Link(h.Name, h.Linkname, u.source)
+	case tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		return u.put(h.Name, inode)
+	case tar.TypeReg, tar.TypeGNUSparse:
+		data, err := u.keep(content, h.Size)
+		if err != nil {
+			return err
+		}
+		inode.Type, inode.Size, inode.Data, inode.Target = tar.TypeReg, h.Size, data, ""
+		return u.put(h.Name, inode)
+	case tar.TypeXGlobalHeader:
+		return nil
+	}
+	return fmt.Errorf("%w: unknown type %q", ErrMalformed, h.Typeflag)
+}
+
+func (u *unpacker) put(name string, inode *tree.Inode) error {
+	if u.mine != nil {
+		u.mine[inode] = true
+	}
+	return u.into.Put(name, inode)
+}
+
+func xattrs(h *tar.Header) map[string]string {
+	var found map[string]string
+	for key, value := range h.PAXRecords {
+		if name, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
+			if found == nil {
+				found = map[string]string{}
+			}
+			found[name] = value
+		}
+	}
+	return found
+}

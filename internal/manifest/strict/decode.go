@@ -1,0 +1,252 @@
+package strict
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// decoder walks one document. It goes on after a mistake, to find the others.
+type decoder struct {
+	file     string
+	problems []Problem
+	visited  int
+}
+
+// Custom is a value that can be written in more than one shape. Decode is called
+// with the node and reads from it what it understands.
+type Custom interface{ DecodeYAML(n Node) }
+
+// Node is one value in the document, handed to a Custom type.
+type Node struct {
+	d     *decoder
+	node  *yaml.Node
+	path  string
+	depth int
+}
+
+// IsMap reports whether the value is a mapping.
+func (n Node) IsMap() bool { return n.node.Kind == yaml.MappingNode }
+
+// IsText reports whether the value is a string.
+func (n Node) IsText() bool { return n.node.Kind == yaml.ScalarNode && n.node.Tag == "!!str" }
+
+// IsNumber reports whether the value is a whole number.
+func (n Node) IsNumber() bool { return n.node.Kind == yaml.ScalarNode && n.node.Tag == "!!int" }
+
+// Place returns where the value stands.
+func (n Node) Place() Place { return n.d.place(n.node) }
+
+// Path returns which part of the document the value is.
+func (n Node) Path() string { return n.path }
+
+// Into decodes the value into what the pointer points to.
+func (n Node) Into(pointer any) {
+	n.d.value(n.node, reflect.ValueOf(pointer).Elem(), n.path, n.depth+1)
+}
+
+// Problem notes a mistake at the value.
+func (n Node) Problem(format string, args ...any) { n.d.problem(n.node, n.path, format, args...) }
+
+func (d *decoder) place(n *yaml.Node) Place { return Place{d.file, n.Line, n.Column} }
+
+func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
+	d.problems = append(d.problems, Problem{d.place(n), path, fmt.Sprintf(format, args...)})
+}
+
+// value decodes n into v. A null leaves v as it is: the same as leaving the key out.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
+	if d.visited++; d.visited > maxNodes || depth > maxDepth {
+		if d.visited < 2*maxNodes {
+			d.problem(n, path, "is nested too deep or refers to itself too often; write it out")
+			d.visited = 2 * maxNodes
+		}
+		return
+	}
+	if n.Kind == yaml.AliasNode {
+		d.value(n.Alias, v, path, depth+1)
+		return
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	if c, ok := v.Addr().Interface().(Custom); ok {
+		c.DecodeYAML(Node{d, n, path, depth})
+		return
+	}
+	d.plain(n, v, path, depth)
+}
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string, depth int) {
+	switch {
+	case v.Type() == durationType:
+		d.duration(n, v, path)
+	case v.Kind() == reflect.Pointer:
+		fresh := reflect.New(v.Type().Elem())
+		d.value(n, fresh.Elem(), path, depth+1)
+		v.Set(fresh)
+	case v.Kind() == reflect.Struct:
+		d.mapping(n, v, path, depth)
+	case v.Kind() == reflect.Slice:
+		d.sequence(n, v, path, depth)
+	case v.Kind() == reflect.Map:
+		d.table(n, v, path, depth)
+	default:
+		d.scalar(n, v, path)
+	}
+}
+
+func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string, depth int) {
+	if n.Kind != yaml.SequenceNode {
+		d.problem(n, path, "must be a list, not %s", describe(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), 0, min(len(n.Content), 1024))
+	for i, item := range n.Content {
+		element := reflect.New(v.Type().Elem()).Elem()
+		d.value(item, element, itemPath(path, i, item), depth+1)
+		list = reflect.Append(list, element)
+	}
+	v.Set(list)
+}
+
+// itemPath names an item by its index, and by its name where it has one.
+func itemPath(path string, i int, item *yaml.Node) string {
+	label := fmt.Sprintf("%s[%d]", path, i)
+	if item.Kind != yaml.MappingNode {
+		return label
+	}
+	for k := 0; k+1 < len(item.Content); k += 2 {
+		if item.Content[k].Value == "name" && item.Content[k+1].Kind == yaml.ScalarNode {
+			return fmt.Sprintf("%s %s", label, clip(item.Content[k+1].Value))
+		}
+	}
+	return label
+}
+
+// table decodes a map from string to anything.
+func (d *decoder) table(n *yaml.Node, v reflect.Value, path string, depth int) {
+	out := reflect.MakeMap(v.Type())
+	for _, p := range d.pairs(n, path) {
+		element := reflect.New(v.Type().Elem()).Elem()
+		d.value(p.value, element, join(path, p.key.Value), depth+1)
+		out.SetMapIndex(reflect.ValueOf(p.key.Value).Convert(v.Type().Key()), element)
+	}
+	v.Set(out)
+}
+
+func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.ScalarNode {
+		d.problem(n, path, "must be %s, not %s", want(v.Kind()), describe(n))
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		d.text(n, v, path)
+	case reflect.Bool:
+		if b, err := strconv.ParseBool(n.Value); n.Tag == "!!bool" && err == nil {
+			v.SetBool(b)
+			return
+		}
+		d.problem(n, path, "must be true or false, not %s", clip(n.Value))
+	default:
+		d.number(n, v, path)
+	}
+}
+
+func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
+	switch n.Tag {
+	case "!!str", "!!timestamp", "!!binary":
+		v.SetString(n.Value)
+	default:
+		d.problem(n, path, "must be a string; put it in quotes: %q", n.Value)
+	}
+}
+
+func (d *decoder) number(n *yaml.Node, v reflect.Value, path string) {
+	var err error
+	switch v.Kind() {
+	case reflect.Float64:
+		var f float64
+		err = n.Decode(&f)
+		v.SetFloat(f)
+	case reflect.Uint64, reflect.Uint32, reflect.Uint16:
+		var u uint64
+		if err = n.Decode(&u); err == nil && v.OverflowUint(u) {
+			err = strconv.ErrRange
+		}
+		v.SetUint(u)
+	default:
+		var i int64
+		if err = n.Decode(&i); err == nil && v.OverflowInt(i) {
+			err = strconv.ErrRange
+		}
+		v.SetInt(i)
+	}
+	if err != nil || (n.Tag != "!!int" && n.Tag != "!!float") {
+		d.problem(n, path, "must be %s, not %s", want(v.Kind()), clip(n.Value))
+	}
+}
+
+func (d *decoder) duration(n *yaml.Node, v reflect.Value, path string) {
+	t, err := time.ParseDuration(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || t < 0 {
+		d.problem(n, path, "must be a time with its unit, such as 30s or 5m, not %s", describe(n))
+		return
+	}
+	v.SetInt(int64(t))
+}
+
+func want(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float64:
+		return "a number"
+	}
+	return "a whole number"
+}
+
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return clip(n.Value)
+}
+
+// clip quotes a foreign value and keeps it short.
+func clip(s string) string {
+	const most = 60
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + ": " + key
+}
+
+// JSON returns the value as JSON, for a type that has a JSON schema of its own.
+func (n Node) JSON() ([]byte, error) {
+	var value any
+	if err := n.node.Decode(&value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
+}

@@ -1,0 +1,130 @@
+package strict
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// pair is one key of a mapping with its value.
+type pair struct{ key, value *yaml.Node }
+
+// pairs returns the keys of a mapping, those of merged mappings (<<) last and only
+// where they are not given, and reports keys given twice.
+func (d *decoder) pairs(n *yaml.Node, path string) []pair {
+	if n.Kind != yaml.MappingNode {
+		d.problem(n, path, "must be a mapping, not %s", describe(n))
+		return nil
+	}
+	var out []pair
+	var merged []*yaml.Node
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch line, twice := seen[key.Value]; {
+		case key.Tag == "!!merge":
+			merged = append(merged, value)
+		case key.Kind != yaml.ScalarNode:
+			d.problem(key, path, "a key must be a word")
+		case twice:
+			d.problem(key, join(path, key.Value), "is given twice; the first is in line %d", line)
+		default:
+			seen[key.Value] = key.Line
+			out = append(out, pair{key, value})
+		}
+	}
+	for _, m := range merged {
+		out = d.mergeInto(out, seen, m, path)
+	}
+	return out
+}
+
+func (d *decoder) mergeInto(out []pair, seen map[string]int, n *yaml.Node, path string) []pair {
+	if d.visited++; d.visited > maxNodes {
+		return out
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return d.mergeInto(out, seen, n.Alias, path)
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			out = d.mergeInto(out, seen, item, path)
+		}
+		return out
+	}
+	for _, p := range d.pairs(n, path) {
+		if _, given := seen[p.key.Value]; !given {
+			seen[p.key.Value] = p.key.Line
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// field is one struct field that a key may set.
+type field struct {
+	name     string
+	required bool
+	index    []int
+}
+
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int) {
+	if n.Kind != yaml.MappingNode {
+		d.problem(n, path, "must be a mapping with the keys %s, not %s", list(fieldsOf(v.Type())), describe(n))
+		return
+	}
+	pairs := d.pairs(n, path)
+	at := At{Place: d.place(n), Path: path, keys: map[string]Place{}}
+	fields := fieldsOf(v.Type())
+	for _, p := range pairs {
+		at.keys[p.key.Value] = d.place(p.key)
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == p.key.Value })
+		if i < 0 {
+			d.unknown(p.key, path, fields)
+			continue
+		}
+		d.value(p.value, v.FieldByIndex(fields[i].index), join(path, p.key.Value), depth+1)
+	}
+	for _, f := range fields {
+		if f.required && !at.Has(f.name) {
+			d.problem(n, path, "%s is missing", f.name)
+		}
+	}
+	if embedded := v.FieldByName("At"); embedded.IsValid() && embedded.Type() == reflect.TypeFor[At]() {
+		embedded.Set(reflect.ValueOf(at))
+	}
+}
+
+// fieldsOf lists the keys of a struct, those of embedded structs among them.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for _, f := range reflect.VisibleFields(t) {
+		tag, ok := f.Tag.Lookup("yaml")
+		if !ok || tag == "-" {
+			continue
+		}
+		name, option, _ := strings.Cut(tag, ",")
+		fields = append(fields, field{name, option == "required", f.Index})
+	}
+	return fields
+}
+
+func (d *decoder) unknown(key *yaml.Node, path string, fields []field) {
+	if near := Nearest(key.Value, names(fields)); near != "" {
+		d.problem(key, path, "unknown key %s; did you mean %q?", clip(key.Value), near)
+		return
+	}
+	d.problem(key, path, "unknown key %s; the keys here are %s", clip(key.Value), list(fields))
+}
+
+func names(fields []field) []string {
+	out := make([]string, len(fields))
+	for i, f := range fields {
+		out[i] = f.name
+	}
+	return out
+}
+
+func list(fields []field) string { return strings.Join(names(fields), ", ") }

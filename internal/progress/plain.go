@@ -1,0 +1,80 @@
+package progress
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// plain writes one line for each step and each finished piece.
+type plain struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (p *plain) line(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+func (p *plain) Step(name string)                { p.line("• %s", name) }
+func (p *plain) Note(format string, args ...any) { p.line("  "+format, args...) }
+func (p *plain) Close()                          {}
+
+func (p *plain) Begin(label string, _ int64) Task {
+	return &timed{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
+		if ok {
+			p.line("  %-32s %9s  %5.1f s", label, Bytes(n), took.Seconds())
+		}
+	}}
+}
+
+// timed counts bytes and calls done once with the sum.
+type timed struct {
+	begin time.Time
+	bytes atomic.Int64
+	once  sync.Once
+	done  func(bytes int64, took time.Duration, ok bool)
+}
+
+func (t *timed) Add(n int64) { t.bytes.Add(n) }
+func (t *timed) Done(ok bool) {
+	t.once.Do(func() { t.done(t.bytes.Load(), time.Since(t.begin), ok) })
+}
+
+// jsonLines writes one JSON object a line.
+type jsonLines struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// event is the shape of a line.
+type event struct {
+	Event string `json:"event"` // step, note or done
+	Text  string `json:"text"`
+	Bytes int64  `json:"bytes,omitempty"`
+	MS    int64  `json:"ms,omitempty"`
+	OK    *bool  `json:"ok,omitempty"`
+}
+
+func (j *jsonLines) write(e event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	json.NewEncoder(j.w).Encode(e)
+}
+
+func (j *jsonLines) Step(name string) { j.write(event{Event: "step", Text: name}) }
+func (j *jsonLines) Close()           {}
+func (j *jsonLines) Note(format string, args ...any) {
+	j.write(event{Event: "note", Text: fmt.Sprintf(format, args...)})
+}
+
+func (j *jsonLines) Begin(label string, _ int64) Task {
+	return &timed{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
+		j.write(event{"done", label, n, took.Milliseconds(), &ok})
+	}}
+}
