@@ -1,0 +1,89 @@
+package bundle
+
+import (
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/org/linuxkit-action/internal/manifest"
+)
+
+func makeLinux(s manifest.Settings) (*specs.Linux, error) {
+	resources := &specs.LinuxResources{}
+	if s.Resources.OCI != nil {
+		*resources = *s.Resources.OCI
+	}
+	devices, rules, err := makeDevices(s.Devices)
+	if err != nil {
+		return nil, err
+	}
+	resources.Devices = append(resources.Devices, rules...)
+	return &specs.Linux{
+		UIDMappings:       mappings(s.UIDMappings),
+		GIDMappings:       mappings(s.GIDMappings),
+		Sysctl:            s.Sysctl,
+		Resources:         resources,
+		CgroupsPath:       s.CgroupsPath,
+		Namespaces:        namespaces(s),
+		Devices:           devices,
+		RootfsPropagation: s.RootfsPropagation,
+		MaskedPaths:       s.MaskedPaths,
+		ReadonlyPaths:     s.ReadonlyPaths,
+	}, nil
+}
+
+// namespaces lists those that the container does not share with the system.
+func namespaces(s manifest.Settings) []specs.LinuxNamespace {
+	var list []specs.LinuxNamespace
+	for _, n := range []struct {
+		kind specs.LinuxNamespaceType
+		text string
+	}{
+		{specs.NetworkNamespace, orHost(s.Net)},
+		{specs.IPCNamespace, orHost(s.IPC)},
+		{specs.UTSNamespace, orHost(s.UTS)},
+		{specs.PIDNamespace, s.PID},
+		{specs.UserNamespace, orHost(s.Userns)},
+	} {
+		switch text := n.text; {
+		case text == "host" || text == "root":
+		case text == "" || text == "new" || (text == "none" && n.kind == specs.NetworkNamespace):
+			list = append(list, specs.LinuxNamespace{Type: n.kind})
+		default:
+			list = append(list, specs.LinuxNamespace{Type: n.kind, Path: text})
+		}
+	}
+	return append(list, specs.LinuxNamespace{Type: specs.MountNamespace})
+}
+
+func orHost(text string) string {
+	if text == "" {
+		return "host"
+	}
+	return text
+}
+
+// makeDevices returns the nodes, and the rules that allow their use. "all" allows a
+// whole type and makes no node.
+func makeDevices(devices []manifest.Device) (nodes []specs.LinuxDevice, rules []specs.LinuxDeviceCgroup, err error) {
+	for _, d := range devices {
+		if strings.EqualFold(d.Path, "all") {
+			rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: d.Type, Access: "rwm"})
+			continue
+		}
+		mode, err := d.FileMode()
+		if err != nil {
+			return nil, nil, err
+		}
+		nodes = append(nodes, specs.LinuxDevice{Path: d.Path, Type: d.Type, Major: d.Major, Minor: d.Minor, FileMode: &mode})
+		rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: d.Type, Major: &d.Major, Minor: &d.Minor, Access: "rwm"})
+	}
+	return nodes, rules, nil
+}
+
+func mappings(list []manifest.IDMapping) []specs.LinuxIDMapping {
+	var out []specs.LinuxIDMapping
+	for _, m := range list {
+		out = append(out, specs.LinuxIDMapping{ContainerID: m.ContainerID, HostID: m.HostID, Size: m.Size})
+	}
+	return out
+}

@@ -1,0 +1,133 @@
+package build
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/org/linuxkit-action/internal/component/tree"
+	"github.com/org/linuxkit-action/internal/manifest"
+)
+
+// files adds the loose files, last, so that they win. Folders above them are made
+// where they are missing, and are left as they are where not.
+func (l *layout) files() error {
+	for _, f := range l.manifest.Files {
+		if err := l.file(f); err != nil {
+			return fmt.Errorf("%s: %s: /%s: %w", f.Place, f.At.Path, f.Clean(), err)
+		}
+	}
+	return nil
+}
+
+func (l *layout) file(f manifest.File) error {
+	inode, err := l.content(f)
+	if inode == nil || err != nil {
+		return err
+	}
+	if inode.Perm, err = f.Perm(); err != nil {
+		return err
+	}
+	uid, err := l.ids.Find(f.UID)
+	if err != nil {
+		return err
+	}
+	gid, err := l.ids.Find(f.GID)
+	if err != nil {
+		return err
+	}
+	inode.UID, inode.GID, inode.Source = int(uid), int(gid), f.Place.String()
+	if old, exists := l.Root.Get(f.Clean()); exists && inode.Type != tar.TypeDir && old.Type == tar.TypeDir {
+		return fmt.Errorf("is a folder of %s; a file cannot replace it", old.Source)
+	}
+	return l.Root.Put(f.Clean(), inode)
+}
+
+// content returns what the file is made of, or nil where it is optional and missing.
+func (l *layout) content(f manifest.File) (*tree.Inode, error) {
+	switch {
+	case f.Directory:
+		return tree.Folder(0), nil
+	case f.Symlink != "":
+		return tree.Symlink(f.Symlink), nil
+	case f.Source == "":
+		return tree.File(0, []byte(f.Contents)), nil
+	}
+	file, size, err := openSource(f, l.opts.AllowOutside)
+	if errors.Is(err, fs.ErrNotExist) && f.Optional {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.open = append(l.open, file)
+	inode := tree.File(0, nil)
+	inode.Size, inode.Data = size, io.NewSectionReader(file, 0, size)
+	return inode, nil
+}
+
+// openSource opens source: relative to the manifest. Manifests come from strangers,
+// so it may not lead out of the repository, not by a symbolic link either.
+func openSource(f manifest.File, allowOutside bool) (*os.File, int64, error) {
+	dir := filepath.Dir(f.Place.File)
+	open := os.Open
+	name := f.Source
+	if allowOutside {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+	} else {
+		root, inside, err := repository(dir, f.Source)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer root.Close()
+		open, name = root.Open, inside
+	}
+	file, err := open(name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("source %s: %w", f.Source, err)
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("source %s is no regular file", f.Source)
+	}
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+// repository opens the root of the git repository around dir, or dir itself where
+// there is none, and returns the path of source inside it.
+func repository(dir, source string) (*os.Root, string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	top := dir
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
+			top = at
+			break
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	target := source
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(dir, source)
+	}
+	inside, err := filepath.Rel(top, target)
+	if err != nil || !filepath.IsLocal(inside) {
+		return nil, "", fmt.Errorf("source %s is outside the repository %s; move it there, or use --allow-outside", source, top)
+	}
+	root, err := os.OpenRoot(top)
+	return root, inside, err
+}

@@ -1,0 +1,108 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/build/initrd"
+)
+
+// Format is one kind of output. A new one is a line in formats.
+type Format struct {
+	Name  string
+	Files []Output
+}
+
+// Output is one file of a format.
+type Output struct {
+	Kind   string
+	Suffix string // behind the name of the build
+	Write  func(w io.Writer, s *System, opts Options) error
+	Want   func(s *System) bool
+}
+
+var formats = []Format{
+	{"kernel+initrd", []Output{
+		{artifacts.KindKernel, "-kernel", writeKernel, hasKernel},
+		{artifacts.KindInitrd, "-initrd.img", writeInitrd, always},
+		{artifacts.KindCmdline, "-cmdline", writeCmdline, hasCmdline},
+	}},
+}
+
+// Formats returns the names of all formats.
+func Formats() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// chooseFormats finds formats by name, each once, in the order given.
+func chooseFormats(names []string) ([]Format, error) {
+	var chosen []Format
+	for _, name := range names {
+		i := slices.IndexFunc(formats, func(f Format) bool { return f.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: there is no format %q; there are: %s", ErrUsage, name, strings.Join(Formats(), ", "))
+		}
+		if !slices.ContainsFunc(chosen, func(f Format) bool { return f.Name == name }) {
+			chosen = append(chosen, formats[i])
+		}
+	}
+	return chosen, nil
+}
+
+func always(*System) bool       { return true }
+func hasKernel(s *System) bool  { return s.Kernel != nil }
+func hasCmdline(s *System) bool { return s.Cmdline != "" }
+
+func writeKernel(w io.Writer, s *System, _ Options) error {
+	_, err := io.Copy(w, s.Kernel.Open())
+	return err
+}
+
+func writeCmdline(w io.Writer, s *System, _ Options) error {
+	_, err := io.WriteString(w, s.Cmdline)
+	return err
+}
+
+func writeInitrd(w io.Writer, s *System, opts Options) error {
+	compressed, err := opts.Codec.Writer(w)
+	if err != nil {
+		return err
+	}
+	if err := initrd.WriteCPIO(compressed, s.Root); err != nil {
+		compressed.Close()
+		return err
+	}
+	return compressed.Close()
+}
+
+// write makes every file of every format appear in the output folder.
+func write(ctx context.Context, s *System, chosen []Format, opts Options) (*artifacts.Set, error) {
+	folder, err := openFolder(opts.Output, opts.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.abandon()
+	set := &artifacts.Set{Version: artifacts.Version, Name: opts.Name, Arch: s.Arch, Init: s.Init, Components: s.Components}
+	for _, format := range chosen {
+		for _, output := range format.Files {
+			if !output.Want(s) {
+				continue
+			}
+			file, err := folder.add(ctx, opts.Name+output.Suffix, opts.Report, func(w io.Writer) error { return output.Write(w, s, opts) })
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", format.Name, err)
+			}
+			file.Format, file.Kind = format.Name, output.Kind
+			set.Files = append(set.Files, file)
+		}
+	}
+	return set, folder.publish(set)
+}

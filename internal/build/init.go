@@ -1,0 +1,72 @@
+package build
+
+import (
+	"archive/tar"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/org/linuxkit-action/internal/build/payload"
+	"github.com/org/linuxkit-action/internal/component/tree"
+)
+
+// Values of --init.
+const (
+	InitAuto     = "auto"     // ours, unless an init image has /init
+	InitBuiltin  = "builtin"  // ours, over whatever the manifest brings
+	InitManifest = "manifest" // never ours
+)
+
+// InitChoices lists the values of --init.
+var InitChoices = []string{InitAuto, InitBuiltin, InitManifest}
+
+// folders PID 1 mounts on or writes to. A read-only root cannot grow them later.
+var systemFolders = map[string]uint32{
+	"dev": 0o755, "etc": 0o755, "mnt": 0o755, "proc": 0o755, "run": 0o755, "sys": 0o755, "tmp": 0o1777, "var": 0o755,
+}
+
+// names by which PID 1 is called as a command; it acts by the name.
+var commands = []string{"sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/halt"}
+
+// init decides whose PID 1 the system has, and puts ours in.
+func (l *layout) init() error {
+	l.account()
+	theirs, found := l.Root.Get("init")
+	switch {
+	case found && l.opts.Init != InitBuiltin:
+		l.Init = theirs.Source
+		return nil
+	case l.opts.Init == InitManifest:
+		return fmt.Errorf("--init manifest, but no init image has /init; add linuxkit/init to init:, or leave --init away")
+	}
+	l.Init = "builtin"
+	binary, err := payload.Init(l.Arch)
+	if err != nil {
+		return err
+	}
+	return l.ours(binary)
+}
+
+func (l *layout) ours(binary []byte) error {
+	l.Root.Remove("init")
+	if err := l.Root.Put("init", tree.File(0o755, binary)); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(systemFolders)) {
+		if _, exists := l.Root.Get(name); exists {
+			continue
+		}
+		if err := l.Root.Put(name, tree.Folder(systemFolders[name])); err != nil {
+			return err
+		}
+	}
+	for _, name := range commands {
+		if old, exists := l.Root.Get(name); exists && old.Type != tar.TypeDir && l.opts.Init != InitBuiltin {
+			continue // the manifest brings its own
+		}
+		if err := l.Root.Put(name, tree.Symlink("/init")); err != nil {
+			return err
+		}
+	}
+	return nil
+}

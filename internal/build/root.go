@@ -1,0 +1,109 @@
+package build
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/build/bundle"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/component/tree"
+	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/verify"
+)
+
+// System is what the formats are made of.
+type System struct {
+	Root       *tree.Tree  // without /boot
+	Kernel     *tree.Inode // nil where the manifest has no kernel
+	Cmdline    string
+	Arch       string
+	Init       string // "builtin", or the reference of the image that brought /init
+	Components []artifacts.Component
+
+	open closers
+}
+
+func (s *System) close() { s.open.close() }
+
+// layout is a System in the making.
+type layout struct {
+	*System
+	ctx      context.Context
+	manifest *manifest.Manifest
+	opts     Options
+	ids      bundle.IDs
+	images   map[string]*used // by reference, as written in the manifest
+	lower    map[string]string
+}
+
+// used is one unpacked image with what verification said of it.
+type used struct {
+	*component.Image
+	signer string
+}
+
+// compose lays out the system in LinuxKit's order: kernel, init, containers, files;
+// what comes later wins.
+func compose(ctx context.Context, verified *verify.Verified, unpacked images, opts Options) (*System, error) {
+	l := &layout{
+		System:   &System{Root: tree.New(), Arch: verified.Arch(), Cmdline: verified.Manifest().Kernel.Cmdline},
+		ctx:      ctx,
+		manifest: verified.Manifest(),
+		opts:     opts,
+		ids:      bundle.Allocate(verified.Manifest()),
+		images:   map[string]*used{},
+		lower:    map[string]string{},
+	}
+	for i, result := range verified.Results() {
+		for _, use := range result.Component.Uses {
+			l.images[use.Image] = &used{unpacked[i], result.Signer}
+		}
+	}
+	for _, step := range []func() error{l.kernel, l.inits, l.containers, l.files, l.init} {
+		if err := step(); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l.System, nil
+}
+
+// image returns the unpacked image of a use.
+func (l *layout) image(reference string) (*used, error) {
+	image, ok := l.images[reference]
+	if !ok {
+		return nil, fmt.Errorf("image %s was not verified", reference)
+	}
+	return image, nil
+}
+
+// inits unpacks the init images onto /.
+func (l *layout) inits() error {
+	for _, init := range l.manifest.Init {
+		image, err := l.image(init.Image)
+		if err != nil {
+			return err
+		}
+		if err := fixUp(image.Tree, forSystem); err != nil {
+			return err
+		}
+		if err := l.Root.Overlay("", image.Tree); err != nil {
+			return fmt.Errorf("%s: %s: %w", init.Place, init.Path, err)
+		}
+	}
+	return nil
+}
+
+// account lists the components in the order of the manifest, with the size of each
+// image as it was unpacked.
+func (l *layout) account() {
+	for _, use := range l.manifest.Images() {
+		image := l.images[use.Image]
+		l.Components = append(l.Components, artifacts.Component{
+			Role: use.Role, Name: use.Name,
+			Reference: image.Reference.Name(), Digest: image.Root.String(),
+			Signer: image.signer, Bytes: image.Tree.Size(),
+		})
+	}
+}
