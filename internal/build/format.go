@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/build/initrd"
+	"github.com/org/linuxkit-action/internal/progress"
 )
 
 // Format is one kind of output. A new one is a line in formats.
@@ -85,24 +86,43 @@ func writeInitrd(w io.Writer, s *System, opts Options) error {
 
 // write makes every file of every format appear in the output folder.
 func write(ctx context.Context, s *System, chosen []Format, opts Options) (*artifacts.Set, error) {
-	folder, err := openFolder(opts.Output, opts.Name)
+	folder, err := artifacts.OpenFolder(opts.Output, opts.Name)
 	if err != nil {
 		return nil, err
 	}
-	defer folder.abandon()
-	set := &artifacts.Set{Version: artifacts.Version, Name: opts.Name, Arch: s.Arch, Init: s.Init, Components: s.Components}
+	defer folder.Abandon()
+	set := artifacts.New(opts.Output, opts.Name)
+	set.Arch, set.Init, set.Components = s.Arch, s.Init, s.Components
 	for _, format := range chosen {
 		for _, output := range format.Files {
 			if !output.Want(s) {
 				continue
 			}
-			file, err := folder.add(ctx, opts.Name+output.Suffix, opts.Report, func(w io.Writer) error { return output.Write(w, s, opts) })
+			base := opts.Name + output.Suffix
+			file, err := folder.Add(ctx, base, opts.Report.Begin(base, 0), func(w io.Writer) error { return output.Write(w, s, opts) })
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", format.Name, err)
+				return nil, fmt.Errorf("%s: %s: %w", format.Name, base, err)
 			}
 			file.Format, file.Kind = format.Name, output.Kind
 			set.Files = append(set.Files, file)
 		}
 	}
-	return set, folder.publish(set)
+	return set, writeList(ctx, folder, set)
+}
+
+// writeList adds the artifacts file and lets everything appear.
+func writeList(ctx context.Context, folder *artifacts.Folder, set *artifacts.Set) error {
+	list, err := set.JSON()
+	if err != nil {
+		return err
+	}
+	base := set.Name + artifacts.Suffix
+	_, err = folder.Add(ctx, base, progress.Silent().Begin(base, 0), func(w io.Writer) error {
+		_, err := w.Write(list)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return folder.Commit(base)
 }

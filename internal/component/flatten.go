@@ -1,13 +1,16 @@
 package component
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -123,15 +126,17 @@ func (c *Component) apply(ctx context.Context, into *tree.Tree, contents *spool,
 }
 
 // keep copies the content of one file to the spool.
-func (s *spool) keep(r io.Reader, size int64) (io.ReaderAt, error) {
+func (s *spool) keep(h *tar.Header, content io.Reader) (io.ReaderAt, error) {
+	size := h.Size
 	if size > maxFileBytes || s.size+size > maxUnpackedBytes {
 		return nil, fmt.Errorf("%w: a file of %d bytes; one file may have 4 GiB, an image 16 GiB", tree.ErrTooLarge, size)
 	}
-	n, err := io.Copy(s.file, r)
+	n, err := io.Copy(s.file, content)
 	at := io.NewSectionReader(s.file, s.size, n)
 	s.size += n
-	if err == nil && n != size {
-		err = fmt.Errorf("%w: a file is shorter than its header says", ErrMalformed)
+	var disk *fs.PathError // of the spool: no fault of the image
+	if err != nil && !errors.As(err, &disk) {
+		err = fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return at, err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Keep stores the content of a file and returns where it lies.
-type Keep func(r io.Reader, size int64) (io.ReaderAt, error)
+type Keep func(h *tar.Header, content io.Reader) (io.ReaderAt, error)
 
 // Untar unpacks an archive, which source brought, into a tree; the contents go
 // through keep.
@@ -84,7 +84,7 @@ func (u *unpacker) add(h *tar.Header, content io.Reader) error {
 	case tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		return u.put(h.Name, inode)
 	case tar.TypeReg, tar.TypeGNUSparse:
-		data, err := u.keep(content, h.Size)
+		data, err := u.keep(h, content)
 		if err != nil {
 			return err
 		}

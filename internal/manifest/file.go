@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"io/fs"
 	"strconv"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
@@ -15,7 +14,6 @@ type File struct {
 	Symlink   string `yaml:"symlink"`
 	Contents  string `yaml:"contents"`
 	Source    string `yaml:"source"`
-	Metadata  string `yaml:"metadata"` // yaml or json: the merged manifest
 	Optional  bool   `yaml:"optional"`
 	Mode      string `yaml:"mode"` // octal
 	UID       ID     `yaml:"uid"`
@@ -24,11 +22,11 @@ type File struct {
 
 // Perm returns the permission bits: the mode of the manifest, or 0600, or 0700
 // for a folder. The special bits are those of chmod(2).
-func (f File) Perm() (fs.FileMode, error) {
+func (f File) Perm() (uint32, error) {
 	switch {
 	case f.Mode != "":
 		mode, err := strconv.ParseUint(f.Mode, 8, 12)
-		return fs.FileMode(mode), err
+		return uint32(mode), err
 	case f.Directory:
 		return 0o700, nil
 	}
@@ -53,18 +51,13 @@ func (f File) validate() []strict.Problem {
 // contradiction applies LinuxKit's rules for what a file may be made of.
 func (f File) contradiction() string {
 	inline := f.Directory || f.Symlink != "" || f.Has("contents")
-	from := f.Source != "" || f.Metadata != ""
 	switch {
-	case inline && from:
-		return "has contents of its own (directory, symlink or contents) and a source or metadata; keep one"
+	case inline && f.Source != "":
+		return "has contents of its own (directory, symlink or contents) and a source; keep one"
 	case f.Directory && f.Contents != "":
 		return "is a directory and has contents; keep one"
-	case f.Source != "" && f.Metadata != "":
-		return "has a source and metadata; keep one"
-	case !inline && !from:
-		return "has nothing in it; give contents, source, metadata, symlink or directory: true"
-	case f.Metadata != "" && f.Metadata != "yaml" && f.Metadata != "json":
-		return "metadata must be yaml or json"
+	case !inline && f.Source == "":
+		return "has nothing in it; give contents, source, symlink or directory: true"
 	}
 	return ""
 }

@@ -64,6 +64,9 @@ type Component struct {
 	Bytes     int64  `json:"bytes"` // what it takes in the root file system, uncompressed
 }
 
+// New returns an empty set for a folder.
+func New(dir, name string) *Set { return &Set{Version: Version, Name: name, dir: dir} }
+
 // Abs returns the path of f from the working directory.
 func (s *Set) Abs(f File) string { return filepath.Join(s.dir, f.Path) }
 

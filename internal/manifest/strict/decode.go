@@ -190,7 +190,8 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, path string) {
 		}
 		v.SetInt(i)
 	}
-	if err != nil || (n.Tag != "!!int" && n.Tag != "!!float") {
+	whole := v.Kind() != reflect.Float64 // the library would cut 1.5 to 1
+	if err != nil || !(n.Tag == "!!int" || n.Tag == "!!float" && !whole) {
 		d.problem(n, path, "must be %s, not %s", want(v.Kind()), clip(n.Value))
 	}
 }

@@ -3,14 +3,14 @@ package strict
 import "strings"
 
 // Nearest returns the word that was most likely meant by a misspelt one: the same
-// but for case and punctuation, or at most two edits (one in short words) away.
+// but for case and punctuation, or at most two edits (one in a word of three letters) away.
 // It returns "" where no word is near.
 func Nearest(word string, words []string) string {
 	if len(word) > 64 {
 		return ""
 	}
 	best, distance := "", 3
-	if len(word) < 5 {
+	if len(word) < 4 {
 		distance = 2
 	}
 	for _, w := range words {

@@ -1,0 +1,44 @@
+# The few commands people type. Each installs what it needs; `make` lists them.
+
+GO       ?= go
+BIN      := bin
+PAYLOAD  := internal/build/payload/bin
+INIT     := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags="-s -w"
+
+.PHONY: help demo test build lint bench image clean need
+
+help:
+	@echo 'make demo   build a real system from Debian packages, boot it, sign it'
+	@echo 'make test   run all tests, real boots among them'
+	@echo 'make build  bin/linuxkit-action, with PID 1 for amd64 and arm64 inside'
+	@echo 'make lint   gofmt, go vet, staticcheck'
+	@echo 'make bench  sizes and times'
+	@echo 'make image  the container image of the action'
+
+need:
+	@fixtures/need.sh qemu-system-x86 kmod zstd cpio docker-registry runc
+
+build:
+	@$(INIT) -o $(PAYLOAD)/init-amd64 ./cmd/init
+	@GOARCH=arm64 $(INIT) -o $(PAYLOAD)/init-arm64 ./cmd/init
+	@$(GO) build -trimpath -o $(BIN)/linuxkit-action ./cmd/action
+
+demo: need build
+	@$(GO) run ./fixtures/demo
+
+test: need build
+	$(GO) test ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+bench: need build
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+image: build
+	docker build --network host --tag linuxkit-action .
+
+clean:
+	rm -rf $(BIN) $(PAYLOAD)/init-*

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/spf13/cobra"
+)
+
+func newCheck() *cobra.Command {
+	o := defaults()
+	c := &cobra.Command{
+		Use:   "check MANIFEST…",
+		Short: "parse and validate, without a network",
+		Long:  "Check reads the manifests, merges them, and tells every mistake in them with its line.\nIt asks no registry. \"-\" is standard input.",
+		Args:  needManifests,
+		RunE: func(c *cobra.Command, args []string) error {
+			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			m, err := l.load(args)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(l.out, "%s: fine (%s)\n", m.Name, contents(m))
+			return nil
+		},
+	}
+	return c
+}
+
+// contents counts what is in a manifest.
+func contents(m *manifest.Manifest) string {
+	kernel := "no kernel"
+	if m.Kernel.Image != "" {
+		kernel = "a kernel"
+	}
+	return fmt.Sprintf("%s, %d init, %d onboot, %d onshutdown, %d services, %d files",
+		kernel, len(m.Init), len(m.Onboot), len(m.Onshutdown), len(m.Services), len(m.Files))
+}

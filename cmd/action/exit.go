@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/org/linuxkit-action/internal/boottest"
+	"github.com/org/linuxkit-action/internal/build"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/publish"
+	"github.com/org/linuxkit-action/internal/verify"
+)
+
+// Exit codes. They are a contract.
+const (
+	exitUsage        = 2
+	exitVerification = 3
+	exitAssembly     = 4
+	exitBootTest     = 5
+	exitPublish      = 6
+	exitTryAgain     = 75  // EX_TEMPFAIL of sysexits.h
+	exitInterrupted  = 130 // as a shell says it of SIGINT
+)
+
+// errUsage is wrapped by errors in the command line.
+var errUsage = errors.New("usage")
+
+// exitCodes says which kind of error ends with which code; the first that fits counts.
+var exitCodes = []struct {
+	kind error
+	code int
+}{
+	{component.ErrUnavailable, exitTryAgain},
+	{errUsage, exitUsage},
+	{build.ErrUsage, exitUsage},
+	{manifest.ErrInvalid, exitUsage},
+	{manifest.ErrUnreadable, exitUsage},
+	{artifacts.ErrUnreadable, exitUsage},
+	{verify.ErrPolicy, exitUsage},
+	{component.ErrNotFound, exitUsage},
+	{boottest.ErrSpec, exitUsage},
+	{verify.ErrRefused, exitVerification},
+	{component.ErrDigest, exitVerification},
+	{component.ErrMalformed, exitAssembly},
+	{build.ErrAssembly, exitAssembly},
+	{boottest.ErrFailed, exitBootTest},
+	{boottest.ErrMachine, exitBootTest},
+	{publish.ErrPublish, exitPublish},
+}
+
+// exitCode returns what the program ends with.
+func exitCode(ctx context.Context, err error) int {
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() != nil {
+		return exitInterrupted
+	}
+	for _, e := range exitCodes {
+		if errors.Is(err, e.kind) {
+			return e.code
+		}
+	}
+	return exitAssembly
+}
+
+// explainFailure tells a person what went wrong.
+func explainFailure(w io.Writer, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "linuxkit-action: interrupted; nothing was left behind")
+	default:
+		fmt.Fprintf(w, "linuxkit-action: %v\n", err)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/org/linuxkit-action/internal/boottest"
+	"github.com/org/linuxkit-action/internal/build"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/build/initrd"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/publish"
+	"github.com/org/linuxkit-action/internal/verify"
+)
+
+// line is one run from a manifest towards a release. Each method is a step; it takes
+// what the step before returned.
+type line struct {
+	*options
+	show progress.Reporter
+	out  io.Writer // results; progress goes to show
+}
+
+func newLine(o *options, out, progressOut io.Writer) (*line, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	show, err := progress.New(o.progress, progressOut)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return &line{o, show, out}, nil
+}
+
+// load reads the manifest.
+func (l *line) load(paths []string) (*manifest.Manifest, error) {
+	return manifest.Load(paths, manifest.Options{Stdin: os.Stdin})
+}
+
+// resolve finds out which images the manifest means, by digest.
+func (l *line) resolve(ctx context.Context, m *manifest.Manifest) (*component.Set, error) {
+	l.show.Step("resolve")
+	registry := &component.Registry{Mirrors: l.mirrors, Insecure: l.insecure}
+	return component.Resolve(ctx, m, l.arch, registry, l.show)
+}
+
+// check holds the components against the policy.
+func (l *line) check(ctx context.Context, set *component.Set) (*verify.Verified, error) {
+	l.show.Step("verify")
+	policy, found, err := verify.LoadPolicy(l.policy)
+	if err != nil {
+		return nil, err
+	}
+	mode := l.verify
+	if mode == "" {
+		mode = verify.Warn
+		if found {
+			mode = verify.Enforce
+		}
+	}
+	return verify.Check(ctx, set, policy, mode, l.show)
+}
+
+// assemble writes the files.
+func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifacts.Set, error) {
+	l.show.Step("assemble")
+	codec, err := initrd.ParseCodec(l.compress)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	cache, err := component.OpenCache(l.cache)
+	if err != nil {
+		return nil, err
+	}
+	return build.Assemble(ctx, verified, build.Options{
+		Name: cmp.Or(l.name, verified.Manifest().Name), Output: l.output, Formats: l.formats, Codec: codec,
+		Init: l.init, AllowOutside: l.allowOutside, Cache: cache, Report: l.show,
+	})
+}
+
+// boot tests what was built.
+func (l *line) boot(ctx context.Context, set *artifacts.Set) (*boottest.Report, error) {
+	l.show.Step("boot-test")
+	spec, err := boottest.LoadSpec(l.spec)
+	if err != nil {
+		return nil, err
+	}
+	return boottest.Run(ctx, set, spec, boottest.Options{
+		Accel: l.accel, Timeout: l.timeout, Memory: l.memory, CPUs: l.cpus, ReportDir: l.report, Note: l.show.Note,
+	})
+}
+
+// release signs the files and lays them out.
+func (l *line) release(ctx context.Context, set *artifacts.Set, output string) ([]string, error) {
+	l.show.Step("publish")
+	var signer *publish.Signer
+	if l.sign != signOff {
+		if l.key == "" {
+			return nil, fmt.Errorf("%w: nobody to sign: give --key, or --sign off for a release without signatures", errUsage)
+		}
+		var err error
+		if signer, err = publish.LoadKey(ctx, l.key); err != nil {
+			return nil, err
+		}
+	}
+	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: l.show})
+}
+
+// verified runs the line as far as verification.
+func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, error) {
+	m, err := l.load(paths)
+	if err != nil {
+		return nil, err
+	}
+	set, err := l.resolve(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return l.check(ctx, set)
+}
+
+// built runs the line as far as assembly.
+func (l *line) built(ctx context.Context, paths []string) (*artifacts.Set, error) {
+	verified, err := l.verified(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	return l.assemble(ctx, verified)
+}
+
+// list names files in a folder, for a person.
+func list(w io.Writer, dir string, names []string) {
+	for _, name := range names {
+		fmt.Fprintf(w, "  %s\n", filepath.Join(dir, name))
+	}
+}

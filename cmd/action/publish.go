@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/spf13/cobra"
+)
+
+// defaultRelease is where publish lays the release out.
+const defaultRelease = "release"
+
+func newPublish() *cobra.Command {
+	o := defaults()
+	c := &cobra.Command{
+		Use:   "publish DIR",
+		Short: "sign, and lay out the release",
+		Long: "Publish copies what build made into a release folder, checks on the way that it is still what was\n" +
+			"built, and adds SHA256SUMS and a Sigstore bundle for each file.",
+		Args: needOne("folder that build wrote"),
+		RunE: func(c *cobra.Command, args []string) error {
+			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			set, err := artifacts.Load(args[0])
+			if err != nil {
+				return err
+			}
+			names, err := l.release(c.Context(), set, o.output)
+			l.show.Close()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(l.out, "released %s to %s:\n", set.Name, o.output)
+			list(l.out, o.output, names)
+			return nil
+		},
+	}
+	o.output = defaultRelease
+	c.Flags().StringVar(&o.output, "output", o.output, "folder to write to")
+	o.signFlags(c)
+	o.progressFlag(c)
+	return c
+}

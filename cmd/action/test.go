@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/spf13/cobra"
+)
+
+func newTest() *cobra.Command {
+	o := defaults()
+	c := &cobra.Command{
+		Use:   "test DIR|FILE",
+		Short: "boot-test what build made",
+		Long: "Test boots the image under QEMU and watches its serial console: every onboot container must end\n" +
+			"well, every service become ready and stay up, and the system must go down when it is asked to.",
+		Args: needOne("folder or file that build wrote"),
+		RunE: func(c *cobra.Command, args []string) error {
+			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			set, err := artifacts.Load(args[0])
+			if err != nil {
+				return err
+			}
+			report, err := l.boot(c.Context(), set)
+			l.show.Close()
+			if report != nil {
+				fmt.Fprint(l.out, report.Timeline())
+			}
+			return err
+		},
+	}
+	o.testFlags(c)
+	o.progressFlag(c)
+	return c
+}

@@ -1,0 +1,104 @@
+package artifacts
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/org/linuxkit-action/internal/progress"
+)
+
+// Folder is an output folder in which files appear whole or not at all. They are
+// written to a hidden folder inside it, synced, and moved at the end; the one that
+// describes the others goes first and comes last, so that it never speaks of files
+// which are not those beside it.
+type Folder struct {
+	dir, staging string
+	files        []string
+}
+
+// OpenFolder makes the folder where it is missing. Abandon must be called.
+func OpenFolder(dir, name string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	staging, err := os.MkdirTemp(dir, "."+name+"-making-")
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{dir: dir, staging: staging}, nil
+}
+
+// Abandon removes what was not committed.
+func (f *Folder) Abandon() { os.RemoveAll(f.staging) }
+
+// Add writes one file, aside, and returns its path, size and hash.
+func (f *Folder) Add(ctx context.Context, base string, task progress.Task, write func(io.Writer) error) (File, error) {
+	out, err := os.OpenFile(filepath.Join(f.staging, base), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return File{}, err
+	}
+	defer out.Close()
+	sum := &meter{ctx: ctx, task: task, hash: sha256.New()}
+	err = write(io.MultiWriter(sum, out))
+	if err == nil {
+		err = out.Sync()
+	}
+	task.Done(err == nil)
+	f.files = append(f.files, base)
+	return File{Path: base, SHA256: hex.EncodeToString(sum.hash.Sum(nil)), Size: sum.size}, err
+}
+
+// Staged returns where a file lies that was added and not yet committed.
+func (f *Folder) Staged(base string) string { return filepath.Join(f.staging, base) }
+
+// Commit moves every file to its place, the one named last at the end.
+func (f *Folder) Commit(last string) error {
+	if err := os.Remove(filepath.Join(f.dir, last)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(f.files), func(base string) bool { return base == last })
+	for _, base := range append(others, last) {
+		if err := os.Rename(filepath.Join(f.staging, base), filepath.Join(f.dir, base)); err != nil {
+			return err
+		}
+	}
+	return syncFolder(f.dir)
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return nil
+}
+
+// meter hashes and counts, and stops when the run is cancelled.
+type meter struct {
+	ctx  context.Context
+	task progress.Task
+	hash hash.Hash
+	size int64
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.size += int64(len(p))
+	m.task.Add(int64(len(p)))
+	return m.hash.Write(p)
+}

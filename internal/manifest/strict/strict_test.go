@@ -1,0 +1,206 @@
+package strict
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// inner and document have one field of each kind.
+type inner struct {
+	At
+	Name  string   `yaml:"name,required"`
+	Ports []uint16 `yaml:"ports"`
+}
+
+type document struct {
+	At
+	Text   string            `yaml:"text"`
+	Number int               `yaml:"number"`
+	Ratio  float64           `yaml:"ratio"`
+	Yes    bool              `yaml:"yes"`
+	Wait   time.Duration     `yaml:"wait"`
+	Maybe  *int              `yaml:"maybe"`
+	Table  map[string]string `yaml:"table"`
+	Items  []inner           `yaml:"items"`
+	Either either            `yaml:"either"`
+}
+
+// either is a number or a word.
+type either struct {
+	Number int
+	Word   string
+}
+
+func (e *either) DecodeYAML(n Node) {
+	switch {
+	case n.IsNumber():
+		n.Into(&e.Number)
+	case n.IsText():
+		n.Into(&e.Word)
+	default:
+		n.Problem("must be a number or a word")
+	}
+}
+
+func TestDecodeReadsEveryKind(t *testing.T) {
+	t.Parallel()
+	var d document
+	err := Decode("f.yml", []byte(`
+base: &base {name: shared, ports: [80]}
+`), &d)
+	if err == nil {
+		t.Error("an unknown key was accepted")
+	}
+	err = Decode("f.yml", []byte(`
+text: hello
+number: -3
+ratio: 1.5
+yes: true
+wait: 1m30s
+maybe: 7
+table: {a: b}
+either: word
+items:
+  - &first {name: one, ports: [80, 443]}
+  - {<<: *first, name: two}
+`), &d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Text != "hello" || d.Number != -3 || d.Ratio != 1.5 || !d.Yes || d.Wait != 90*time.Second || *d.Maybe != 7 || d.Table["a"] != "b" || d.Either.Word != "word" {
+		t.Errorf("got %+v", d)
+	}
+	if len(d.Items) != 2 || d.Items[1].Name != "two" || len(d.Items[1].Ports) != 2 {
+		t.Errorf("items: %+v", d.Items)
+	}
+	if place := d.Items[1].Of("name").String(); place != "f.yml:12:18" {
+		t.Errorf("the second name stands at %s", place)
+	}
+	if !d.Has("wait") || d.Has("nothing") {
+		t.Error("Has is wrong")
+	}
+}
+
+func TestDecodeTellsWhatIsWrongAndWhere(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ in, want string }{
+		"misspelt key":            {"txet: x", `f.yml:1:1: unknown key "txet"; did you mean "text"?`},
+		"key in other case":       {"TEXT: x", `f.yml:1:1: unknown key "TEXT"; did you mean "text"?`},
+		"key from nowhere":        {"colour: x", `f.yml:1:1: unknown key "colour"; the keys here are text, number,`},
+		"number for a string":     {"text: 0644", `f.yml:1:7: text: must be a string; put it in quotes: "0644"`},
+		"word for a number":       {"number: ten", `f.yml:1:9: number: must be a whole number, not "ten"`},
+		"fraction for a number":   {"number: 1.5", `must be a whole number, not "1.5"`},
+		"word for a truth":        {"yes: maybe", `f.yml:1:6: yes: must be true or false, not "maybe"`},
+		"time without a unit":     {"wait: 30", `f.yml:1:7: wait: must be a time with its unit, such as 30s or 5m, not "30"`},
+		"negative time":           {"wait: -3s", `must be a time with its unit`},
+		"list for a mapping":      {"table: [a]", `f.yml:1:8: table: must be a mapping, not a list`},
+		"mapping for a list":      {"items: {a: b}", `f.yml:1:8: items: must be a list, not a mapping`},
+		"scalar for a mapping":    {"items: [x]", `items[0]: must be a mapping with the keys name, ports, not "x"`},
+		"mapping for a string":    {"text: {}", `text: must be a string, not a mapping`},
+		"missing key":             {"items:\n  - ports: [1]", `f.yml:2:5: items[0]: name is missing`},
+		"mistake in a named item": {"items:\n  - {name: web, ports: [x]}", `f.yml:2:25: items[0] "web": ports[0]: must be a whole number, not "x"`},
+		"number too large":        {"items: [{name: a, ports: [70000]}]", `must be a whole number, not "70000"`},
+		"key given twice":         {"text: a\ntext: b", `f.yml:2:1: text: is given twice; the first is in line 1`},
+		"neither shape":           {"either: []", `either: must be a number or a word`},
+		"not YAML":                {"a: [b", `f.yml:1:1: not YAML: did not find expected`},
+		"a tab":                   {"text:\n\tx: 1", `f.yml:2:1: not YAML: found character that cannot start any token`},
+		"nothing":                 {"", `f.yml: is empty`},
+		"a second document":       {"text: a\n---\ntext: b", `a second document (---) starts here`},
+		"a list at the top":       {"- a", `f.yml:1:1: must be a mapping with the keys`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var d document
+			err := Decode("f.yml", []byte(tt.in), &d)
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecodeTellsEverythingInOrder(t *testing.T) {
+	t.Parallel()
+	var d document
+	err := Decode("f.yml", []byte("yes: 3\nnumber: x\ntxet: y\nitems: [{prots: 1}]\n"), &d)
+	var all *Error
+	if !errors.As(err, &all) || len(all.Problems) != 5 {
+		t.Fatalf("got %v", err)
+	}
+	for i := 1; i < len(all.Problems); i++ {
+		if all.Problems[i].Place.Line < all.Problems[i-1].Place.Line {
+			t.Errorf("out of order:\n%v", err)
+		}
+	}
+}
+
+func TestNullIsTheSameAsLeavingOut(t *testing.T) {
+	t.Parallel()
+	d := document{Text: "default"}
+	if err := Decode("f.yml", []byte("text:\nitems: ~\ntable: null\n"), &d); err != nil || d.Text != "default" {
+		t.Errorf("got %+v, %v", d, err)
+	}
+}
+
+func TestHostileInputIsRefusedQuickly(t *testing.T) {
+	t.Parallel()
+	var nest strings.Builder
+	nest.WriteString("x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n")
+	for i := 1; i < 12; i++ {
+		nest.WriteString("x" + string(rune('0'+i)) + ": &x" + string(rune('0'+i)) + " [")
+		for range 10 {
+			nest.WriteString("*x" + string(rune('0'+i-1)) + ", ")
+		}
+		nest.WriteString("]\n")
+	}
+	for name, in := range map[string]string{
+		"too large":       strings.Repeat("#", MaxBytes+1),
+		"deeply nested":   "items: " + strings.Repeat("[", 5000),
+		"alias bomb":      nest.String(),
+		"alias of itself": "items: &a [*a]",
+		"merge of itself": "table: &a {<<: *a}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var d document
+			begin := time.Now()
+			err := Decode("f.yml", []byte(in), &d)
+			if err == nil && name != "merge of itself" {
+				t.Error("accepted")
+			}
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestReadRefusesWhatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	if _, err := Read("f.yml", strings.NewReader(strings.Repeat("#", MaxBytes+1))); !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	words := []string{"image", "capabilities", "net", "uts", "maskedPaths"}
+	for word, want := range map[string]string{"imgae": "image", "capability": "", "capabilites": "capabilities", "masked_paths": "maskedPaths", "nett": "net", "xyz": "", "ne": "net", "": ""} {
+		if got := Nearest(word, words); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("text: a\nitems:\n  - {name: x, ports: [1]}\n"))
+	f.Add([]byte("items: &a [*a]"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var d document
+		if err := Decode("f.yml", in, &d); err != nil && !errors.Is(err, ErrInvalid) {
+			t.Errorf("no kind: %v", err)
+		}
+	})
+}
