@@ -3,12 +3,17 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/org/linuxkit-action/internal/boottest"
+	"github.com/org/linuxkit-action/internal/boottest/machine"
+	"github.com/org/linuxkit-action/internal/boottest/report"
+	"github.com/org/linuxkit-action/internal/boottest/spec"
 	"github.com/org/linuxkit-action/internal/build"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/build/initrd"
@@ -85,15 +90,30 @@ func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifa
 }
 
 // boot tests what was built.
-func (l *line) boot(ctx context.Context, set *artifacts.Set) (*boottest.Report, error) {
+func (l *line) boot(ctx context.Context, set *artifacts.Set) (*report.Report, error) {
 	l.show.Step("boot-test")
-	spec, err := boottest.LoadSpec(l.spec)
+	expected, err := l.expected()
 	if err != nil {
 		return nil, err
 	}
-	return boottest.Run(ctx, set, spec, boottest.Options{
-		Accel: l.accel, Timeout: l.timeout, Memory: l.memory, CPUs: l.cpus, ReportDir: l.report, Note: l.show.Note,
+	return boottest.Run(ctx, set, expected, boottest.Options{
+		Accel: machine.Accel(l.accel), Timeout: l.timeout, Memory: l.memory, CPUs: l.cpus,
+		ReportDir: l.report, Log: progress.Lines(l.show),
 	})
+}
+
+// defaultSpec is where the boot-test spec is looked for.
+const defaultSpec = "linuxkit.test.yml"
+
+// expected reads the boot-test spec: the file asked for, or the usual one if it is there.
+func (l *line) expected() (spec.Spec, error) {
+	if l.spec != "" {
+		return spec.Load(l.spec)
+	}
+	if _, err := os.Stat(defaultSpec); errors.Is(err, fs.ErrNotExist) {
+		return spec.Default(), nil
+	}
+	return spec.Load(defaultSpec)
 }
 
 // release signs the files and lays them out.

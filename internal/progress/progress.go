@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -83,4 +84,16 @@ func Bytes(n int64) string {
 		value, prefix = value/unit, prefix+1
 	}
 	return fmt.Sprintf("%.1f %cB", value, "kMGT"[prefix])
+}
+
+// Lines returns a writer whose every line becomes a note.
+func Lines(r Reporter) io.Writer { return lines{r} }
+
+type lines struct{ r Reporter }
+
+func (l lines) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		l.r.Note("%s", strings.TrimRight(line, "\n"))
+	}
+	return len(p), nil
 }

@@ -23,11 +23,21 @@ func (t *Tree) Overlay(prefix string, other *Tree) error {
 		if inode.Type == tar.TypeDir {
 			return t.join(full, inode)
 		}
-		if old := t.find(full, false); old != nil && old.isDir() {
+		if old := t.find(full, false); old != nil && t.holdsFolder(full, old, inode) {
 			return conflict(full, inode, old.inode)
 		}
 		return t.Put(full, inode)
 	})
+}
+
+// holdsFolder reports whether a file put over old would take a folder away: one that
+// stands there, or one that old leads to. A link may replace a link.
+func (t *Tree) holdsFolder(full string, old *node, inode *Inode) bool {
+	if old.isDir() || inode.Type == tar.TypeSymlink {
+		return old.isDir()
+	}
+	target := t.find(full, true)
+	return target != nil && target.isDir()
 }
 
 // join puts a folder where there may be one, or a link to one.

@@ -102,6 +102,8 @@ func TestOverlayJoinsOrNamesBoth(t *testing.T) {
 		"merged usr stays merged":     {[]string{"usr/lib/a 1", "lib -> usr/lib"}, []string{"lib/modules/m 2"}, "lib -> usr/lib\nusr/\nusr/lib/\nusr/lib/a 1\nusr/lib/modules/\nusr/lib/modules/m 2"},
 		"file over a folder":          {[]string{"a/b 1"}, []string{"a x"}, "/a is a folder in first and a file in second"},
 		"link over a folder":          {[]string{"lib/a 1"}, []string{"lib -> usr/lib"}, "/lib is a folder in first and a link to usr/lib in second"},
+		"file over a linked folder":   {[]string{"usr/lib/", "lib -> usr/lib"}, []string{"lib x"}, "/lib is a link to usr/lib in first and a file in second"},
+		"link over a link":            {[]string{"usr/lib/", "lib -> usr/lib"}, []string{"lib -> other"}, "lib -> other\nusr/\nusr/lib/"},
 		"folder over a file":          {[]string{"a x"}, []string{"a/b 1"}, "/a is a file in first and a folder in second"},
 		"folder over a dangling link": {[]string{"a -> nowhere"}, []string{"a/b 1"}, "/a is a link to nowhere in first and a folder in second"},
 	} {

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/gha"
+	"github.com/org/linuxkit-action/internal/publish"
+	"github.com/org/linuxkit-action/internal/verify"
+)
+
+// Modes of the Action: how far the line is run.
+const (
+	modeBuild   = "build"
+	modeTest    = "test"
+	modeRelease = "release"
+)
+
+// inAction reports whether the program is the Action: in a job, without arguments.
+func inAction(args []string) bool { return len(args) == 0 && gha.Inside() }
+
+// runAction is main of the Action.
+func runAction(ctx context.Context) int {
+	job := gha.Start(os.Stdout)
+	defer job.Close()
+	err := wholeLine(ctx, job)
+	explainFailure(os.Stdout, err)
+	job.Annotate(err)
+	return exitCode(ctx, err)
+}
+
+// wholeLine runs every step that the mode asks for, and tells the job of each.
+func wholeLine(ctx context.Context, job *gha.Job) error {
+	o, mode, err := inputs(job)
+	if err != nil {
+		return err
+	}
+	l, err := newLine(o, os.Stdout, os.Stdout)
+	if err != nil {
+		return err
+	}
+	defer l.show.Close()
+	verified, err := l.verified(ctx, manifests(job))
+	if err != nil {
+		return err
+	}
+	job.Summary(verifiedSummary(verified))
+	set, err := l.assemble(ctx, verified)
+	if err != nil {
+		return err
+	}
+	job.Summary(builtSummary(set))
+	job.Output("artifacts", artifactsJSON(set))
+	if mode == modeBuild {
+		return nil
+	}
+	if err := tested(ctx, job, l, set); err != nil || mode == modeTest {
+		return err
+	}
+	return released(ctx, job, l, set)
+}
+
+func manifests(job *gha.Job) []string {
+	if list := job.List("manifest"); len(list) > 0 {
+		return list
+	}
+	return []string{"linuxkit.yml"}
+}
+
+// inputs reads the settings of the run.
+func inputs(job *gha.Job) (*options, string, error) {
+	o := defaults()
+	o.progress = "plain"
+	o.output = job.Input("output", "linuxkit-out")
+	o.report = filepath.Join(o.output, "report")
+	o.arch = job.Input("arch", o.arch)
+	o.policy = job.Input("policy", "")
+	o.spec = job.Input("test-spec", "")
+	o.accel = job.Input("accel", o.accel)
+	o.sign = job.Input("sign", signByKey)
+	if os.Getenv("COSIGN_PRIVATE_KEY") != "" {
+		o.key = "env://COSIGN_PRIVATE_KEY"
+	}
+	o.mirrors = job.List("mirror")
+	if formats := job.List("format"); len(formats) > 0 {
+		o.formats = formats
+	}
+	if text := job.Input("timeout", ""); text != "" {
+		timeout, err := time.ParseDuration(text)
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: timeout %q must be a time with its unit, such as 90s", errUsage, text)
+		}
+		o.timeout = timeout
+	}
+	mode := job.Input("mode", modeTest)
+	if mode != modeBuild && mode != modeTest && mode != modeRelease {
+		return nil, "", fmt.Errorf("%w: mode %q must be build, test or release", errUsage, mode)
+	}
+	return o, mode, nil
+}
+
+// tested boots the image and tells the job, whether it went well or not.
+func tested(ctx context.Context, job *gha.Job, l *line, set *artifacts.Set) error {
+	result, err := l.boot(ctx, set)
+	if result != nil {
+		job.Output("verdict", string(result.Verdict))
+		job.Output("accel", result.Accelerator)
+		job.Output("report", l.report)
+		job.Output("console-log", filepath.Join(l.report, result.Console))
+		job.Output("ready-ms", strconv.FormatInt(result.ReadyMS, 10))
+		job.Output("services", toJSON(result.Services))
+		if text, mdErr := result.Markdown(); mdErr == nil {
+			job.Summary(string(text))
+		}
+	}
+	return err
+}
+
+func released(ctx context.Context, job *gha.Job, l *line, set *artifacts.Set) error {
+	dir := filepath.Join(l.output, defaultRelease)
+	names, err := l.release(ctx, set, dir)
+	if err != nil {
+		return err
+	}
+	list(l.out, dir, names)
+	job.Output("checksums", filepath.Join(dir, publish.Checksums))
+	return nil
+}
+
+func artifactsJSON(set *artifacts.Set) string {
+	type file struct {
+		artifacts.File
+		Path string `json:"path"` // from the workspace
+	}
+	files := []file{}
+	for _, f := range set.Files {
+		files = append(files, file{f, set.Abs(f)})
+	}
+	return toJSON(files)
+}
+
+// toJSON writes plain data, of which there is none that JSON cannot hold.
+func toJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "[]"
+	}
+	return string(text)
+}
+
+// verifiedSummary is the part of the job's page about signatures.
+func verifiedSummary(v *verify.Verified) string {
+	var table strings.Builder
+	v.WriteTable(&table)
+	return "## Components\n\n```\n" + table.String() + "```\n"
+}
+
+// builtSummary is the part of the job's page about sizes.
+func builtSummary(set *artifacts.Set) string {
+	var table strings.Builder
+	writeSizes(&table, set)
+	return "## " + cmp.Or(set.Name, "Image") + "\n\n```\n" + table.String() + "```\n"
+}

@@ -1,0 +1,328 @@
+package build
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/fixtures/image"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/build/initrd"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/component/tree"
+	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/verify"
+)
+
+// world is a registry with a few images, a folder with a manifest, and a cache.
+type world struct {
+	t     *testing.T
+	host  string
+	dir   string
+	cache *component.Cache
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, host: image.Serve(t, nil), dir: t.TempDir()}
+	runs := v1.Config{Cmd: []string{"/run"}}
+	image.Push(t, image.Kernel(t), w.host+"/kernel:1")
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("usr/bin/runc", "RUNC"), image.File("etc/hostname", "docker"), image.Dir("etc"))), w.host+"/runc:1")
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("init", "THEIRS"), image.File("sbin/modprobe", "M"))), w.host+"/init:1")
+	image.Push(t, image.Make(t, runs, image.Layer(t, image.File("run", "#!"), image.File("etc/resolv.conf", "nameserver 1.1.1.1"))), w.host+"/app:1")
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.Symlink("lib", "usr/lib"), image.Dir("usr/lib"))), w.host+"/merged:1")
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("lib", "a file"))), w.host+"/odd:1")
+	cache, err := component.OpenCache(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cache = cache
+	return w
+}
+
+// assemble builds a manifest in which HOST stands for the registry.
+func (w *world) assemble(text string, change func(*Options)) (*artifacts.Set, error) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, "os.yml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "HOST", w.host)), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	m, err := manifest.Load([]string{path}, manifest.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	silent := progress.Silent()
+	set, err := component.Resolve(w.t.Context(), m, "amd64", &component.Registry{}, silent)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	verified, err := verify.Check(w.t.Context(), set, nil, verify.Off, silent)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	opts := Options{
+		Name: "os", Output: filepath.Join(w.dir, "out"), Formats: []string{"kernel+initrd"}, Codec: initrd.Codec{Name: "none"},
+		Init: InitAuto, Cache: w.cache, Report: silent,
+	}
+	if change != nil {
+		change(&opts)
+	}
+	return Assemble(w.t.Context(), verified, opts)
+}
+
+const system = `
+kernel: {image: HOST/kernel:1, cmdline: console=ttyS0}
+init: [HOST/runc:1]
+onboot:
+  - {name: first, image: HOST/app:1}
+services:
+  - {name: app, image: HOST/app:1, readonly: true}
+files:
+  - {path: etc/motd, contents: hello, mode: "0644", uid: first}
+`
+
+// root reads back an uncompressed initrd: name → "mode uid content".
+func root(t *testing.T, set *artifacts.Set) map[string]string {
+	t.Helper()
+	f, _ := set.Find("kernel+initrd", artifacts.KindInitrd)
+	data, err := os.ReadFile(set.Abs(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for len(data) > 110 {
+		var fields [13]uint32
+		for i := range fields {
+			fmt.Sscanf(string(data[6+8*i:14+8*i]), "%08x", &fields[i])
+		}
+		size, nameLen := int(fields[6]), int(fields[11])
+		name := string(data[110 : 110+nameLen-1])
+		body := (110 + nameLen + 3) &^ 3
+		out[name] = fmt.Sprintf("%o %d %s", fields[1], fields[2], data[body:body+size])
+		data = data[(body+size+3)&^3:]
+		if name == "TRAILER!!!" {
+			break
+		}
+	}
+	return out
+}
+
+func TestAssembleLaysOutTheSystem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	set, err := w.assemble(system, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := root(t, set)
+	for name, want := range map[string]string{
+		"usr/bin/runc":                          "100644 0 RUNC",
+		"lib/modules/6.1/modules.dep":           "100644 0 overlay.ko:\n",
+		"sbin/modprobe":                         "120777 0 /init",
+		"etc/motd":                              "100644 100 hello",
+		"etc/resolv.conf":                       "120777 0 /run/resolvconf/resolv.conf",
+		"etc/hosts":                             "100644 0 " + hosts,
+		"tmp":                                   "41777 0 ",
+		"containers/onboot/000-first/lower/run": "100644 0 #!",
+		"containers/onboot/000-first/tmp":       "40755 0 ",
+		"containers/onboot/000-first/rootfs":    "40755 0 ",
+		"containers/services/app/rootfs":        "40755 0 ",
+		"containers/onboot/000-first/lower/etc/resolv.conf": "100644 0 " + noResolver,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	for _, name := range []string{"etc/hostname", "boot", "boot/dtb", "containers/services/app/lower", "containers/services/app/rootfs/run"} {
+		if _, there := got[name]; there {
+			t.Errorf("%s is there", name)
+		}
+	}
+	if !strings.Contains(got["containers/services/app/runtime.json"], `"source": "/containers/onboot/000-first/lower"`) {
+		t.Errorf("the second container of an image does not share the first's files: %s", got["containers/services/app/runtime.json"])
+	}
+	if len(got["init"]) < 1<<20 || set.Init != "builtin" {
+		t.Errorf("PID 1 is %q with %d bytes", set.Init, len(got["init"]))
+	}
+}
+
+func TestAssembleWritesArtifacts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.assemble(system, nil); err != nil {
+		t.Fatal(err)
+	}
+	set, err := artifacts.Load(filepath.Join(w.dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files, roles []string
+	for _, f := range set.Files {
+		files = append(files, f.Kind+" "+f.Path)
+		if info, err := os.Stat(set.Abs(f)); err != nil || info.Size() != f.Size || len(f.SHA256) != 64 {
+			t.Errorf("%s: %v, %v", f.Path, info, err)
+		}
+	}
+	for _, c := range set.Components {
+		roles = append(roles, c.Role+" "+c.Name)
+		if !strings.HasPrefix(c.Digest, "sha256:") || c.Bytes == 0 {
+			t.Errorf("component %+v", c)
+		}
+	}
+	if got, want := strings.Join(files, ", "), "kernel os-kernel, initrd os-initrd.img, cmdline os-cmdline"; got != want {
+		t.Errorf("files: %s", got)
+	}
+	if got, want := strings.Join(roles, ", "), "kernel kernel, init runc, onboot first, service app"; got != want {
+		t.Errorf("components: %s", got)
+	}
+	if left, _ := os.ReadDir(filepath.Join(w.dir, "out")); len(left) != 4 {
+		t.Errorf("the folder holds %v", left)
+	}
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	t.Parallel()
+	first, second := newWorld(t), newWorld(t)
+	second.host = first.host // another folder and an empty cache, the same registry
+	for _, codec := range []string{"zstd", "gzip", "lz4", "none"} {
+		var sums []string
+		for _, w := range []*world{first, second, first} {
+			set, err := w.assemble(system, func(o *Options) { o.Codec, _ = initrd.ParseCodec(codec) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := os.ReadFile(filepath.Join(w.dir, "out", "os-artifacts.json"))
+			if err != nil || len(set.Files) != 3 {
+				t.Fatal(err)
+			}
+			sums = append(sums, string(list))
+		}
+		if sums[0] != sums[1] || sums[0] != sums[2] {
+			t.Errorf("%s: three builds differ", codec)
+		}
+	}
+}
+
+func TestWhoseInit(t *testing.T) {
+	t.Parallel()
+	const theirs = "init: [HOST/init:1]"
+	for name, tt := range map[string]struct{ text, choice, want string }{
+		"ours where there is none":       {"init: [HOST/runc:1]", InitAuto, "builtin"},
+		"theirs where they bring it":     {theirs, InitAuto, "init:1"},
+		"ours over theirs":               {theirs, InitBuiltin, "builtin"},
+		"theirs asked for":               {theirs, InitManifest, "init:1"},
+		"theirs asked for and not there": {"init: [HOST/runc:1]", InitManifest, "no init image has /init"},
+		"a file of the manifest's own":   {"files: [{path: init, contents: x, mode: '0755'}]", InitAuto, "os.yml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set, err := newWorld(t).assemble(tt.text, func(o *Options) { o.Init = tt.choice })
+			if err != nil {
+				if !strings.Contains(err.Error(), tt.want) {
+					t.Error(err)
+				}
+				return
+			}
+			if !strings.Contains(set.Init, tt.want) {
+				t.Errorf("init is %q", set.Init)
+			}
+			if modprobe := root(t, set)["sbin/modprobe"]; tt.choice == InitBuiltin && !strings.HasSuffix(modprobe, "/init") {
+				t.Errorf("modprobe is %q", modprobe)
+			}
+		})
+	}
+}
+
+func TestWhatMakesNoSystem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	os.WriteFile(filepath.Join(w.dir, "inside"), []byte("x"), 0o600)
+	os.Symlink("/etc/passwd", filepath.Join(w.dir, "link"))
+	for name, tt := range map[string]struct{ text, want string }{
+		"kernel that is not there":      {"kernel: {image: HOST/app:1}", `os.yml:1:10: kernel: image`},
+		"modules that are not there":    {"kernel: {image: HOST/kernel:1, tar: mods.tar}", `it has no file /mods.tar`},
+		"modules that are no tar":       {"kernel: {image: HOST/kernel:1, tar: System.map}", `/System.map: malformed image`},
+		"file over a linked folder":     {"init: [HOST/merged:1, HOST/odd:1]", "/lib is a link to usr/lib"},
+		"file over a folder":            {"init: [HOST/runc:1]\nfiles: [{path: etc, contents: x}]", "a file cannot replace it"},
+		"id of nobody":                  {"files: [{path: a, contents: x, uid: nobody}]", `no entry is called "nobody"`},
+		"source outside":                {"files: [{path: a, source: ../../../../../../etc/passwd}]", "is outside the repository"},
+		"absolute source outside":       {"files: [{path: a, source: /etc/passwd}]", "is outside the repository"},
+		"source by a link outside":      {"files: [{path: a, source: link}]", "source link:"},
+		"source that is not there":      {"files: [{path: a, source: none}]", "source none:"},
+		"source that is a folder":       {"files: [{path: a, source: .}]", "is no regular file"},
+		"container with nothing to run": {"services: [{name: a, image: HOST/merged:1}]", "nothing to run"},
+	} {
+		_, err := w.assemble(tt.text, nil)
+		if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v\nwant %s", name, err, tt.want)
+		}
+		if left, _ := os.ReadDir(filepath.Join(w.dir, "out")); len(left) != 0 {
+			t.Errorf("%s: left %v", name, left)
+		}
+	}
+}
+
+func TestFilesFromTheRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	os.MkdirAll(filepath.Join(w.dir, ".git"), 0o755)
+	os.WriteFile(filepath.Join(w.dir, "conf"), []byte("CONF"), 0o600)
+	set, err := w.assemble(`
+files:
+  - {path: etc/deep/conf, source: ./conf}
+  - {path: etc/none, source: missing, optional: true}
+  - {path: etc/dir, directory: true}
+  - {path: etc/link, symlink: ../conf}
+`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := root(t, set)
+	for name, want := range map[string]string{"etc": "40755 0 ", "etc/deep": "40755 0 ", "etc/deep/conf": "100600 0 CONF", "etc/dir": "40700 0 ", "etc/none": ""} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if _, err := w.assemble("files: [{path: a, source: /etc/hostname}]", func(o *Options) { o.AllowOutside = true }); err != nil {
+		t.Errorf("--allow-outside: %v", err)
+	}
+}
+
+func TestUnknownFormat(t *testing.T) {
+	t.Parallel()
+	_, err := newWorld(t).assemble(system, func(o *Options) { o.Formats = []string{"floppy"} })
+	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "kernel+initrd") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSparseModulesAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, h := range []*tar.Header{{Typeflag: tar.TypeGNUSparse}, {PAXRecords: map[string]string{"GNU.sparse.major": "1"}}} {
+		if !sparse(h) {
+			t.Errorf("%+v", h)
+		}
+	}
+}
+
+func TestCancelLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &System{Root: tree.New(), Kernel: tree.File(0o644, bytes.Repeat([]byte("k"), 1<<20))}
+	_, err := write(ctx, s, formats, Options{Name: "os", Output: dir, Codec: initrd.Codec{Name: "none"}, Report: progress.Silent()})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
