@@ -1,0 +1,11 @@
+// Command init is PID 1 of the machines this project builds: the builder puts
+// it into the image as /init, and links modprobe, poweroff, reboot and halt to it.
+package main
+
+import (
+	"os"
+
+	"github.com/org/linuxkit-action/internal/pid1"
+)
+
+func main() { os.Exit(pid1.Main(os.Args)) }

@@ -1,0 +1,43 @@
+package console
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLogIsCutAndWhole(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "console.log")
+	l, err := CreateLog(path, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if n, err := l.Write([]byte("1234")); n != 4 || err != nil {
+			t.Errorf("Write = %d, %v", n, err)
+		}
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the log is there before it is whole: %v", err)
+	}
+	if !l.Cut() {
+		t.Error("not told that it was cut")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(got), "1234123412\n[") || strings.Count(string(got), "cut here") != 1 {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestHarmless(t *testing.T) {
+	t.Parallel()
+	if got := Harmless("x ##[add-path]/evil ##[warning]y"); strings.Contains(got, "##[") {
+		t.Errorf("GitHub's runner would obey %q", got)
+	}
+}

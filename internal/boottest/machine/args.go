@@ -1,0 +1,99 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// board is what differs from one architecture to the other.
+type board struct{ program, machine, pkg string }
+
+var boards = map[string]board{
+	"amd64": {"qemu-system-x86_64", "q35", "qemu-system-x86"},
+	"arm64": {"qemu-system-aarch64", "virt", "qemu-system-arm"},
+}
+
+// find returns the path of the QEMU for an architecture.
+func find(arch string) (string, error) {
+	b, known := boards[arch]
+	if !known {
+		return "", fmt.Errorf("architecture %q cannot be booted here; amd64 and arm64 can", arch)
+	}
+	path, err := exec.LookPath(b.program)
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed; apt-get install %s", b.program, b.pkg)
+	}
+	return path, nil
+}
+
+// Descriptors that QEMU finds open: the order of sockets.theirs.
+const (
+	consoleFD = 3
+	monitorFD = 4
+)
+
+// args is the command line of QEMU. Nothing comes from a configuration file or from
+// QEMU's defaults, so the guest sees the same machine everywhere.
+func args(o Options, disks []string) []string {
+	b := boards[o.Arch]
+	a := []string{
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
+		"-machine", b.machine + ",accel=" + string(o.Accel), "-cpu", cpu(o.Accel),
+		"-m", strconv.Itoa(o.Memory), "-smp", strconv.Itoa(o.CPUs),
+		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD), "-serial", "chardev:console",
+		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD), "-mon", "chardev=monitor,mode=control",
+		"-device", "virtio-rng-pci",
+		"-netdev", "user,id=net0" + forwards(o.Ports), "-device", "virtio-net-pci,netdev=net0,romfile=",
+		"-kernel", o.Kernel, "-append", o.Cmdline,
+	}
+	if o.Initrd != "" {
+		a = append(a, "-initrd", o.Initrd)
+	}
+	for i, d := range disks {
+		a = append(a,
+			"-drive", fmt.Sprintf("file=%s,if=none,id=disk%d,format=raw,cache=unsafe", escape(d), i),
+			"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", i))
+	}
+	return a
+}
+
+// cpu is the model: the host's own where the host runs it, else all that QEMU can emulate.
+func cpu(a Accel) string {
+	if a == KVM {
+		return "host"
+	}
+	return "max"
+}
+
+// forwards lets the kernel choose the host's ports: those are free, and only this
+// machine can be reached there. Which ones they are is asked by QMP.
+func forwards(ports []int) string {
+	var s strings.Builder
+	for _, p := range ports {
+		fmt.Fprintf(&s, ",hostfwd=tcp:127.0.0.1:0-:%d", p)
+	}
+	return s.String()
+}
+
+// escape protects a path from QEMU's option parser, which splits at commas.
+func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
+
+// makeDisks makes empty sparse files of the given sizes.
+func makeDisks(dir string, sizes []int64) ([]string, error) {
+	var paths []string
+	for i, size := range sizes {
+		path := filepath.Join(dir, fmt.Sprintf("disk%d.raw", i))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return nil, err
+		}
+		if err := os.Truncate(path, size); err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}

@@ -1,0 +1,263 @@
+package machine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/boottest/internal/guest"
+)
+
+// screen collects a console.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	grew chan struct{}
+}
+
+func newScreen() *screen { return &screen{grew: make(chan struct{}, 1)} }
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.grew <- struct{}{}:
+	default:
+	}
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// waitFor waits until the console shows a text.
+func (s *screen) waitFor(t *testing.T, m *Machine, text string) {
+	t.Helper()
+	late := time.After(2 * time.Minute)
+	for !bytes.Contains([]byte(s.String()), []byte(text)) {
+		select {
+		case <-s.grew:
+		case <-m.Done():
+			t.Fatalf("%s before %q:\n%s", m.Exit(), text, s)
+		case <-late:
+			t.Fatalf("no %q:\n%s", text, s)
+		}
+	}
+}
+
+func options(t *testing.T, script string, console *screen) Options {
+	return Options{
+		Arch: "amd64", Accel: TCG, Kernel: guest.Kernel(t), Initrd: guest.Initrd(t, script), Cmdline: guest.Cmdline,
+		Memory: 256, CPUs: 1, Console: console,
+	}
+}
+
+func TestConsoleIsWholeAndTypingReachesTheGuest(t *testing.T) {
+	t.Parallel()
+	s := newScreen()
+	m, err := Start(t.Context(), options(t, "echo 'your name?'; read name; echo \"hello $name\"; poweroff -f", s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	s.waitFor(t, m, "your name?")
+	if err := m.Send("world\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-m.Done()
+	for _, text := range []string{"Linux version", "hello world", "reboot: Power down"} {
+		if !strings.Contains(s.String(), text) {
+			t.Errorf("the console has no %q:\n%s", text, s)
+		}
+	}
+	if got := lastEvent(m); got.Name != "SHUTDOWN" || got.Reason != "guest-shutdown" {
+		t.Errorf("last event %+v", got)
+	}
+	if got := m.Exit(); !strings.Contains(got, "exit status 0") {
+		t.Errorf("Exit = %q", got)
+	}
+}
+
+func lastEvent(m *Machine) Event {
+	var last Event
+	for e := range m.Events() {
+		last = e
+	}
+	return last
+}
+
+func TestMachineHasWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	s := newScreen()
+	o := options(t, "grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; button; echo pressed; poweroff -f", s)
+	o.Memory, o.CPUs, o.Disks, o.Ports = 200, 2, []int64{1 << 30, 1 << 20}, []int{80, 22}
+	m, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if a, b := m.Addr(80), m.Addr(22); !strings.HasPrefix(a, "127.0.0.1:") || a == b || m.Addr(443) != "" {
+		t.Errorf("ports lead to %q and %q, and one not asked for to %q", a, b, m.Addr(443))
+	}
+	if info, err := os.Stat(filepath.Join(m.dir, "disk0.raw")); err != nil || info.Size() != 1<<30 {
+		t.Errorf("disk: %v, %v", info, err)
+	}
+	s.waitFor(t, m, "MemTotal")
+	if err := m.PowerButton(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-m.Done()
+	if !regexp.MustCompile(`MemTotal: +1\d{5} kB\r\n2\r\n(?s:.*)pressed`).MatchString(s.String()) {
+		t.Errorf("the guest saw another machine:\n%s", s)
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	t.Parallel()
+	m, err := Start(t.Context(), options(t, "sleep 600", newScreen()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	m.Close()
+	if err := m.cmd.Process.Signal(syscall.Signal(0)); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("QEMU lives: %v", err)
+	}
+	if _, err := os.Stat(m.dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", m.dir, err)
+	}
+}
+
+func TestMachineEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	m, err := Start(ctx, options(t, "sleep 600", newScreen()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	cancel()
+	select {
+	case <-m.Done():
+	case <-time.After(time.Minute):
+		t.Error("QEMU lives on")
+	}
+}
+
+// TestParent is the process that TestKilledParentTakesQEMUAlong kills.
+func TestParent(t *testing.T) {
+	if os.Getenv("BOOTTEST_PARENT") == "" {
+		return // not asked to: it is the other test's second process
+	}
+	m, err := Start(t.Context(), options(t, "sleep 600", newScreen()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("qemu %d\n", m.cmd.Process.Pid)
+	<-m.Done()
+}
+
+func TestKilledParentTakesQEMUAlong(t *testing.T) {
+	t.Parallel()
+	parent := exec.Command(os.Args[0], "-test.run=^TestParent$")
+	parent.Env = append(os.Environ(), "BOOTTEST_PARENT=1", "TMPDIR="+t.TempDir())
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscanf(bufio.NewReader(out), "qemu %d\n", &pid); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Process.Kill()
+	_ = parent.Wait()
+	qemu, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return // dead already
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(qemu)
+	wait := []unix.PollFd{{Fd: int32(qemu), Events: unix.POLLIN}}
+	for end := time.Now().Add(time.Minute); ; {
+		n, err := unix.Poll(wait, int(time.Until(end).Milliseconds()))
+		if n == 1 {
+			return
+		}
+		if !errors.Is(err, unix.EINTR) {
+			t.Fatalf("QEMU %d lives on (%v)", pid, err)
+		}
+	}
+}
+
+func TestStartTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*Options)
+		want   string
+	}{
+		"no such kernel":      {func(o *Options) { o.Kernel = "/nowhere/kernel" }, "/nowhere/kernel"},
+		"an odd architecture": {func(o *Options) { o.Arch = "vax" }, `"vax" cannot be booted`},
+		"a disk of no size":   {func(o *Options) { o.Disks = []int64{-1} }, "disk0.raw"},
+		"a port out of range": {func(o *Options) { o.Ports = []int{70000} }, "hostfwd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, "sleep 600", newScreen())
+			tt.change(&o)
+			m, err := Start(t.Context(), o)
+			if err == nil {
+				m.Close()
+			}
+			if !errors.Is(err, ErrMachine) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestBootChoosesWhatWorks runs on machines with a KVM that works, with one that does
+// not, and with none: whichever it is, auto must boot, and kvm must boot or say why.
+func TestBootChoosesWhatWorks(t *testing.T) {
+	t.Parallel()
+	for _, accel := range []Accel{Auto, KVM} {
+		t.Run(string(accel), func(t *testing.T) {
+			t.Parallel()
+			var notes []string
+			s := newScreen()
+			o := options(t, "echo up; poweroff -f", s)
+			o.Accel = accel
+			m, err := Boot(t.Context(), o, func(n string) { notes = append(notes, n) })
+			if err != nil {
+				if accel != KVM || !errors.Is(err, ErrMachine) || !strings.Contains(err.Error(), "use --accel tcg") {
+					t.Fatal(err)
+				}
+				return
+			}
+			defer m.Close()
+			s.waitFor(t, m, "up")
+			if fell := m.Accel == TCG; fell != (len(notes) == 1) {
+				t.Errorf("runs under %s, notes %q", m.Accel, notes)
+			}
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package machine
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestArgs(t *testing.T) {
+	t.Parallel()
+	got := strings.Join(args(Options{
+		Arch: "amd64", Accel: KVM, Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0 a,b", Memory: 1024, CPUs: 2, Ports: []int{80, 22},
+	}, []string{"/tmp/a,b/disk0.raw"}), " ")
+	want := "-nodefaults -no-user-config -display none -no-reboot -S -machine q35,accel=kvm -cpu host -m 1024 -smp 2" +
+		" -chardev socket,id=console,fd=3 -serial chardev:console" +
+		" -chardev socket,id=monitor,fd=4,server=on,wait=off -mon chardev=monitor,mode=control" +
+		" -device virtio-rng-pci" +
+		" -netdev user,id=net0,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net0,romfile=" +
+		" -kernel k -append console=ttyS0 a,b -initrd i" +
+		" -drive file=/tmp/a,,b/disk0.raw,if=none,id=disk0,format=raw,cache=unsafe -device virtio-blk-pci,drive=disk0"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestParseUsernet(t *testing.T) {
+	t.Parallel()
+	got := parseUsernet("Hub -1 (net0):\r\n" +
+		"  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n" +
+		"  TCP[ESTABLISHED]   13       127.0.0.1 44615       10.0.2.15    80     0     0\r\n" +
+		"  TCP[HOST_FORWARD]   3       127.0.0.1 44615       10.0.2.15    80     0     0\r\n" +
+		"  UDP[236 sec]       12       10.0.2.15   123     10.0.0.1   123     0     0\r\n")
+	if want := []connection{{"ESTABLISHED", 44615, 80}, {"HOST_FORWARD", 44615, 80}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestParseAccel(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]Accel{"": Auto, "auto": Auto, "kvm": KVM, "tcg": TCG} {
+		if got, err := ParseAccel(in); got != want || err != nil {
+			t.Errorf("%q: %v, %v", in, got, err)
+		}
+	}
+	if _, err := ParseAccel("hvf"); !errors.Is(err, ErrMachine) {
+		t.Errorf("hvf: %v", err)
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	t.Parallel()
+	var tl tail
+	for range 1000 {
+		_, _ = tl.Write([]byte(strings.Repeat("x", 100) + "\n"))
+	}
+	_, _ = tl.Write([]byte(strings.Repeat("y", 2*tailBytes) + "\nalmost\nthe end\xff\n\n"))
+	if got := tl.lastLines(); got != "almost; the end\uFFFD" || len(tl.buf) > tailBytes {
+		t.Errorf("%d bytes, last lines %q", len(tl.buf), got)
+	}
+}
+
+func FuzzParseUsernet(f *testing.F) {
+	f.Add("  TCP[ESTABLISHED]   13       127.0.0.1 44615       10.0.2.15    80     0     0\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, c := range parseUsernet(text) {
+			if c.state == "" {
+				t.Errorf("a connection without a state in %q", text)
+			}
+		}
+	})
+}

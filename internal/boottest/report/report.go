@@ -1,0 +1,100 @@
+// Package report tells how a boot test went: to programs (report.json, junit.xml), to
+// people (summary.md, report.html, a timeline for the terminal).
+//
+// Much of the text comes from the guest, which is not trusted: each writer escapes
+// all of it for its own format.
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/boottest/judge"
+)
+
+// Version is the version of report.json.
+const Version = 1
+
+// Report is the content of report.json. The fields of Boot, at the top, are those of
+// the boot that decides: the first that did not become ready, else the first.
+type Report struct {
+	Version int    `json:"version"`
+	Name    string `json:"name"`
+	Arch    string `json:"arch"`
+	Init    string `json:"init"`
+	Boot
+	Boots []Boot `json:"boots"` // one for each format
+}
+
+// Boot is one format, booted.
+type Boot struct {
+	Format      string `json:"format"`
+	Accelerator string `json:"accelerator"` // kvm or tcg
+	judge.Outcome
+	Notes     []string `json:"notes"`
+	Console   string   `json:"console,omitempty"` // file name of the log, beside the report
+	LastLines []string `json:"last_lines"`        // of the console
+}
+
+// New returns the report of boots, of which there is at least one.
+func New(name, arch, init string, boots []Boot) *Report {
+	r := &Report{Version: Version, Name: name, Arch: arch, Init: init, Boot: boots[0], Boots: boots}
+	for _, b := range boots {
+		if b.Verdict != judge.Ready {
+			r.Boot = b
+			break
+		}
+	}
+	return r
+}
+
+// Write writes all forms of the report into dir.
+func (r *Report) Write(dir string) error {
+	for _, f := range []struct {
+		name   string
+		render func() ([]byte, error)
+	}{
+		{"report.json", r.JSON},
+		{"junit.xml", r.JUnit},
+		{"summary.md", r.Markdown},
+		{"report.html", r.HTML},
+	} {
+		content, err := f.render()
+		if err == nil {
+			err = replace(filepath.Join(dir, f.name), content)
+		}
+		if err != nil {
+			return fmt.Errorf("boot-test report %s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// JSON returns the content of report.json.
+func (r *Report) JSON() ([]byte, error) {
+	b, err := json.MarshalIndent(r, "", "  ")
+	return append(b, '\n'), err
+}
+
+// replace writes a file that is whole whenever it is there.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// seconds writes milliseconds as people read them.
+func seconds(ms int64) string {
+	return fmt.Sprintf("%.2f s", time.Duration(ms*int64(time.Millisecond)).Seconds())
+}

@@ -1,0 +1,174 @@
+// Package bundle prepares the OCI bundles that LinuxKit lays out below
+// /containers: what runtime.json asks to be done in the root mount namespace
+// before the runtime gets the bundle (LinuxKit's pkg/init, cmd/service).
+package bundle
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
+	"github.com/org/linuxkit-action/internal/pid1/json"
+)
+
+// Directories of a stock image.
+const (
+	Onboot     = "/containers/onboot"
+	Onshutdown = "/containers/onshutdown"
+	Services   = "/containers/services"
+	Volumes    = "/containers/volumes"
+)
+
+// Bundle is one container's directory and what it asks for.
+type Bundle struct {
+	Dir        string
+	Mounts     []Mount
+	Mkdir      []string
+	Cgroups    []string
+	BindNS     []BindNS
+	Interfaces int // how many network interfaces it wants moved or made
+	made       []string
+	prepared   bool
+}
+
+// BindNS asks for a namespace of the container's process to be bound to a path.
+type BindNS struct{ Namespace, Path string }
+
+// List returns the names of the bundles in a directory, in order; none where
+// the directory is missing.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// Open reads runtime.json of the bundle in dir. A bundle without one asks for nothing.
+func Open(dir string) (*Bundle, error) {
+	b := &Bundle{Dir: dir}
+	text, err := file.Read(filepath.Join(dir, "runtime.json"), json.MaxBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v, err := json.Parse(text)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: filepath.Join(dir, "runtime.json"), Err: err}
+	}
+	b.read(v)
+	return b, nil
+}
+
+func (b *Bundle) read(v json.Value) {
+	for _, m := range v.Get("mounts").List() {
+		b.Mounts = append(b.Mounts, newMount(m.Get("type").Text(), m.Get("source").Text(), b.path(m.Get("destination").Text()), m.Get("options").Texts()))
+	}
+	for _, dir := range v.Get("mkdir").Texts() {
+		b.Mkdir = append(b.Mkdir, b.path(dir))
+	}
+	b.Cgroups = v.Get("cgroups").Texts()
+	b.Interfaces = len(v.Get("interfaces").List())
+	v.Get("bindNS").Each(func(name string, path json.Value) {
+		if path.Text() != "" {
+			b.BindNS = append(b.BindNS, BindNS{name, path.Text()})
+		}
+	})
+}
+
+// path resolves a path of runtime.json: a relative one is inside the root of the container.
+func (b *Bundle) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(b.Dir, "rootfs", p)
+}
+
+// Prepare makes the mounts, directories and cgroups, once. When it fails the
+// container cannot run; the next try begins where this one ended.
+func (b *Bundle) Prepare() error {
+	if b.prepared {
+		return nil
+	}
+	for len(b.Mounts) > 0 {
+		if err := b.Mounts[0].Do(); err != nil {
+			return err
+		}
+		if b.Mounts[0].mounts() {
+			b.made = append(b.made, b.Mounts[0].Target)
+		}
+		b.Mounts = b.Mounts[1:]
+	}
+	for _, dir := range b.Mkdir {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	b.prepared = true
+	return makeCgroups("/sys/fs/cgroup", b.Cgroups)
+}
+
+// Release takes the mounts inside the bundle away again. One in use goes as
+// soon as it is not.
+func (b *Bundle) Release() error {
+	var errs []error
+	for _, target := range slices.Backward(b.made) {
+		if !inside(b.Dir, target) {
+			continue
+		}
+		if unix.Unmount(target, unix.UMOUNT_NOFOLLOW) == nil {
+			continue
+		}
+		if err := unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			errs = append(errs, &os.PathError{Op: "unmount", Path: target, Err: err})
+		}
+	}
+	b.made, b.prepared = nil, false
+	return errors.Join(errs...)
+}
+
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// makeCgroups makes a cgroup in the hierarchy of version 2, or in each one of version 1.
+func makeCgroups(root string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	hierarchies := []string{root}
+	if _, err := os.Stat(filepath.Join(root, "cgroup.controllers")); err != nil {
+		entries, err := os.ReadDir(root)
+		if err != nil {
+			return err
+		}
+		hierarchies = nil
+		for _, e := range entries {
+			if e.IsDir() {
+				hierarchies = append(hierarchies, filepath.Join(root, e.Name()))
+			}
+		}
+	}
+	for _, h := range hierarchies {
+		for _, name := range names {
+			if err := os.MkdirAll(filepath.Join(h, name), 0o755); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

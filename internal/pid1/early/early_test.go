@@ -1,0 +1,167 @@
+package early
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The table as a person reads it. LinuxKit's rc.init does the same, but for
+// /var/tmp, which it makes 0755 by mistake.
+const table = `mount -t proc -o nosuid,nodev,noexec,relatime proc /proc
+mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=10%,mode=755 tmpfs /run
+mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=10%,mode=1777 tmpfs /tmp
+mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=50%,mode=755 tmpfs /var
+mkdir -m 0755 /var/cache
+mkdir -m 0555 /var/empty
+mkdir -m 0755 /var/lib
+mkdir -m 0755 /var/local
+mkdir -m 0755 /var/lock
+mkdir -m 0755 /var/log
+mkdir -m 0755 /var/opt
+mkdir -m 0755 /var/spool
+mkdir -m 01777 /var/tmp
+ln -s /run /var/run
+mount -t devtmpfs -o nosuid,noexec,relatime,size=10m,nr_inodes=248418,mode=755 dev /dev
+mknod -m 0600 /dev/console c 5 1
+mknod -m 0620 /dev/tty1 c 4 1
+mknod -m 0666 /dev/tty c 5 0
+mknod -m 0666 /dev/null c 1 3
+mknod -m 0660 /dev/kmsg c 1 11
+ln -s /proc/self/fd /dev/fd
+ln -s /proc/self/fd/0 /dev/stdin
+ln -s /proc/self/fd/1 /dev/stdout
+ln -s /proc/self/fd/2 /dev/stderr
+ln -s /proc/kcore /dev/kcore
+mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
+mount -t tmpfs -o nosuid,nodev,noexec,mode=1777 shm /dev/shm
+mount -t devpts -o nosuid,noexec,gid=5,mode=0620 devpts /dev/pts
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+`
+
+func TestTheTableReadsAsLinuxKits(t *testing.T) {
+	t.Parallel()
+	if got := text(Steps()); got != table {
+		t.Errorf("got\n%s\nwant\n%s", got, table)
+	}
+}
+
+func text(steps []Step) string {
+	var b strings.Builder
+	for _, s := range steps {
+		b.WriteString(s.String() + "\n")
+	}
+	return b.String()
+}
+
+func TestEveryStepSaysWhatIsLostWithoutIt(t *testing.T) {
+	t.Parallel()
+	steps := append(Steps(), Cgroups(true)...)
+	for _, o := range Optionals() {
+		steps = append(steps, o)
+	}
+	for _, s := range append(steps, Cgroups(false)...) {
+		if s.Lost() == "" {
+			t.Errorf("%s: nothing is said", s)
+		}
+	}
+}
+
+func TestCgroupsOfVersion1AreThoseTheKernelHasEnabled(t *testing.T) {
+	t.Parallel()
+	const proc = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\nmemory\t0\t1\t1\nrdma\t0\t1\t0\nbroken\n"
+	const want = `mount -t tmpfs -o nosuid,nodev,noexec,mode=755 tmpfs /sys/fs/cgroup
+mount -t cgroup -o nosuid,nodev,noexec,cpuset cpuset /sys/fs/cgroup/cpuset
+mount -t cgroup -o nosuid,nodev,noexec,memory memory /sys/fs/cgroup/memory
+echo 1 > /sys/fs/cgroup/memory/memory.use_hierarchy
+mount -t cgroup -o nosuid,nodev,noexec,none,name=systemd cgroup /sys/fs/cgroup/systemd
+`
+	if got := text(cgroupsV1(proc)); got != want {
+		t.Errorf("got\n%s", got)
+	}
+	if got := text(Cgroups(true)); got != "mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup\n" {
+		t.Errorf("version 2: %s", got)
+	}
+}
+
+func TestStepsAreContentWithWhatIsThere(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	steps := []Step{
+		Dir{dir + "/a/b", 0o1777}, Link{dir + "/link", "/run"}, Touch{dir + "/x/y/file"},
+	}
+	for range 2 {
+		for _, s := range steps {
+			if err := s.Do(); err != nil {
+				t.Errorf("%s: %v", s, err)
+			}
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dir+"/a/b", &st); err != nil || st.Mode&0o7777 != 0o1777 {
+		t.Errorf("mode %o, %v: the sticky bit must not get lost", st.Mode&0o7777, err)
+	}
+	if target, _ := os.Readlink(dir + "/link"); target != "/run" {
+		t.Errorf("link to %q", target)
+	}
+	if _, err := os.Stat(dir + "/x/y/file"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFailedStepNamesItsPlace(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Step{
+		Mount{Target: file + "/x", Type: "tmpfs"}, Mount{Target: t.TempDir(), Type: "nosuchfs"},
+		Dir{file + "/x", 0o755}, Node{file + "/x", 1, 3, 0o666}, Touch{file + "/x"}, Link{file + "/x", "y"},
+	} {
+		if err := s.Do(); err == nil || !strings.Contains(err.Error(), "/") {
+			t.Errorf("%s: error %v", s, err)
+		}
+	}
+}
+
+func TestOptionalMountsAreLeftAloneWhereTheKernelHasNone(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]Optional{
+		"no place":        {Mount{Target: "/no/such/place", Type: "proc"}},
+		"no such type":    {Mount{Target: t.TempDir(), Type: "nosuchfs"}},
+		"mounted already": {Mount{Target: "/proc", Type: "proc"}},
+	} {
+		if err := o.Do(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !(Optional{Mount{Target: "/", Type: "nosuchfs"}}).Wanted() || (Optional{Mount{Target: "/", Type: "proc"}}).Wanted() {
+		t.Error("wanted is what has a place and no type")
+	}
+}
+
+func TestHostName(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ configured, present, mac, want string }{
+		"configured":            {"web1", "(none)", "52:54:00:12:34:56", "web1"},
+		"configured over given": {"web1", "dhcp", "", "web1"},
+		"by the MAC":            {"", "(none)", "52:54:00:12:34:56", "linuxkit-525400123456"},
+		"given stays":           {"", "dhcp", "52:54:00:12:34:56", ""},
+		"no card":               {"", "(none)", "", ""},
+	} {
+		if got := hostName(tt.configured, tt.present, tt.mac); got != tt.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestInContainerSeesThatProcIsThere(t *testing.T) {
+	t.Parallel()
+	if !InContainer() {
+		t.Error("a test runs on a system that is up")
+	}
+}

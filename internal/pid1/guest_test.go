@@ -1,0 +1,186 @@
+package pid1
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/record"
+)
+
+// wait bounds every wait of the tests that boot.
+const wait = 60 * time.Second
+
+// guest is a machine in namespaces of its own.
+type guest struct {
+	*testing.T
+	cmd     *exec.Cmd
+	records chan record.Record
+	seen    []string
+}
+
+// image is the files of a machine, beside those of this one.
+type image struct {
+	*testing.T
+	dir string
+}
+
+// newImage begins an image with this init.
+func newImage(t *testing.T) image {
+	t.Helper()
+	if _, err := exec.LookPath("runc"); err != nil {
+		t.Fatal("needs runc; install Debian's package of that name")
+	}
+	im := image{t, t.TempDir()}
+	t.Cleanup(im.removeCgroups)
+	im.copy(initBinary, "init")
+	im.file("etc/init.d/.keep", "", 0o644)
+	return im
+}
+
+func (im image) file(name, text string, mode os.FileMode) {
+	im.Helper()
+	path := filepath.Join(im.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		im.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		im.Fatal(err)
+	}
+}
+
+func (im image) copy(from, name string) {
+	im.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		im.Fatal(err)
+	}
+	im.file(name, string(data), 0o755)
+}
+
+// bundle adds a container as LinuxKit lays out a writable one, which runs the guest program.
+func (im image) bundle(section, name string, args ...string) {
+	im.Helper()
+	dir := "/containers/" + section + "/" + name
+	im.copy(guestBinary, dir+"/lower/guest")
+	for _, d := range []string{"lower/proc", "lower/dev", "tmp", "rootfs"} {
+		if err := os.MkdirAll(filepath.Join(im.dir, dir, d), 0o755); err != nil {
+			im.Fatal(err)
+		}
+	}
+	im.file(dir+"/config.json", fmt.Sprintf(`{"ociVersion": "1.2.1",
+"process": {"user": {"uid": 0, "gid": 0}, "args": ["/guest", "%s"], "cwd": "/"}, "root": {"path": "rootfs"},
+"mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}],
+"linux": {"cgroupsPath": "/%s/%s", "namespaces": [{"type": "pid"}, {"type": "mount"}]}}`, strings.Join(args, `", "`), im.group(), name), 0o644)
+	im.file(dir+"/runtime.json", strings.ReplaceAll(`{"cgroups": [], "mounts": [
+{"type": "tmpfs", "source": "tmpfs", "destination": "DIR/tmp"},
+{"destination": "DIR/tmp", "options": ["remount", "private"]},
+{"type": "overlay", "source": "overlay", "destination": "DIR/rootfs", "options": ["lowerdir=DIR/lower", "upperdir=DIR/tmp/upper", "workdir=DIR/tmp/work"]}],
+"mkdir": [], "interfaces": [], "bindNS": {"net": ""}, "namespace": ""}`, "DIR", dir), 0o644)
+}
+
+// group is the cgroup of the containers of this image.
+func (im image) group() string {
+	return fmt.Sprintf("pid1-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(im.dir)))
+}
+
+// removeCgroups removes what runc has made: a machine that goes down leaves it.
+func (im image) removeCgroups() {
+	for _, pattern := range []string{"/*", ""} {
+		for _, hierarchy := range []string{"/sys/fs/cgroup/*/", "/sys/fs/cgroup/"} {
+			dirs, _ := filepath.Glob(hierarchy + im.group() + pattern)
+			for _, dir := range dirs {
+				if info, err := os.Lstat(dir); err == nil && info.IsDir() {
+					_ = os.Remove(dir)
+				}
+			}
+		}
+	}
+}
+
+// boot starts the machine.
+func (im image) boot(env ...string) *guest {
+	im.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(env, stageRoot+"="+im.dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		im.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		im.Fatal(err)
+	}
+	g := &guest{T: im.T, cmd: cmd, records: make(chan record.Record, 1000)}
+	im.Cleanup(func() { _ = cmd.Process.Kill() })
+	go func() {
+		defer close(g.records)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			r, ok := record.Find(lines.Bytes())
+			if !ok {
+				r = record.Record{Event: "text " + lines.Text()}
+			}
+			g.records <- r
+		}
+	}()
+	return g
+}
+
+// until waits for a record that begins with text.
+func (g *guest) until(text string) record.Record {
+	g.Helper()
+	deadline := time.After(wait)
+	for {
+		select {
+		case r, open := <-g.records:
+			if !open {
+				g.Fatalf("it ended before %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
+			}
+			g.seen = append(g.seen, show(r))
+			if strings.HasPrefix(show(r), text) {
+				return r
+			}
+		case <-deadline:
+			g.Fatalf("never: %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
+		}
+	}
+}
+
+// show prints a record without what differs from run to run.
+func show(r record.Record) string {
+	s := r.Event
+	for _, f := range r.Fields {
+		if f.Key != "at" && f.Key != "ms" && f.Key != "pid" {
+			s += " " + f.Key + "=" + f.Value
+		}
+	}
+	return s
+}
+
+func (g *guest) signal(s syscall.Signal) {
+	g.Helper()
+	if err := g.cmd.Process.Signal(s); err != nil {
+		g.Fatal(err)
+	}
+}
+
+// over waits for the end, and checks that it is that of reboot(2) in a pid
+// namespace: SIGINT for power off and halt, SIGHUP for reboot.
+func (g *guest) over(want syscall.Signal) {
+	g.Helper()
+	err := g.cmd.Wait()
+	if status, ok := g.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != want {
+		g.Errorf("it ended with %v, want %v", err, want)
+	}
+}

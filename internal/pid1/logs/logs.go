@@ -1,0 +1,137 @@
+// Package logs keeps what containers say: in a file that cannot outgrow its
+// bound, and the last words in memory for the record of a failure.
+//
+// The containers write into pipes, and one goroutine a pipe empties it. So a
+// file system that is full, or a flood, costs lost log lines and no more: the
+// container is never blocked by its log, and PID 1 holds one buffer a pipe.
+package logs
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/guard"
+)
+
+// MaxFile is how large a log file may grow, in bytes, before it is renamed to
+// NAME.1, in the place of an older one.
+const MaxFile = 1 << 20
+
+// bufferSize is what a pump reads at once.
+const bufferSize = 4096
+
+// Stream is one log: a file, and the end of it in memory.
+type Stream struct {
+	mu      sync.Mutex
+	path    string
+	file    *os.File
+	size    int64
+	lastErr error
+	tail    *Tail
+}
+
+// Open starts a log afresh. Where the file cannot be made the stream works
+// without, and Err says why.
+func Open(path string, tail *Tail) *Stream {
+	s := &Stream{path: path, tail: tail}
+	s.create()
+	return s
+}
+
+func (s *Stream) create() {
+	s.size = 0
+	s.file, s.lastErr = os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o644)
+}
+
+// Write implements io.Writer. It takes everything, also what the file does not.
+func (s *Stream) Write(p []byte) (int, error) {
+	s.tail.write(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.size+int64(len(p)) > MaxFile {
+		s.rotate()
+	}
+	if s.file == nil {
+		return len(p), nil
+	}
+	n, err := s.file.Write(p)
+	s.size += int64(n)
+	if err != nil {
+		s.lastErr = err
+	}
+	return len(p), nil
+}
+
+// rotate begins a new file. If the old one cannot be renamed it is emptied.
+func (s *Stream) rotate() {
+	if s.file != nil {
+		_ = s.file.Close() // nothing is buffered
+		s.file = nil
+		_ = os.Rename(s.path, s.path+".1")
+	}
+	s.create()
+}
+
+// Err returns why bytes did not reach the file, or nil.
+func (s *Stream) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lastErr
+}
+
+// Close closes the file. Later writes reach the tail only.
+func (s *Stream) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file != nil {
+		_ = s.file.Close() // nothing is buffered
+		s.file = nil
+	}
+}
+
+// Pipe is a pipe with a goroutine that empties it into a stream.
+type Pipe struct {
+	W    *os.File // for the child
+	r    *os.File
+	done chan struct{}
+}
+
+// Pipe makes a pipe into the stream.
+func (s *Stream) Pipe() (*Pipe, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipe{W: w, r: r, done: make(chan struct{})}
+	guard.Go("log pump", func() {
+		defer close(p.done)
+		_, _ = io.CopyBuffer(onlyWriter{s}, onlyReader{r}, make([]byte, bufferSize))
+	})
+	return p, nil
+}
+
+// onlyReader and onlyWriter keep io.CopyBuffer to the buffer it is given.
+type onlyReader struct{ io.Reader }
+
+type onlyWriter struct{ io.Writer }
+
+// Started closes PID 1's copy of the writing end, once the child has its own.
+func (p *Pipe) Started() { _ = p.W.Close() }
+
+// Drain waits, no longer than d, until all writers are gone and all they wrote
+// is in the stream, and then closes the pipe.
+func (p *Pipe) Drain(d time.Duration) {
+	select {
+	case <-p.done:
+	case <-time.After(d):
+	}
+	_ = p.r.Close() // nothing else could be done with it
+}
+
+// Close closes a pipe that no child got.
+func (p *Pipe) Close() {
+	p.Started()
+	_ = p.r.Close()
+}

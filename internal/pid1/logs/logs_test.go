@@ -1,0 +1,135 @@
+package logs
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+const wait = 20 * time.Second
+
+func TestWhatIsWrittenIsInTheFileAndTheTail(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "web.log")
+	var tail Tail
+	s := Open(path, &tail)
+	p, err := s.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(p.W, "one\ntwo\n\nthree")
+	p.Started()
+	p.Drain(wait)
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != "one\ntwo\n\nthree" {
+		t.Errorf("file %q, %v", data, err)
+	}
+	if got := tail.Lines(2, 100); got != "two\nthree" {
+		t.Errorf("tail %q", got)
+	}
+}
+
+func TestAFloodIsBoundedOnDiskAndInMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.log")
+	var tail Tail
+	s := Open(path, &tail)
+	p, err := s.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Repeat("x", 1023) + "\n"
+	before := heap()
+	const flood = 8 * MaxFile
+	for range flood / len(line) {
+		io.WriteString(p.W, line)
+	}
+	io.WriteString(p.W, "last\n")
+	p.Started()
+	p.Drain(wait)
+	if grown := int64(heap()) - int64(before); grown > 1<<20 {
+		t.Errorf("memory grew by %d bytes", grown)
+	}
+	for _, name := range []string{path, path + ".1"} {
+		info, err := os.Stat(name)
+		if err != nil || info.Size() > MaxFile || info.Size() == 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if _, err := os.Stat(path + ".2"); err == nil {
+		t.Error("there are more than two files")
+	}
+	if got := tail.Lines(1, 100); got != "last" {
+		t.Errorf("tail %q", got)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"full disk": "/dev/full", "no directory": "/no/such/dir/log", "a directory": t.TempDir()} {
+		var tail Tail
+		s := Open(path, &tail)
+		p, err := s.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if _, err := io.WriteString(p.W, strings.Repeat("x", 4000)+"\n"); err != nil {
+				t.Fatalf("%s: the writer got %v", name, err)
+			}
+		}
+		io.WriteString(p.W, "last\n")
+		p.Started()
+		p.Drain(wait)
+		if s.Err() == nil || tail.Lines(1, 100) != "last" {
+			t.Errorf("%s: error %v, tail %q", name, s.Err(), tail.Lines(1, 100))
+		}
+	}
+}
+
+func TestDrainDoesNotWaitForAWriterThatStays(t *testing.T) {
+	t.Parallel()
+	var tail Tail
+	p, err := Open(filepath.Join(t.TempDir(), "l"), &tail).Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.W.Close()
+	p.Drain(10 * time.Millisecond)
+	select {
+	case <-p.done:
+	case <-time.After(wait):
+		t.Error("the pump goes on after its pipe was closed")
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	t.Parallel()
+	var tail Tail
+	for range 1000 {
+		tail.write([]byte("some words\n"))
+	}
+	tail.write([]byte(strings.Repeat("y", 3*tailSize) + "\r\nend\n"))
+	if got := tail.Lines(1, 100); got != "end" {
+		t.Errorf("last line %q", got)
+	}
+	if got := tail.Lines(5, 10); len(got) != 10 || !strings.HasSuffix(got, "y\nend") {
+		t.Errorf("cut to ten bytes: %q", got)
+	}
+	if len(tail.end) > tailSize {
+		t.Errorf("it keeps %d bytes", len(tail.end))
+	}
+	if got := new(Tail).Lines(5, 10); got != "" {
+		t.Errorf("of nothing: %q", got)
+	}
+}

@@ -1,0 +1,41 @@
+package logs
+
+import (
+	"strings"
+	"sync"
+)
+
+// tailSize is how much of the end of a log is kept, in bytes.
+const tailSize = 2048
+
+// Tail is the end of what was written to one or more streams.
+type Tail struct {
+	mu  sync.Mutex
+	end []byte
+}
+
+func (t *Tail) write(p []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(p) > tailSize {
+		p = p[len(p)-tailSize:]
+	}
+	if over := len(t.end) + len(p) - tailSize; over > 0 {
+		t.end = append(t.end[:0], t.end[over:]...)
+	}
+	t.end = append(t.end, p...)
+}
+
+// Lines returns the last n lines that are not empty, and of these the last max bytes.
+func (t *Tail) Lines(n, max int) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var lines []string
+	for line := range strings.Lines(string(t.end)) {
+		if line = strings.TrimRight(line, "\r\n\t "); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	text := strings.Join(lines[len(lines)-min(n, len(lines)):], "\n")
+	return text[len(text)-min(max, len(text)):]
+}

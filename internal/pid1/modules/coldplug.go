@@ -1,0 +1,71 @@
+package modules
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
+)
+
+// Bounds of a walk through /sys/devices. A driver makes new devices appear
+// (virtio_pci those of virtio), hence the rounds.
+const (
+	maxDepth   = 24
+	maxDevices = 1 << 16
+	maxRounds  = 8
+	maxAlias   = 4096
+)
+
+// Coldplug loads the modules for all devices below dir (/sys/devices), and for
+// those that appear by that, until there is nothing new. Each device is asked
+// for once, and what fails is told to report. A device without a module of this
+// kernel is normal.
+func (l *Loader) Coldplug(dir string, report func(error)) {
+	for range maxRounds {
+		found := 0
+		left := maxDevices
+		walk(dir, maxDepth, &left, func(alias string) {
+			if l.asked[alias] {
+				return
+			}
+			found++
+			if err := l.Load(alias); err != nil && !errors.Is(err, ErrUnknown) {
+				report(err)
+			}
+		})
+		if found == 0 {
+			return
+		}
+	}
+}
+
+// walk calls fn with the content of every modalias file. What cannot be read
+// has gone meanwhile, or tells nothing.
+func walk(dir string, depth int, left *int, fn func(alias string)) {
+	entries, err := os.ReadDir(dir)
+	if err != nil || depth == 0 {
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case *left <= 0:
+			return
+		case e.IsDir():
+			*left--
+			walk(path, depth-1, left, fn)
+		case e.Name() == "modalias":
+			if alias, err := file.Read(path, maxAlias); err == nil && len(alias) > 1 {
+				fn(string(trimNewline(alias)))
+			}
+		}
+	}
+}
+
+func trimNewline(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\n' {
+		return b[:n-1]
+	}
+	return b
+}

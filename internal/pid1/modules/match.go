@@ -1,0 +1,74 @@
+package modules
+
+import "strings"
+
+// Match reports whether an alias matches a pattern of modules.alias: "*", "?"
+// and sets in brackets, as fnmatch(3) without flags has them. The part in front
+// of the first of these rules most patterns out, without a search.
+func Match(pattern, name string) bool {
+	fixed := strings.IndexAny(pattern, "*?[")
+	if fixed < 0 {
+		return pattern == name
+	}
+	return strings.HasPrefix(name, pattern[:fixed]) && match(pattern[fixed:], name[fixed:])
+}
+
+// match goes back to the last "*" only, so its time is bounded by the product
+// of the two lengths.
+func match(pattern, name string) bool {
+	p, n, star, from := 0, 0, -1, 0
+	for n < len(name) {
+		if p < len(pattern) && pattern[p] == '*' {
+			star, from = p, n
+			p++
+			continue
+		}
+		if width := one(pattern[p:], name[n]); width > 0 {
+			p, n = p+width, n+1
+			continue
+		}
+		if star < 0 {
+			return false
+		}
+		from++
+		p, n = star+1, from
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// one returns how many bytes of the pattern match c, or 0.
+func one(pattern string, c byte) int {
+	switch {
+	case pattern == "":
+		return 0
+	case pattern[0] == '?':
+		return 1
+	case pattern[0] == '[':
+		if end := strings.IndexByte(pattern, ']'); end > 1 {
+			if inSet(pattern[1:end], c) {
+				return end + 1
+			}
+			return 0
+		}
+	}
+	if pattern[0] == c {
+		return 1
+	}
+	return 0
+}
+
+// inSet reports whether c is in a set like "abc0-9" or, without "!", is not in "!abc".
+func inSet(set string, c byte) bool {
+	rest, not := strings.CutPrefix(set, "!")
+	for i := 0; i < len(rest); i++ {
+		low, high := rest[i], rest[i]
+		if i+2 < len(rest) && rest[i+1] == '-' {
+			high = rest[i+2]
+			i += 2
+		}
+		if low <= c && c <= high {
+			return !not
+		}
+	}
+	return not
+}

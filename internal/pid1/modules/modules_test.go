@@ -1,0 +1,216 @@
+package modules
+
+import (
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// tree writes files below a new directory.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+var kernel = map[string]string{
+	"modules.dep": `kernel/drivers/virtio/virtio.ko.xz:
+kernel/drivers/virtio/virtio_ring.ko.xz: kernel/drivers/virtio/virtio.ko.xz
+kernel/drivers/virtio/virtio-pci.ko.xz: kernel/drivers/virtio/virtio_ring.ko.xz kernel/drivers/virtio/virtio.ko.xz
+kernel/fs/overlay.ko:
+kernel/lib/crc.ko:
+kernel/fs/ext4.ko:
+kernel/net/late.ko:
+`,
+	"modules.alias": `# Aliases extracted from modules themselves.
+alias pci:v00001AF4d*sv*sd*bc*sc*i* virtio_pci
+alias fs-overlay overlay
+alias twice virtio_ring
+alias twice overlay
+`,
+	"modules.softdep": "# Soft dependencies\nsoftdep ext4 pre: crc post: late absent\n",
+	"modules.builtin": "kernel/drivers/acpi/button.ko\n",
+}
+
+// recorder stands where the kernel would be.
+type recorder struct {
+	files []string
+	fail  map[string]error
+}
+
+func (r *recorder) insert(p string) error {
+	r.files = append(r.files, Name(p))
+	return r.fail[Name(p)]
+}
+
+func loader(t *testing.T) (*Loader, *recorder) {
+	t.Helper()
+	x, err := Open(tree(t, kernel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, r := NewLoader(x), &recorder{fail: map[string]error{}}
+	l.insert = r.insert
+	return l, r
+}
+
+func TestLoadOrder(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		names []string
+		want  []string
+	}{
+		"what it needs comes first":       {[]string{"pci:v00001AF4d00001000sv1sd2bc02sc00i00"}, []string{"virtio", "virtio_ring", "virtio_pci"}},
+		"- and _ are the same":            {[]string{"virtio-pci"}, []string{"virtio", "virtio_ring", "virtio_pci"}},
+		"by an alias":                     {[]string{"fs-overlay"}, []string{"overlay"}},
+		"an alias of two":                 {[]string{"twice"}, []string{"virtio", "virtio_ring", "overlay"}},
+		"each once":                       {[]string{"virtio_ring", "virtio-pci", "virtio_pci"}, []string{"virtio", "virtio_ring", "virtio_pci"}},
+		"soft dependencies before, after": {[]string{"ext4"}, []string{"crc", "ext4", "late"}},
+		"built in":                        {[]string{"button"}, nil},
+	} {
+		l, r := loader(t)
+		for _, n := range tt.names {
+			if err := l.Load(n); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if !reflect.DeepEqual(r.files, tt.want) || l.Count() != len(tt.want) {
+			t.Errorf("%s: loaded %q, count %d, want %q", name, r.files, l.Count(), tt.want)
+		}
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	t.Parallel()
+	l, r := loader(t)
+	if err := l.Load("nonsense"); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("unknown: %v", err)
+	}
+	r.fail["virtio"] = unix.EEXIST
+	r.fail["virtio_ring"] = unix.ENOEXEC
+	if err := l.Load("virtio_pci"); !errors.Is(err, unix.ENOEXEC) {
+		t.Errorf("what it needs does not load: %v", err)
+	}
+	if want := []string{"virtio", "virtio_ring"}; !reflect.DeepEqual(r.files, want) {
+		t.Errorf("tried %q, want %q: one that is there already is fine, behind a failure nothing is tried", r.files, want)
+	}
+}
+
+func TestColdplugAsksOnceAndFollowsNewDevices(t *testing.T) {
+	t.Parallel()
+	devices := tree(t, map[string]string{
+		"pci0/0000:00:03.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
+		"pci0/0000:00:04.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
+		"platform/x/modalias":        "platform:nobody\n",
+		"platform/empty/modalias":    "\n",
+	})
+	l, r := loader(t)
+	l.insert = func(p string) error {
+		if Name(p) == "virtio_pci" { // its probe makes a device appear
+			dir := filepath.Join(devices, "pci0/0000:00:03.0/virtio0")
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Error(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "modalias"), []byte("fs-overlay\n"), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+		return r.insert(p)
+	}
+	l.Coldplug(devices, func(err error) { t.Error(err) })
+	if want := []string{"virtio", "virtio_ring", "virtio_pci", "overlay"}; !reflect.DeepEqual(r.files, want) {
+		t.Errorf("loaded %q, want %q", r.files, want)
+	}
+}
+
+func TestAnIndexThatLacksAPartStillLoads(t *testing.T) {
+	t.Parallel()
+	x, err := Open(tree(t, map[string]string{"modules.dep": kernel["modules.dep"]}))
+	if x == nil || !errors.Is(err, os.ErrNotExist) || !x.Knows("overlay") {
+		t.Errorf("index %v, error %v", x, err)
+	}
+	if x, err := Open(t.TempDir()); x != nil || err == nil {
+		t.Errorf("without modules.dep: %v, %v", x, err)
+	}
+}
+
+func TestModprobeQuiet(t *testing.T) {
+	t.Parallel()
+	l, r := loader(t)
+	if err := load(l, []string{"nonsense", "fs-overlay"}, true); err != nil || len(r.files) != 1 {
+		t.Errorf("quiet: %v, loaded %q", err, r.files)
+	}
+	l, _ = loader(t)
+	if err := load(l, []string{"nonsense"}, false); !errors.Is(err, ErrUnknown) {
+		t.Errorf("loud: %v", err)
+	}
+}
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"pci:v00001AF4d*", "pci:v00001AF4d00001000", true}, {"pci:v00001AF4d*", "pci:v00001AF5d1", false},
+		{"a*b*c", "axxbyyc", true}, {"a*b*c", "axxbyy", false}, {"*", "", true}, {"?", "", false}, {"a?c", "abc", true},
+		{"input:b*v*e*-e*1,*k*", "input:b0019v0000p0001e0000-e0,1,k74,ram", true},
+		{"x[0-9a]y", "x5y", true}, {"x[0-9a]y", "xay", true}, {"x[0-9a]y", "xby", false}, {"x[!0-9]y", "xby", true},
+		{"x[y", "x[y", true}, {"", "", true}, {"", "a", false}, {"abc", "abc", true}, {"ab", "abc", false}, {"a*", "a", true},
+	} {
+		if got := Match(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("Match(%q, %q) = %v", tt.pattern, tt.name, got)
+		}
+	}
+}
+
+// The standard library's matcher agrees where its syntax is the same.
+func FuzzMatch(f *testing.F) {
+	f.Add("a*b?c", "axxbyc")
+	f.Add("pci:v*d[0-9]*", "pci:v1d2")
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if strings.ContainsAny(pattern, `[]\/`) || strings.Contains(name, "/") || !ascii(pattern) || !ascii(name) {
+			return
+		}
+		want, err := path.Match(pattern, name)
+		if got := Match(pattern, name); err == nil && got != want {
+			t.Errorf("Match(%q, %q) = %v", pattern, name, got)
+		}
+	})
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 127 })
+}
+
+func FuzzIndex(f *testing.F) {
+	for _, text := range kernel {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		x := &Index{deps: parseDeps(text), soft: map[string]soft{}, builtin: map[string]bool{}}
+		x.parseAliases(text)
+		x.parseSoft(text)
+		x.parseBuiltin(text)
+		l := NewLoader(x)
+		l.insert = func(string) error { return nil }
+		for name := range x.deps {
+			_ = l.Load(name) // a circle must not run for ever
+		}
+	})
+}

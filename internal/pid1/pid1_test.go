@@ -1,0 +1,185 @@
+package pid1
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/cmdline"
+	"github.com/org/linuxkit-action/internal/pid1/console"
+	"github.com/org/linuxkit-action/internal/pid1/record"
+)
+
+// PID 1 goes into every image, so every kilobyte counts (figures: stripped, amd64).
+var forbidden = map[string]string{
+	"fmt": "0.3 MB, and reflection in every line that prints", "log": "brings fmt", "log/slog": "brings fmt",
+	"flag": "brings fmt", "encoding/json": "0.3 MB; package json reads what PID 1 has to", "net": "0.5 MB; PID 1 uses ioctls and files",
+	"net/http": "3 MB", "text/template": "1 MB", "regexp": "0.2 MB; nothing here needs patterns beyond those of modules.alias",
+	"gopkg.in/yaml.v3": "0.6 MB", "os/exec": "its Wait and the reaper would take each other's children",
+	"runtime/debug": "brings fmt", "os/user": "brings cgo or fmt", "crypto/tls": "2 MB",
+}
+
+func TestNothingLargeComesIn(t *testing.T) {
+	t.Parallel()
+	for _, arch := range []string{"amd64", "arm64"} {
+		cmd := exec.Command("go", "list", "-deps", "../../cmd/init")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		deps := strings.Fields(string(out))
+		if len(deps) < 20 {
+			t.Fatalf("%s: only %d packages: %q", arch, len(deps), deps)
+		}
+		for _, dep := range deps {
+			if why, bad := forbidden[dep]; bad {
+				t.Errorf("%s: PID 1 imports %s: %s", arch, dep, why)
+			}
+			if first, _, _ := strings.Cut(dep, "/"); strings.Contains(first, ".") &&
+				!strings.HasPrefix(dep, "golang.org/x/sys/") && !strings.HasPrefix(dep, "github.com/org/linuxkit-action/") {
+				t.Errorf("%s: PID 1 imports %s: only x/sys may come in beside the standard library", arch, dep)
+			}
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	info, err := os.Stat(initBinary)
+	if err != nil || info.Size() > 4<<20 {
+		t.Errorf("%d bytes, %v: more than 4 MiB", info.Size(), err)
+	}
+}
+
+// Every goroutine starts in package guard, and every package tells its story.
+func TestSourceRules(t *testing.T) {
+	t.Parallel()
+	documented := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		dir := filepath.Dir(path)
+		documented[dir] = documented[dir] || f.Doc != nil
+		ast.Inspect(f, func(n ast.Node) bool {
+			if _, isGo := n.(*ast.GoStmt); isGo && dir != "guard" {
+				t.Errorf("%s starts a goroutine that a panic could leave; use guard.Go", path)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no doc comment", dir)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	base := options{level: console.Info, config: configPath, unifiedCgroup: true}
+	with := func(change func(*options)) options { o := base; change(&o); return o }
+	for name, tt := range map[string]struct {
+		line, args, env string
+		want            options
+	}{
+		"nothing":               {"", "", "", base},
+		"quiet":                 {"quiet", "", "", with(func(o *options) { o.quiet = true })},
+		"debug":                 {"debug", "", "", with(func(o *options) { o.level = console.Debug })},
+		"another program":       {"init=/bin/sh", "", "", with(func(o *options) { o.program = "/bin/sh" })},
+		"cgroups of version 1":  {"linuxkit.unified_cgroup_hierarchy=0", "", "", with(func(o *options) { o.unifiedCgroup = false })},
+		"cgroups of version 2":  {"linuxkit.unified_cgroup_hierarchy=1", "", "", base},
+		"config on the line":    {"init.config=/a.yml", "", "", with(func(o *options) { o.config = "/a.yml" })},
+		"config as an argument": {"init.config=/a.yml", "--config /b.yml", "", with(func(o *options) { o.config = "/b.yml" })},
+		"config with =":         {"", "--config=/b.yml", "", with(func(o *options) { o.config = "/b.yml" })},
+		"config without a file": {"", "--config", "", base},
+		"the environment":       {"debug", "", "warn", with(func(o *options) { o.level = console.Warn })},
+		"--debug wins":          {"", "--debug", "error", with(func(o *options) { o.level = console.Debug })},
+		"an unknown level":      {"", "", "shout", base},
+	} {
+		if got := parseOptions(cmdline.Parse(tt.line), strings.Fields(tt.args), tt.env); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+}
+
+func TestStateIsSplitWhereItWouldNotFit(t *testing.T) {
+	t.Parallel()
+	var onboot, services []string
+	for i := range 60 {
+		onboot = append(onboot, "an-onboot-container-"+strconv.Itoa(i)+":0")
+		services = append(services, "sërvice "+strconv.Itoa(i)+":ready:0")
+	}
+	parts := split(onboot, services, partSize)
+	var gotOnboot, gotServices []string
+	for i, p := range parts {
+		gotOnboot, gotServices = append(gotOnboot, p.onboot...), append(gotServices, p.services...)
+		r := record.Record{Seq: 1 << 40, Event: record.State, Fields: append(p.fields("shutdown", i+1, len(parts)), record.Field{Key: "at", Value: "123456789012"})}
+		back, ok := record.Find(r.Append(nil))
+		if !ok || !reflect.DeepEqual(back, r) {
+			t.Errorf("part %d was cut: %s", i+1, r.Append(nil))
+		}
+	}
+	if !reflect.DeepEqual(gotOnboot, onboot) || !reflect.DeepEqual(gotServices, services) {
+		t.Error("items are lost")
+	}
+	if one := split(nil, []string{"web:ready:0"}, partSize); len(one) != 1 || len(one[0].fields("ready", 1, 1)) != 3 {
+		t.Error("a short list needs one record, without part=")
+	}
+}
+
+func TestBlameNamesTheSlowestFirst(t *testing.T) {
+	t.Parallel()
+	marks := []mark{{"early", 20 * time.Millisecond}, {"service/web", time.Second}, {"onboot/dhcp", 800 * time.Millisecond}}
+	if got := blame(marks, blameSize); got != "service/web:1000,onboot/dhcp:800,early:20" {
+		t.Error(got)
+	}
+	if got := blame(marks, 35); got != "service/web:1000,onboot/dhcp:800" {
+		t.Errorf("cut: %s", got)
+	}
+}
+
+func TestPlainNameOfAOneshot(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{"000-dhcp": "dhcp", "012-a-b": "a-b", "dhcp": "dhcp", "a-b": "a-b", "1234-x": "x", "-x": "-x"} {
+		if got := (oneshot{id: id}).name(); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+}
+
+func TestPowerKey(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		event inputEvent
+		want  bool
+	}{
+		"pressed":       {inputEvent{kind: evKey, code: keyPower, value: 1}, true},
+		"released":      {inputEvent{kind: evKey, code: keyPower, value: 0}, false},
+		"repeated":      {inputEvent{kind: evKey, code: keyPower, value: 2}, false},
+		"another key":   {inputEvent{kind: evKey, code: 30, value: 1}, false},
+		"another event": {inputEvent{kind: 0, code: keyPower, value: 1}, false},
+	} {
+		if tt.event.isPower() != tt.want {
+			t.Errorf("%s: not %v", name, tt.want)
+		}
+	}
+}

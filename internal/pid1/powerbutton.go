@@ -1,0 +1,93 @@
+package pid1
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/guard"
+	"github.com/org/linuxkit-action/internal/pid1/halt"
+)
+
+// From linux/input-event-codes.h and linux/input.h.
+const (
+	evKey     = 1
+	keyPower  = 116
+	keyMax    = 0x2ff
+	eviocgbit = 0x80004520 // EVIOCGBIT(ev, len) without both
+)
+
+// inputEvent is struct input_event.
+type inputEvent struct {
+	_     unix.Timeval
+	kind  uint16
+	code  uint16
+	value int32
+}
+
+// rescan is how often to look for input devices that have appeared.
+const rescan = 2 * time.Second
+
+// watchPowerButton ends the machine when the power key of any input device is
+// pressed: that is what a hypervisor's "power down" and the button of a PC are.
+// A device that cannot be opened or read has no button; the others count.
+func (m *machine) watchPowerButton() {
+	guard.Go("power button", func() {
+		open := map[string]bool{}
+		for ; ; time.Sleep(rescan) {
+			paths, _ := filepath.Glob("/dev/input/event*") // the pattern is well-formed
+			for _, path := range paths {
+				if !open[path] {
+					open[path] = true
+					guard.Do("power button "+path, func() { m.watchDevice(path) })
+				}
+			}
+		}
+	})
+}
+
+func (m *machine) watchDevice(path string) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	if !hasPowerKey(f) {
+		_ = f.Close() // it was only looked at
+		return
+	}
+	guard.Go("power button "+path, func() {
+		defer f.Close()
+		var events [64]inputEvent
+		for {
+			n, err := f.Read(unsafe.Slice((*byte)(unsafe.Pointer(&events)), unsafe.Sizeof(events)))
+			if err != nil {
+				return // the device is gone
+			}
+			if slices.ContainsFunc(events[:n/int(unsafe.Sizeof(events[0]))], inputEvent.isPower) {
+				m.loop.Post(func() { m.shutdown(halt.PowerOff, "power button") })
+			}
+		}
+	})
+}
+
+// hasPowerKey asks the device which keys it has.
+func hasPowerKey(f *os.File) bool {
+	var keys [keyMax/8 + 1]byte
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var errno unix.Errno
+	err = raw.Control(func(fd uintptr) {
+		request := uintptr(eviocgbit + evKey + len(keys)<<16)
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(unsafe.Pointer(&keys)))
+	})
+	return err == nil && errno == 0 && keys[keyPower/8]&(1<<(keyPower%8)) != 0
+}
+
+// isPower reports whether the power key goes down.
+func (e inputEvent) isPower() bool { return e.kind == evKey && e.code == keyPower && e.value == 1 }

@@ -1,0 +1,263 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
+)
+
+const wait = 20 * time.Second
+
+// The reaper of the tests takes every child of the test process, so there is one.
+var reaper = func() *Reaper {
+	r := NewReaper()
+	go r.Reap(nil)
+	return r
+}()
+
+func shell(t *testing.T, script string) Program {
+	t.Helper()
+	null, err := DevNull()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { null.Close() })
+	return Program{Args: []string{"/bin/sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: null, Stdout: null, Stderr: null}
+}
+
+func TestEveryOutcomeIsToldApart(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]string{
+		"true": "exit 0", "exit 3": "exit 3", "exit 137": "exit 137", "kill -9 $$": "signal SIGKILL", "kill -TERM $$": "signal SIGTERM",
+	} {
+		status, err := reaper.Run(context.Background(), shell(t, script))
+		key, value := Outcome(status)
+		if err != nil || key+" "+value != want {
+			t.Errorf("%s: %s %s, %v, want %s", script, key, value, err, want)
+		}
+	}
+}
+
+func TestNoStatusIsLostWhenManyEndAtOnce(t *testing.T) {
+	t.Parallel()
+	results := make(chan string)
+	const many = 60
+	for i := range many {
+		go func() {
+			status, err := reaper.Run(context.Background(), shell(t, "exit "+strconv.Itoa(i)))
+			if err != nil || status.ExitStatus() != i {
+				results <- "exit " + strconv.Itoa(i) + " became " + strconv.Itoa(status.ExitStatus())
+				return
+			}
+			results <- ""
+		}()
+	}
+	for range many {
+		if r := <-results; r != "" {
+			t.Error(r)
+		}
+	}
+}
+
+// A container's process is a child nobody knows until runc's pid file is read.
+func TestAStatusIsKeptUntilItsPidIsClaimed(t *testing.T) {
+	t.Parallel()
+	release := reaper.Hold()
+	defer release()
+	p := shell(t, "exit 7")
+	pid, err := syscall.ForkExec(p.Args[0], p.Args, &syscall.ProcAttr{Env: p.Env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state := waitState(t, pid); state != "Z" {
+		t.Fatalf("state %q, want a zombie", state)
+	}
+	reaper.sweep()
+	if state := waitState(t, pid); state != "Z" {
+		t.Fatal("it was reaped while it was held back")
+	}
+	c := reaper.Claim(pid)
+	if !c.WaitFor(wait) || c.Status().ExitStatus() != 7 {
+		t.Errorf("status %v, want exit 7", c.Status())
+	}
+}
+
+// waitState waits until a process is a zombie or gone, and returns its state.
+func waitState(t *testing.T, pid int) string {
+	t.Helper()
+	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		_, rest, _ := strings.Cut(file.Line("/proc/"+strconv.Itoa(pid)+"/stat"), ") ")
+		if rest == "" || rest[0] == 'Z' {
+			return rest[:min(1, len(rest))]
+		}
+	}
+	t.Fatal("the process goes on")
+	return ""
+}
+
+func TestOrphansAreReapedOnceNobodyHoldsThem(t *testing.T) {
+	t.Parallel()
+	p := shell(t, "exit 0")
+	pid, err := syscall.ForkExec(p.Args[0], p.Args, &syscall.ProcAttr{Env: p.Env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(wait); ; time.Sleep(time.Millisecond) {
+		if unix.Kill(pid, 0) == unix.ESRCH {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("an orphan is still a zombie")
+		}
+	}
+}
+
+func TestAProgramThatHangsIsKilledWithItsChildren(t *testing.T) {
+	t.Parallel()
+	pidFile := t.TempDir() + "/pid"
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	_, err := reaper.Run(ctx, shell(t, "sleep 1000 & echo $! > "+pidFile+"; wait"))
+	if !errors.Is(err, ErrTimeout) {
+		t.Errorf("error %v, want ErrTimeout", err)
+	}
+	if text := file.Line(pidFile); text != "" {
+		pid, _ := strconv.Atoi(text)
+		if state := waitState(t, pid); state == "S" {
+			t.Error("its child lives on")
+		}
+	}
+}
+
+func TestRunSaysWhyItGaveUp(t *testing.T) {
+	t.Parallel()
+	why := errors.New("somebody pressed the button")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(why)
+	if _, err := reaper.Run(ctx, shell(t, "true")); !errors.Is(err, why) {
+		t.Errorf("error %v, want the cause", err)
+	}
+	missing := shell(t, "")
+	missing.Args[0] = "/no/such/program"
+	if _, err := reaper.Run(context.Background(), missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/no/such/program") {
+		t.Errorf("error %v, want the program's name", err)
+	}
+}
+
+func TestSignalAfterTheEndHitsNobody(t *testing.T) {
+	t.Parallel()
+	c, err := reaper.Start(shell(t, "true"))
+	if err != nil || !c.WaitFor(wait) {
+		t.Fatal(err)
+	}
+	if err := c.Signal(unix.SIGKILL, false); err != unix.ESRCH {
+		t.Errorf("error %v, want ESRCH", err)
+	}
+}
+
+func TestChildrenGetBlockingOutputAndASessionOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := shell(t, "cut -d' ' -f6 /proc/$$/stat; echo $$; grep flags /proc/$$/fdinfo/1")
+	p.Stdout = w
+	if status, err := reaper.Run(context.Background(), p); err != nil || status != 0 {
+		t.Fatal(status, err)
+	}
+	w.Close()
+	buf := make([]byte, 4096)
+	n, _ := r.Read(buf)
+	lines := strings.Split(string(buf[:n]), "\n")
+	if len(lines) < 3 || lines[0] != lines[1] {
+		t.Fatalf("session, pid, flags: %q: it is not the leader of its session", lines)
+	}
+	flags, err := strconv.ParseUint(strings.TrimSpace(strings.TrimPrefix(lines[2], "flags:")), 8, 64)
+	if err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("%q: a child's output must block", lines[2])
+	}
+	for _, f := range []*os.File{r, p.Stdin} {
+		if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("descriptor %d reaches children", f.Fd())
+		}
+	}
+}
+
+func TestShrugsKnowsAFirstProcessWithoutAHandler(t *testing.T) {
+	t.Parallel()
+	if Shrugs(os.Getpid(), unix.SIGTERM) {
+		t.Error("a process that is first nowhere shrugs off nothing")
+	}
+	for name, tt := range map[string]struct {
+		script string
+		want   bool
+	}{
+		"no handler": {"sleep 1000; true", true},
+		"a handler":  {"trap 'exit 0' TERM; echo; while :; do sleep 1; done", false},
+		"ignored":    {"trap '' TERM; echo; while :; do sleep 1; done", false},
+	} {
+		pid := firstProcess(t, tt.script)
+		for end := time.Now().Add(wait); Shrugs(pid, unix.SIGTERM) != tt.want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: Shrugs is not %v", name, tt.want)
+			}
+		}
+	}
+}
+
+// firstProcess starts a shell as the first process of a pid namespace.
+func firstProcess(t *testing.T, script string) int {
+	t.Helper()
+	p := shell(t, script)
+	attr := &syscall.ProcAttr{Env: p.Env, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | userNS()}}
+	release := reaper.Hold()
+	defer release()
+	pid, err := syscall.ForkExec(p.Args[0], p.Args, attr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := reaper.Claim(pid)
+	t.Cleanup(func() { _ = c.Signal(unix.SIGKILL, false); c.WaitFor(wait) })
+	return pid
+}
+
+// userNS is the flag that lets those who are not root make namespaces.
+func userNS() uintptr {
+	if os.Getuid() == 0 {
+		return 0
+	}
+	return syscall.CLONE_NEWUSER
+}
+
+func TestCgroupOfOnesOwnIsNoneToKill(t *testing.T) {
+	t.Parallel()
+	c, err := reaper.Start(shell(t, "exec sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := CgroupOf(c.Pid)
+	if g != "" {
+		t.Errorf("the cgroup of the test itself, %q, would be killed", g)
+	}
+	c.KillAll(g)
+	if !c.WaitFor(wait) {
+		t.Error("KillAll without a cgroup must kill the process")
+	}
+}
+
+func TestASignalWithoutAName(t *testing.T) {
+	t.Parallel()
+	if got := SignalName(37); got != "SIG37" {
+		t.Error(got)
+	}
+}

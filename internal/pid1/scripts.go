@@ -1,0 +1,55 @@
+package pid1
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/org/linuxkit-action/internal/pid1/console"
+	"github.com/org/linuxkit-action/internal/pid1/process"
+)
+
+// runScripts runs the executables of a directory in name order, each within
+// its time, with the console as output. Links to LinuxKit's "service" are left
+// out: this init does what they stand for (volumes, onboot, containerd,
+// onshutdown) itself.
+func (m *machine) runScripts(ctx context.Context, dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.note(err, "the scripts in it")
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if ctx.Err() != nil {
+			return
+		}
+		if isService(path) {
+			m.console.Log(console.Debug, path+": done by this init itself")
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			m.runScript(ctx, path)
+		}
+	}
+}
+
+func isService(path string) bool {
+	target, err := os.Readlink(path)
+	return err == nil && filepath.Base(target) == "service"
+}
+
+func (m *machine) runScript(ctx context.Context, path string) {
+	ctx, cancel := context.WithTimeout(ctx, m.config.Scripts)
+	defer cancel()
+	m.console.Log(console.Debug, "run "+path)
+	status, err := m.reaper.Run(ctx, process.Program{Args: []string{path}, Env: environ, Stdin: m.null, Stdout: os.Stdout, Stderr: os.Stderr})
+	if err == nil && status != 0 {
+		err = errors.New(path + ": " + strings.Join(pair(process.Outcome(status)), " "))
+	}
+	m.note(err, "what it sets up")
+}
+
+func pair(key, value string) []string { return []string{key, value} }

@@ -1,0 +1,79 @@
+package supervise
+
+import (
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/record"
+)
+
+// Bounds of the last words in a failed record, which has to fit one line.
+const (
+	tailLines = 5
+	tailBytes = 500
+)
+
+// outcome is how a run ended: by "code", "signal" or "error" (it never ran).
+type outcome struct{ key, value string }
+
+func outcomeOf(status syscall.WaitStatus) outcome {
+	key, value := process.Outcome(status)
+	if key == "exit" {
+		key = "code"
+	}
+	return outcome{key, value}
+}
+
+func (o outcome) well() bool { return o.key == "code" && o.value == "0" }
+
+// exited takes the end of a service's process.
+func (s *Supervisor) exited(u *unit, r *container.Run) {
+	if u.run != r {
+		return
+	}
+	u.run = nil
+	s.ended(u, outcomeOf(r.Status()))
+}
+
+// ended decides what becomes of a service that has ended, or could not be started.
+func (s *Supervisor) ended(u *unit, o outcome) {
+	s.emit(record.Exited, u, o.key, o.value, "restarts", strconv.Itoa(u.restarts))
+	if u.state == Ready && time.Since(u.readyAt) >= steady {
+		u.pause = 0
+	}
+	switch {
+	case u.state == Stopping || s.stopping:
+		u.state = Stopped
+	case o.well() && u.Restart != Always:
+		u.state = Done
+	case u.Restart == Never:
+		s.fail(u, o.key+" "+o.value)
+	case u.StartLimit.reached(u.starts, time.Now()):
+		s.fail(u, o.key+" "+o.value+"; started "+strconv.Itoa(u.StartLimit.Burst)+" times within "+u.StartLimit.Interval.String())
+	default:
+		u.state = Exited
+	}
+}
+
+// fail gives a service up, loudly: with the reason and its last words.
+func (s *Supervisor) fail(u *unit, reason string) {
+	u.state = Failed
+	s.emit(record.Failed, u, "reason", reason, "tail", u.job.Tail.Lines(tailLines, tailBytes))
+}
+
+// rest begins the pause before the next start, when all of the last one is cleared up.
+func (s *Supervisor) rest(u *unit) {
+	if u.state != Exited {
+		return
+	}
+	u.pause = u.Backoff.next(u.pause)
+	s.loop.After(u.pause, func() {
+		if u.state == Exited {
+			u.restarts++
+			u.state = Waiting
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package supervise
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/console"
+	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/loop"
+	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/record"
+)
+
+const wait = 30 * time.Second
+
+var reaper = func() *process.Reaper {
+	r := process.NewReaper()
+	go r.Reap(nil)
+	return r
+}()
+
+// plain is a runtime without containers: it runs the script "run" of a bundle
+// as a process of its own.
+type plain struct{}
+
+func (plain) Start(ctx context.Context, c container.Container) (*container.Process, error) {
+	script := filepath.Join(c.Bundle, "run")
+	if _, err := os.Stat(script); err != nil {
+		return nil, err
+	}
+	child, err := reaper.Start(process.Program{
+		Args: []string{"/bin/sh", script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &container.Process{Child: child}, nil
+}
+
+func (plain) Delete(context.Context, string) error { return nil }
+
+// rig is a supervisor on a loop, with what it reports.
+type rig struct {
+	*testing.T
+	super   *Supervisor
+	loop    *loop.Loop
+	cancel  func()
+	records chan record.Record
+	seen    []string
+}
+
+func (r *rig) WriteLine(line []byte) {
+	if rec, ok := record.Find(line); ok {
+		r.records <- rec
+	}
+}
+
+// newRig supervises services, each with its script, until the test ends.
+func newRig(t *testing.T, rt container.Runtime, scripts map[string]string, services ...Service) *rig {
+	t.Helper()
+	null, err := process.DevNull()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &rig{T: t, cancel: cancel, records: make(chan record.Record, 1000)}
+	for i := range services {
+		services[i].Dir = filepath.Join(dir, services[i].Name)
+		if script, found := scripts[services[i].Name]; found {
+			if err := os.MkdirAll(services[i].Dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(services[i].Dir, "run"), []byte(script), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := console.New()
+	c.Start(r)
+	r.loop = loop.New(func() { r.super.Advance() })
+	r.super = New(Env{Context: ctx, Loop: r.loop, Console: c, Runtime: rt, Null: null, LogDir: dir}, services)
+	stop := make(chan struct{})
+	go r.loop.Run(stop)
+	t.Cleanup(func() { r.down(); close(stop) })
+	r.do(func() {})
+	return r
+}
+
+// do runs fn on the loop.
+func (r *rig) do(fn func()) {
+	done := make(chan struct{})
+	r.loop.Post(func() { fn(); close(done) })
+	<-done
+}
+
+// down stops all services and waits until they are.
+func (r *rig) down() {
+	r.do(r.super.Shutdown)
+	r.cancel()
+	r.eventually("all services are over", func() bool { return r.super.Over() })
+}
+
+// eventually waits until a condition holds on the loop.
+func (r *rig) eventually(what string, holds func() bool) {
+	r.Helper()
+	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		ok := false
+		r.do(func() { ok = holds() })
+		if ok {
+			return
+		}
+	}
+	r.Fatalf("never: %s; seen %q", what, r.seen)
+}
+
+// until waits for a record that begins with text, and keeps those before it in seen.
+func (r *rig) until(text string) record.Record {
+	r.Helper()
+	deadline := time.After(wait)
+	for {
+		select {
+		case rec := <-r.records:
+			r.seen = append(r.seen, show(rec))
+			if strings.HasPrefix(show(rec), text) {
+				return rec
+			}
+		case <-deadline:
+			r.Fatalf("never: %s; seen %q", text, r.seen)
+		}
+	}
+}
+
+// show prints a record without what differs from run to run.
+func show(r record.Record) string {
+	s := r.Event
+	for _, f := range r.Fields {
+		if f.Key != "at" && f.Key != "ms" && f.Key != "pid" {
+			s += " " + f.Key + "=" + f.Value
+		}
+	}
+	return s
+}
+
+// quick is a service for tests that do not want to wait.
+func quick(name string) Service {
+	s := Default(name, "")
+	s.Settle = 100 * time.Millisecond
+	s.Backoff = Backoff{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}
+	return s
+}

@@ -1,0 +1,110 @@
+// Package supervise keeps services running, in order, and stops them.
+//
+// It is a state machine that lives on the event loop: nothing in it blocks or
+// locks. What takes time (mounting a bundle, calling runc, waiting for a
+// process) is done by goroutines that post what came of it.
+//
+//	waiting ─► starting ─► ready ─► exited ─► waiting …
+//	                                  ├─► done      it ended well
+//	                                  └─► failed    it ended badly too often
+//	any ─► stopping ─► stopped
+package supervise
+
+import (
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// State is where a service is.
+type State string
+
+// States, by the names that records carry.
+const (
+	Waiting  State = "waiting"  // for what it comes after, or for its turn
+	Starting State = "starting" // being started, or not yet proven to run
+	Ready    State = "ready"
+	Exited   State = "exited" // ended, will be started again
+	Failed   State = "failed" // given up
+	Done     State = "done"   // ended well, and that was all
+	Stopping State = "stopping"
+	Stopped  State = "stopped"
+)
+
+// over reports whether nothing will happen to the service by itself any more.
+func (s State) over() bool { return s == Failed || s == Done || s == Stopped }
+
+// Restart says when a service that has ended is started again.
+type Restart string
+
+// Restart policies.
+const (
+	Never     Restart = "never"
+	OnFailure Restart = "on-failure"
+	Always    Restart = "always"
+)
+
+// Service is what is to be kept running, and how.
+type Service struct {
+	Name     string
+	Dir      string   // the bundle
+	After    []string // services or milestones that must be through first
+	Requires []string // as After, and a service must be ready
+
+	Restart    Restart
+	Backoff    Backoff
+	StartLimit StartLimit
+	Settle     time.Duration // how long its process must run to count as ready
+	Stop       Stop
+}
+
+// Backoff is the pause before a restart: Initial, doubled each time up to Max.
+type Backoff struct{ Initial, Max time.Duration }
+
+// StartLimit gives a service up that was started Burst times within Interval and fails again.
+type StartLimit struct {
+	Burst    int
+	Interval time.Duration
+}
+
+// Stop is how a service is asked to end, and how long it may take.
+type Stop struct {
+	Signal  syscall.Signal
+	Timeout time.Duration
+}
+
+// Default returns a service with the defaults of /etc/init/config.yml.
+func Default(name, dir string) Service {
+	return Service{
+		Name: name, Dir: dir,
+		Restart:    OnFailure,
+		Backoff:    Backoff{Initial: 200 * time.Millisecond, Max: 30 * time.Second},
+		StartLimit: StartLimit{Burst: 5, Interval: time.Minute},
+		Settle:     250 * time.Millisecond,
+		Stop:       Stop{Signal: unix.SIGTERM, Timeout: 10 * time.Second},
+	}
+}
+
+// steady is how long a service must have been ready for its earlier failures
+// to be forgotten by the back-off.
+const steady = 10 * time.Second
+
+// next returns the pause after one of d, which is 0 for the first.
+func (b Backoff) next(d time.Duration) time.Duration {
+	if d == 0 {
+		return b.Initial
+	}
+	return min(2*d, b.Max)
+}
+
+// reached reports whether one more failure is too many, after starts at these times.
+func (l StartLimit) reached(starts []time.Time, now time.Time) bool {
+	recent := 0
+	for _, t := range starts {
+		if now.Sub(t) < l.Interval {
+			recent++
+		}
+	}
+	return recent >= l.Burst
+}

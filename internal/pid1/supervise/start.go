@@ -1,0 +1,82 @@
+package supervise
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
+	"github.com/org/linuxkit-action/internal/pid1/record"
+)
+
+var errPanic = errors.New("starting it panicked; that is a fault of this init")
+
+// start starts a service in a goroutine, which always reports back, even when
+// it panics.
+func (s *Supervisor) start(u *unit) {
+	u.state, u.begun = Starting, time.Now()
+	u.starts = append(u.starts, u.begun)
+	u.forget()
+	s.starts++
+	guard.Go("start of "+u.Name, func() {
+		var r *container.Run
+		err := errPanic
+		guard.Do("start of "+u.Name, func() { r, err = u.job.Start(s.ctx, s.runtime) })
+		s.loop.Post(func() { s.started(u, r, err) })
+	})
+}
+
+func (s *Supervisor) started(u *unit, r *container.Run, err error) {
+	s.starts--
+	if err != nil {
+		s.ended(u, outcome{key: "error", value: err.Error()})
+		s.rest(u)
+		return
+	}
+	u.run = r
+	s.emit(record.Starting, u, "pid", strconv.Itoa(r.Pid))
+	s.watch(u, r)
+	if u.state == Stopping { // asked for while it was being started
+		s.signal(u)
+		return
+	}
+	s.loop.After(u.Settle, func() { s.settled(u, r) })
+}
+
+// settled makes a service ready whose process has lived long enough. A command
+// that fails at once is not ready for an instant.
+func (s *Supervisor) settled(u *unit, r *container.Run) {
+	if u.run != r || u.state != Starting {
+		return
+	}
+	u.state, u.readyAt = Ready, time.Now()
+	took := u.readyAt.Sub(u.begun)
+	if u.took == 0 {
+		u.took = took
+	}
+	s.emit(record.Ready, u, "ms", strconv.FormatInt(took.Milliseconds(), 10))
+}
+
+// watch waits for the end of a process, tells it, and then clears up. The wait
+// has no deadline: it is as long as the service lives.
+func (s *Supervisor) watch(u *unit, r *container.Run) {
+	guard.Go("watch of "+u.Name, func() {
+		<-r.Done()
+		guard.Do("last words of "+u.Name, r.Drain)
+		s.loop.Post(func() { s.exited(u, r) })
+		if s.ctx.Err() == nil { // when the machine goes down all are killed anyway
+			// If it cannot be deleted the next start fails and says why.
+			guard.Do("clearing up "+u.Name, func() { _ = s.runtime.Delete(s.ctx, u.Name) })
+		}
+		s.loop.Post(func() { s.rest(u) })
+	})
+}
+
+func (s *Supervisor) emit(event string, u *unit, pairs ...string) {
+	fields := []record.Field{{Key: "service", Value: u.Name}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields = append(fields, record.Field{Key: pairs[i], Value: pairs[i+1]})
+	}
+	s.console.Emit(event, fields...)
+}

@@ -1,0 +1,58 @@
+package supervise
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/console"
+	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/process"
+)
+
+// killWait is how long a process that was sent SIGKILL may take to go. One that
+// hangs in the kernel is left behind.
+const killWait = 2 * time.Second
+
+// stop ends a service. One that has no process is stopped at once; one that is
+// being started is when the start reports back, which the end of the
+// supervisor's context hastens.
+func (s *Supervisor) stop(u *unit) {
+	if u.state == Waiting || u.state == Exited {
+		u.state = Stopped
+		return
+	}
+	u.state = Stopping
+	if u.run != nil {
+		s.signal(u)
+	}
+}
+
+// signal sends the stop signal and sets the deadline. In a pid namespace of its
+// own the kernel would keep the signal from a process which does not handle it,
+// and all would wait for the deadline; such a process gets what the signal would
+// have done to it anywhere else.
+func (s *Supervisor) signal(u *unit) {
+	r := u.run
+	if process.Shrugs(r.Pid, u.Stop.Signal) {
+		r.KillAll(r.Cgroup)
+	} else {
+		_ = r.Signal(u.Stop.Signal, false) // fails only when it has ended
+	}
+	s.loop.After(u.Stop.Timeout, func() { s.kill(u, r) })
+}
+
+// kill ends a service that did not stop in time.
+func (s *Supervisor) kill(u *unit, r *container.Run) {
+	if u.run != r || u.state != Stopping {
+		return
+	}
+	u.killed = true
+	s.console.Log(console.Warn, "service "+u.Name+": not stopped by "+process.SignalName(unix.Signal(u.Stop.Signal))+" within "+u.Stop.Timeout.String()+"; killed")
+	r.KillAll(r.Cgroup)
+	s.loop.After(killWait, func() {
+		if u.run == r && u.state == Stopping {
+			u.state = Stopped
+		}
+	})
+}
