@@ -19,8 +19,9 @@ import (
 // DefaultFile is where the policy is looked for.
 const DefaultFile = "linuxkit.policy.yml"
 
-// ErrPolicy is wrapped by the error for a policy that cannot be used.
-var ErrPolicy = errors.New("invalid policy")
+// ErrPolicy is wrapped by the error for a policy that is not there. One with mistakes
+// in it is strict.ErrInvalid.
+var ErrPolicy = errors.New("no policy to read")
 
 // What a component must be where no rule matches it.
 const (
@@ -64,7 +65,7 @@ func LoadPolicy(path string) (policy *Policy, found bool, err error) {
 	defer f.Close()
 	data, err := strict.Read(path, f)
 	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", ErrPolicy, err)
+		return nil, false, err
 	}
 	policy, err = ParsePolicy(path, data)
 	return policy, true, err
@@ -74,7 +75,7 @@ func LoadPolicy(path string) (policy *Policy, found bool, err error) {
 func ParsePolicy(path string, data []byte) (*Policy, error) {
 	p := &Policy{Default: MustBePinned}
 	if err := strict.Decode(path, data, p); err != nil {
-		return nil, fmt.Errorf("%w\n%w", ErrPolicy, err)
+		return nil, err
 	}
 	var problems []strict.Problem
 	if choices := []string{MustBeSigned, MustBePinned, MayBeAny}; !slices.Contains(choices, p.Default) {
@@ -84,7 +85,7 @@ func ParsePolicy(path string, data []byte) (*Policy, error) {
 		problems = append(problems, p.Rules[i].prepare(filepath.Dir(path))...)
 	}
 	if err := strict.Join(problems); err != nil {
-		return nil, fmt.Errorf("%w\n%w", ErrPolicy, err)
+		return nil, err
 	}
 	return p, nil
 }

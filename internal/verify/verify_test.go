@@ -1,0 +1,296 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/org/linuxkit-action/fixtures/image"
+	"github.com/org/linuxkit-action/fixtures/registry"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/progress"
+)
+
+// keys makes two key pairs: ours and a stranger's.
+func keys(t *testing.T) (ours, theirs string) {
+	t.Helper()
+	ours, theirs = t.TempDir(), t.TempDir()
+	for _, dir := range []string{ours, theirs} {
+		if err := registry.NewKey(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ours, theirs
+}
+
+func sign(t *testing.T, reference, key string) {
+	t.Helper()
+	digest, err := name.NewDigest(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.Sign(t.Context(), digest, key); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check resolves one service and holds it against a policy.
+func check(t *testing.T, reference string, policy *Policy, mode string) (*Verified, error) {
+	t.Helper()
+	m, err := manifest.Load([]string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + reference + "'}]")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := component.Resolve(t.Context(), m, "amd64", &component.Registry{}, progress.Silent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check(t.Context(), set, policy, mode, progress.Silent())
+}
+
+// mustSign is the policy that key signs everything.
+func mustSign(t *testing.T, key string) *Policy {
+	t.Helper()
+	policy, err := ParsePolicy(filepath.Join(key, "policy.yml"), []byte("default: signed\nrules: [{match: '**', key: cosign.pub}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// moveSignatures makes the signatures of one digest look like those of another.
+func moveSignatures(t *testing.T, repository string, from, to v1.Hash) {
+	t.Helper()
+	tag := func(h v1.Hash) name.Tag {
+		tag, err := name.NewTag(repository + ":sha256-" + h.Hex + ".sig")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tag
+	}
+	signatures, err := remote.Image(tag(from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(tag(to), signatures); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSignaturesThatCountAndLiesThatDoNot(t *testing.T) {
+	t.Parallel()
+	ours, theirs := keys(t)
+	policy := mustSign(t, ours)
+	content := func(text string) v1.Image {
+		return image.Make(t, v1.Config{}, image.Layer(t, image.File("a", text)))
+	}
+	for name, tt := range map[string]struct {
+		prepare func(repository string, digest v1.Hash)
+		want    string
+	}{
+		"signed by our key":     {func(r string, d v1.Hash) { sign(t, r+"@"+d.String(), ours) }, ""},
+		"signed by both":        {func(r string, d v1.Hash) { sign(t, r+"@"+d.String(), theirs); sign(t, r+"@"+d.String(), ours) }, ""},
+		"not signed":            {func(string, v1.Hash) {}, "it has no signature"},
+		"signed by another key": {func(r string, d v1.Hash) { sign(t, r+"@"+d.String(), theirs) }, "no signature by key cosign.pub"},
+		"signature of other bytes": {func(r string, d v1.Hash) {
+			other := image.Push(t, content("other"), r+":other")
+			sign(t, r+"@"+other.String(), ours)
+			moveSignatures(t, r, other, d)
+		}, "no signature by key cosign.pub"},
+		"tag moved to unsigned bytes": {func(r string, d v1.Hash) {
+			sign(t, r+"@"+d.String(), ours)
+			image.Push(t, content("moved"), r+":1")
+		}, "it has no signature"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			repository := image.Serve(t, nil) + "/web"
+			tt.prepare(repository, image.Push(t, content("ours"), repository+":1"))
+			verified, err := check(t, repository+":1", policy, Enforce)
+			if tt.want == "" {
+				if err != nil || !strings.HasPrefix(verified.Results()[0].Signer, "key sha256:") {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), `services[0] "web"`) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestIndexOrImageMayBeSigned(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	for _, signed := range []string{"index", "image"} {
+		repository := image.Serve(t, nil) + "/web"
+		made := image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1")))
+		inner := image.Push(t, made, repository+":amd64")
+		index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+		image.PushIndex(t, index, repository+":1")
+		outer, err := index.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signed == "image" {
+			outer = inner
+		}
+		if _, err := check(t, repository+":1", mustSign(t, ours), Enforce); !errors.Is(err, ErrRefused) {
+			t.Errorf("before signing: %v", err)
+		}
+		sign(t, repository+"@"+outer.String(), ours)
+		if _, err := check(t, repository+":1", mustSign(t, ours), Enforce); err != nil {
+			t.Errorf("%s signed: %v", signed, err)
+		}
+	}
+}
+
+func TestWithoutARuleTheDefaultDecides(t *testing.T) {
+	t.Parallel()
+	repository := image.Serve(t, nil) + "/web"
+	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
+	for name, tt := range map[string]struct{ policy, reference, want string }{
+		"tag, digest wanted":    {"digest", ":1", "named by a tag, which can move; write @" + digest.String()},
+		"digest, digest wanted": {"digest", "@" + digest.String(), ""},
+		"tag, all welcome":      {"any", ":1", ""},
+		"digest, signer wanted": {"signed", "@" + digest.String(), "no rule says who may sign it"},
+	} {
+		_, err := check(t, repository+tt.reference, &Policy{Default: tt.policy}, Enforce)
+		if (err == nil) != (tt.want == "") || (err != nil && !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	verified, err := check(t, repository+":1", &Policy{Default: MustBePinned}, Warn)
+	if err != nil || verified.Results()[0].Miss == nil {
+		t.Errorf("a warning ended the run, or was not given: %v", err)
+	}
+	if verified, err = check(t, repository+":1", nil, Off); err != nil || len(verified.Results()) != 1 {
+		t.Errorf("off: %v", err)
+	}
+}
+
+// TestRegistryDownIsNoVerdict: what cannot be asked is neither good nor refused.
+func TestRegistryDownIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	repository := image.Serve(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, ".sig") {
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}) + "/web"
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
+	_, err := check(t, repository+":1", mustSign(t, ours), Warn)
+	if !errors.Is(err, component.ErrUnavailable) || errors.Is(err, ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPolicyMistakesAreTold(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	os.WriteFile(filepath.Join(ours, "text"), []byte("no key"), 0o600)
+	for in, want := range map[string]string{
+		"default: none":                                                       `default: "none" must be one of signed, digest, any`,
+		"rules: [{match: x}]":                                                 "rules[0]: key is missing",
+		"rules: [{match: x, key: none.pub}]":                                  "none.pub: no such file",
+		"rules: [{match: x, key: text}]":                                      "text is not a public key in PEM",
+		"rules: [{match: x, key: cosign.pub, keyy: y}]":                        `unknown key "keyy"; did you mean "key"?`,
+		"rules: [{match: " + strings.Repeat("x", 300) + ", key: cosign.pub}]": "is longer than 255",
+	} {
+		_, err := ParsePolicy(filepath.Join(ours, "p.yml"), []byte(in))
+		if !errors.Is(err, strict.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\ngot  %v\nwant %s", in, err, want)
+		}
+	}
+	if _, _, err := LoadPolicy(filepath.Join(ours, "none.yml")); !errors.Is(err, ErrPolicy) {
+		t.Errorf("a policy asked for and not there: %v", err)
+	}
+}
+
+func TestRulesMatchWholeNames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		pattern, image string
+		want           bool
+	}{
+		{"ghcr.io/acme/**", "ghcr.io/acme/web:1", true},
+		{"ghcr.io/acme/**", "ghcr.io/acme/deep/web:1", true},
+		{"ghcr.io/acme/*", "ghcr.io/acme/deep/web:1", false},
+		{"ghcr.io/acme/**", "ghcr.io/acme-evil/web:1", false},
+		{"ghcr.io/acme/**", "evil.io/ghcr.io/acme/web", false},
+		{"ghcr.io/acme/web", "ghcr.io/acme/web-evil:1", false},
+		{"ghcr.io/acme/web", "ghcrxio/acme/web:1", false},
+		{"linuxkit/**", "linuxkit/kernel:6", true},
+		{"linuxkit/**", "evil.io/linuxkit/kernel:6", false},
+		{"library/*", "alpine", true},
+		{"docker.io/linuxkit/*", "linuxkit/init", true},
+		{"**", "anything.io/at/all", true},
+		{"localhost:5000/*", "localhost:5000/x", true},
+	} {
+		pattern, err := glob(tt.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reference, err := manifest.ParseReference(tt.image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pattern.MatchString(subject(reference)); got != tt.want {
+			t.Errorf("%s matches %s: %v", tt.pattern, tt.image, got)
+		}
+	}
+}
+
+func TestTableShowsEveryComponent(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	repository := image.Serve(t, nil) + "/web"
+	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
+	policy := mustSign(t, ours)
+	show := func(mode string) string {
+		verified, err := check(t, repository+":1", policy, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := verified.WriteTable(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	if got := show(Warn); !strings.Contains(got, "✗ not by policy, rule 1 (**)") {
+		t.Errorf("unsigned:\n%s", got)
+	}
+	sign(t, repository+"@"+digest.String(), ours)
+	got := show(Enforce)
+	for _, want := range []string{"service/web", digest.Hex[:12], "✓ signed by key", "rule 1 (**)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func FuzzParsePolicy(f *testing.F) {
+	f.Add([]byte("default: signed\nrules: [{match: a/**, key: k}]"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if _, err := ParsePolicy("p.yml", in); err != nil && !errors.Is(err, strict.ErrInvalid) {
+			t.Errorf("no kind: %v", err)
+		}
+	})
+}
