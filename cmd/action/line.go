@@ -55,20 +55,23 @@ func (l *line) resolve(ctx context.Context, m *manifest.Manifest) (*component.Se
 	return component.Resolve(ctx, m, l.arch, registry, l.show)
 }
 
-// check holds the components against the policy.
-func (l *line) check(ctx context.Context, set *component.Set) (*verify.Verified, error) {
-	l.show.Step("verify")
+// trust reads the policy, and says what a miss means.
+func (l *line) trust() (policy *verify.Policy, mode string, err error) {
 	policy, found, err := verify.LoadPolicy(l.policy)
-	if err != nil {
-		return nil, err
-	}
-	mode := l.verify
-	if mode == "" {
+	switch {
+	case l.options.verify != "":
+		mode = l.options.verify
+	case found:
+		mode = verify.Enforce
+	default:
 		mode = verify.Warn
-		if found {
-			mode = verify.Enforce
-		}
 	}
+	return policy, mode, err
+}
+
+// verify holds the components against the policy.
+func (l *line) verify(ctx context.Context, set *component.Set, policy *verify.Policy, mode string) (*verify.Verified, error) {
+	l.show.Step("verify")
 	return verify.Check(ctx, set, policy, mode, l.show)
 }
 
@@ -79,7 +82,7 @@ func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifa
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	cache, err := component.OpenCache(l.cache)
+	cache, err := component.OpenCache(cmp.Or(l.cache, defaultCache()))
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +141,15 @@ func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, 
 	if err != nil {
 		return nil, err
 	}
+	policy, mode, err := l.trust()
+	if err != nil {
+		return nil, err
+	}
 	set, err := l.resolve(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	return l.check(ctx, set)
+	return l.verify(ctx, set, policy, mode)
 }
 
 // built runs the line as far as assembly.

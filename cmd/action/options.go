@@ -43,7 +43,7 @@ type options struct {
 
 func defaults() *options {
 	return &options{
-		arch: runtime.GOARCH, output: ".", cache: defaultCache(), compress: "zstd", init: build.InitAuto,
+		arch: runtime.GOARCH, output: ".", compress: "zstd", init: build.InitAuto,
 		progress: "auto", accel: "auto", formats: []string{"kernel+initrd"},
 	}
 }
@@ -59,48 +59,48 @@ func defaultCache() string {
 // Groups of flags, each for the commands that need it.
 
 func (o *options) progressFlag(c *cobra.Command) {
-	c.Flags().StringVar(&o.progress, "progress", o.progress, "how progress is shown: auto, tty, plain or json")
+	c.Flags().StringVar(&o.progress, "progress", o.progress, "how progress is shown: `auto|tty|plain|json`")
 }
 
 func (o *options) fetchFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.arch, "arch", o.arch, "architecture of the image: amd64 or arm64")
-	f.StringArrayVar(&o.mirrors, "mirror", nil, "fetch through a mirror: [REGISTRY=]URL (repeatable)")
-	f.StringArrayVar(&o.insecure, "insecure-registry", nil, "registry that speaks plain HTTP (repeatable)")
-	f.StringVar(&o.cache, "cache", o.cache, "folder that keeps fetched layers")
+	f.StringVar(&o.arch, "arch", o.arch, "architecture of the image: `amd64|arm64`")
+	f.StringArrayVar(&o.mirrors, "mirror", nil, "fetch through a mirror: `[REGISTRY=]URL` (repeatable)")
+	f.StringArrayVar(&o.insecure, "insecure-registry", nil, "`HOST` of a registry that speaks plain HTTP (repeatable)")
+	f.StringVar(&o.cache, "cache", "", "`DIR` that keeps fetched layers (default the user's cache folder)")
 	o.progressFlag(c)
 }
 
 func (o *options) verifyFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.policy, "policy", "", "who must have signed what (default linuxkit.policy.yml, if there is one)")
-	f.StringVar(&o.verify, "verify", "", "enforce, warn or off (default enforce with a policy, warn without)")
+	f.StringVar(&o.policy, "policy", "", "`FILE` that says who must have signed what (default linuxkit.policy.yml, if there is one)")
+	f.StringVar(&o.verify, "verify", "", "what a miss means: `enforce|warn|off` (default enforce with a policy, warn without)")
 }
 
 func (o *options) buildFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "what to write: "+strings.Join(build.Formats(), ", "))
-	f.StringVar(&o.output, "output", o.output, "folder to write to")
-	f.StringVar(&o.name, "name", "", "name of the files (default the manifest's)")
-	f.StringVar(&o.compress, "compress", o.compress, "zstd, gzip, lz4 or none, with :LEVEL behind it if wanted")
-	f.StringVar(&o.init, "init", o.init, "PID 1: auto (the manifest's, or else ours), builtin (ours) or manifest")
+	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.Formats(), ", "))
+	f.StringVar(&o.output, "output", o.output, "`DIR` to write to")
+	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
+	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none")
+	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
 	f.BoolVar(&o.allowOutside, "allow-outside", false, "let source: in files: lead out of the repository")
 }
 
 func (o *options) testFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.spec, "spec", "", "what to expect (default linuxkit.test.yml, if there is one)")
-	f.StringVar(&o.accel, "accel", o.accel, "auto, kvm or tcg")
-	f.DurationVar(&o.timeout, "timeout", 0, "how long a boot may take, instead of the spec's")
-	f.IntVar(&o.memory, "memory", 0, "memory of the machine in MiB, instead of the spec's")
-	f.IntVar(&o.cpus, "cpus", 0, "processors of the machine, instead of the spec's")
-	f.StringVar(&o.report, "report", "", "folder for the report: JSON, HTML, JUnit, Markdown, console log")
+	f.StringVar(&o.spec, "spec", "", "`FILE` that says what to expect (default linuxkit.test.yml, if there is one)")
+	f.StringVar(&o.accel, "accel", o.accel, "accelerator: `auto|kvm|tcg`")
+	f.DurationVar(&o.timeout, "timeout", 0, "`TIME` that a boot may take, instead of the spec's")
+	f.IntVar(&o.memory, "memory", 0, "memory of the machine in `MiB`, instead of the spec's")
+	f.IntVar(&o.cpus, "cpus", 0, "`NUMBER` of processors, instead of the spec's")
+	f.StringVar(&o.report, "report", "", "`DIR` for the report: JSON, HTML, JUnit, Markdown, console log")
 }
 
 func (o *options) signFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.sign, "sign", signByKey, "key, or off for a release without signatures")
-	f.StringVar(&o.key, "key", "", "cosign key to sign with: a file, env://VARIABLE or a KMS reference; its password is $COSIGN_PASSWORD")
+	f.StringVar(&o.sign, "sign", signByKey, "`key|off`; off makes a release without signatures")
+	f.StringVar(&o.key, "key", "", "cosign `KEY` to sign with: a file, env://VARIABLE or a KMS reference; its password is $COSIGN_PASSWORD")
 }
 
 // Values of --sign.

@@ -38,7 +38,7 @@ func newPublish() *cobra.Command {
 		},
 	}
 	o.output = defaultRelease
-	c.Flags().StringVar(&o.output, "output", o.output, "folder to write to")
+	c.Flags().StringVar(&o.output, "output", o.output, "`DIR` to write to")
 	o.signFlags(c)
 	o.progressFlag(c)
 	return c

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -26,13 +27,16 @@ Exit codes: 0 fine · 2 usage or manifest · 3 verification · 4 assembly
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "linuxkit-action COMMAND",
+		Use:           "linuxkit-action",
 		Long:          about,
 		Example:       examples,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("linuxkit-action {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", errUsage, err, c.CommandPath())
@@ -42,6 +46,18 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newCheck(), newVerify(), newBuild(), newTest(), newPublish())
 	root.SetUsageTemplate(root.UsageTemplate() + exitCodesHelp)
 	return root
+}
+
+// knownCommand refuses a command that there is not, and says which was meant.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		meant = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
+	}
+	return fmt.Errorf("%w: there is no command %q%s; see %s --help", errUsage, args[0], meant, c.CommandPath())
 }
 
 // needManifests refuses a command line without a manifest.

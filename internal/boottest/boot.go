@@ -14,8 +14,9 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
-// tcgSlowness is by what deadlines are multiplied without KVM: a Debian kernel with a
-// small initrd reaches /init after 0.7 s under KVM and 2.8 s under TCG.
+// tcgSlowness is by what deadlines are multiplied without KVM. Debian's kernel with a
+// small initrd needs 2.8 s to /init under TCG, on an idle processor; with KVM it is well
+// under one. A deadline that is too long costs time only when the guest hangs.
 const tcgSlowness = 4
 
 // bootFormat boots one format and judges it. An error means that it could not be

@@ -12,7 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
@@ -54,8 +54,8 @@ func Run(ctx context.Context, set *artifacts.Set, s spec.Spec, o Options) (*repo
 		return nil, err
 	}
 	if o.ReportDir != "" {
-		if err := os.MkdirAll(o.ReportDir, 0o755); err != nil {
-			return nil, fmt.Errorf("boot-test report: %w", err)
+		if err := report.Prepare(o.ReportDir); err != nil {
+			return nil, err
 		}
 	}
 	var boots []report.Boot
@@ -90,7 +90,7 @@ func failure(r *report.Report, o Options) error {
 		text += "; " + r.Remedy
 	}
 	if r.Boot.Console != "" {
-		text += "; the console is in " + consolePath(o.ReportDir, r.Boot.Console)
+		text += "; the console is in " + filepath.Join(o.ReportDir, r.Boot.Console)
 	} else {
 		text += "; --report DIR keeps the console"
 	}

@@ -2,11 +2,10 @@ package boottest
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"os"
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
 	"github.com/org/linuxkit-action/internal/boottest/report"
@@ -82,19 +81,16 @@ func (f *feed) name() string {
 // finishReport writes the report, and gives the log of the boot that decides its
 // fixed name, console.log.
 func finishReport(r *report.Report, dir string) error {
-	const fixed = "console.log"
 	if old := r.Boot.Console; old != "" {
-		if err := os.Rename(filepath.Join(dir, old), filepath.Join(dir, fixed)); err != nil {
+		if err := os.Rename(filepath.Join(dir, old), filepath.Join(dir, report.Console)); err != nil {
 			return fmt.Errorf("boot-test report: %w", err)
 		}
 		for i := range r.Boots {
 			if r.Boots[i].Console == old {
-				r.Boots[i].Console = fixed
+				r.Boots[i].Console = report.Console
 			}
 		}
-		r.Boot.Console = fixed
+		r.Boot.Console = report.Console
 	}
 	return r.Write(dir)
 }
-
-func consolePath(dir, name string) string { return filepath.Join(dir, name) }

@@ -75,39 +75,38 @@ func Load(paths []string, opts Options) (*Manifest, error) {
 	merged := &Manifest{}
 	var problems []strict.Problem
 	for _, path := range paths {
-		m, err := loadOne(path, opts)
-		var mistakes *strict.Error
-		switch {
-		case errors.As(err, &mistakes):
-			problems = append(problems, mistakes.Problems...)
-		case err != nil:
+		m, mistakes, err := loadOne(path, opts)
+		if err != nil {
 			return nil, err
 		}
-		if m != nil {
-			merged.merge(m)
-		}
+		problems = append(problems, mistakes...)
+		merged.merge(m)
 	}
-	if len(problems) == 0 {
-		problems = merged.duplicates()
+	problems = append(problems, merged.duplicates()...)
+	if err := strict.Join(problems); err != nil {
+		return nil, err
 	}
-	return merged, strict.Join(problems)
+	return merged, nil
 }
 
-func loadOne(path string, opts Options) (*Manifest, error) {
+// loadOne reads one file. What could be understood is there beside the mistakes, so
+// that a misspelt key does not hide what else is wrong.
+func loadOne(path string, opts Options) (*Manifest, []strict.Problem, error) {
 	name, r, err := open(path, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	defer r.Close()
-	data, err := strict.Read(name, r)
-	if err != nil {
-		return nil, err
-	}
 	m := &Manifest{Name: baseName(path)}
-	if err := strict.Decode(name, data, m); err != nil {
-		return nil, err
+	data, err := strict.Read(name, r)
+	if err == nil {
+		err = strict.Decode(name, data, m)
 	}
-	return m, strict.Join(m.validate())
+	var mistakes *strict.Error
+	if errors.As(err, &mistakes) {
+		return m, append(mistakes.Problems, m.validate()...), nil
+	}
+	return m, m.validate(), err
 }
 
 func open(path string, opts Options) (string, io.ReadCloser, error) {

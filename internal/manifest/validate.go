@@ -16,6 +16,9 @@ var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$`)
 func (m *Manifest) validate() []strict.Problem {
 	var problems []strict.Problem
 	for _, u := range m.Images() {
+		if u.Image == "" {
+			continue // told already: it is missing, or no string
+		}
 		if _, err := ParseReference(u.Image); err != nil {
 			problems = append(problems, strict.Problem{Place: u.Place, Path: u.Path + ": image", Text: "not an image reference: " + err.Error()})
 		}

@@ -3,6 +3,7 @@ package pid1
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,6 +119,26 @@ func TestStockLinksAreUnderstoodAndNotRun(t *testing.T) {
 	if strings.Contains(strings.Join(g.seen, "\n"), "text wrong") {
 		t.Error("LinuxKit's service was run beside this init")
 	}
+}
+
+func TestANamespaceIsBoundBeforeTheProgramRuns(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	im.bindPID = "/run/ns/web"
+	im.bundle("services", "web", "stay", "0")
+	g := im.boot()
+	g.until("ready service=web")
+	var st, own syscall.Stat_t
+	path := "/proc/" + strconv.Itoa(g.cmd.Process.Pid) + "/root/run/ns/web"
+	if err := syscall.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Stat("/proc/self/ns/pid", &own); err != nil || st.Dev != own.Dev || st.Ino == own.Ino {
+		t.Errorf("%s is no other pid namespace: device %d, inode %d, %v", path, st.Dev, st.Ino, err)
+	}
+	g.signal(syscall.SIGUSR2)
+	g.until("bye how=poweroff")
+	g.over(syscall.SIGINT)
 }
 
 func TestOrphansAreReapedByTheThousand(t *testing.T) {

@@ -28,7 +28,8 @@ type guest struct {
 // image is the files of a machine, beside those of this one.
 type image struct {
 	*testing.T
-	dir string
+	dir     string
+	bindPID string // where the pid namespace of bundles is bound to
 }
 
 // newImage begins an image with this init.
@@ -37,7 +38,7 @@ func newImage(t *testing.T) image {
 	if _, err := exec.LookPath("runc"); err != nil {
 		t.Fatal("needs runc; install Debian's package of that name")
 	}
-	im := image{t, t.TempDir()}
+	im := image{T: t, dir: t.TempDir()}
 	t.Cleanup(im.removeCgroups)
 	im.copy(initBinary, "init")
 	im.file("etc/init.d/.keep", "", 0o644)
@@ -77,17 +78,26 @@ func (im image) bundle(section, name string, args ...string) {
 	im.file(dir+"/config.json", fmt.Sprintf(`{"ociVersion": "1.2.1",
 "process": {"user": {"uid": 0, "gid": 0}, "args": ["/guest", "%s"], "cwd": "/"}, "root": {"path": "rootfs"},
 "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}],
-"linux": {"cgroupsPath": "/%s/%s", "namespaces": [{"type": "pid"}, {"type": "mount"}]}}`, strings.Join(args, `", "`), im.group(), name), 0o644)
-	im.file(dir+"/runtime.json", strings.ReplaceAll(`{"cgroups": [], "mounts": [
+"linux": {%s"namespaces": [{"type": "pid"}, {"type": "mount"}]}}`, strings.Join(args, `", "`), im.cgroupsPath(name)), 0o644)
+	im.file(dir+"/runtime.json", strings.NewReplacer("DIR", dir, "NSPATH", im.bindPID).Replace(`{"cgroups": [], "mounts": [
 {"type": "tmpfs", "source": "tmpfs", "destination": "DIR/tmp"},
 {"destination": "DIR/tmp", "options": ["remount", "private"]},
 {"type": "overlay", "source": "overlay", "destination": "DIR/rootfs", "options": ["lowerdir=DIR/lower", "upperdir=DIR/tmp/upper", "workdir=DIR/tmp/work"]}],
-"mkdir": [], "interfaces": [], "bindNS": {"net": ""}, "namespace": ""}`, "DIR", dir), 0o644)
+"mkdir": [], "interfaces": [], "bindNS": {"net": "", "pid": "NSPATH"}, "namespace": ""}`), 0o644)
 }
 
 // group is the cgroup of the containers of this image.
 func (im image) group() string {
 	return fmt.Sprintf("pid1-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(im.dir)))
+}
+
+// cgroupsPath sets where a container's cgroup is. Who is not root can make none,
+// and runc is content when none is asked for.
+func (im image) cgroupsPath(name string) string {
+	if os.Getuid() != 0 {
+		return ""
+	}
+	return fmt.Sprintf(`"cgroupsPath": "/%s/%s", `, im.group(), name)
 }
 
 // removeCgroups removes what runc has made: a machine that goes down leaves it.

@@ -69,7 +69,9 @@ func boot(args []string) int {
 		guard.Do("boot", func() { m.bootSequence(ctx) })
 		m.loop.Post(func() { m.booting = false })
 	})
-	m.loop.Run(m.over)
+	for !guard.Do("loop", func() { m.loop.Run(m.over) }) {
+		m.console.Log(console.Error, "the event loop goes on")
+	}
 	return 0
 }
 
@@ -108,6 +110,7 @@ func (m *machine) checkReady() {
 	m.phase = milestoneReady
 	m.reach(milestoneReady)
 	m.showBlame()
+	m.calm()
 	runtime.GC() // the boot has left some
 }
 

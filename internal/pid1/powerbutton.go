@@ -37,17 +37,31 @@ const rescan = 2 * time.Second
 // A device that cannot be opened or read has no button; the others count.
 func (m *machine) watchPowerButton() {
 	guard.Go("power button", func() {
-		open := map[string]bool{}
+		seen := map[device]bool{}
 		for ; ; time.Sleep(rescan) {
+			present := map[device]bool{}
 			paths, _ := filepath.Glob("/dev/input/event*") // the pattern is well-formed
 			for _, path := range paths {
-				if !open[path] {
-					open[path] = true
+				d := identify(path)
+				if present[d] = true; !seen[d] {
 					guard.Do("power button "+path, func() { m.watchDevice(path) })
 				}
 			}
+			seen = present
 		}
 	})
+}
+
+// device tells a device from one that had its name before.
+type device struct {
+	path  string
+	inode uint64
+}
+
+func identify(path string) device {
+	var st unix.Stat_t
+	_ = unix.Stat(path, &st) // one that has gone is looked at again when it is back
+	return device{path, st.Ino}
 }
 
 func (m *machine) watchDevice(path string) {

@@ -16,8 +16,9 @@ import (
 // flushWait is how long the last records may take to reach the console.
 const flushWait = 2 * time.Second
 
-// reserve is what of the time for the shutdown is kept for its last steps.
-const reserve = 5 * time.Second
+// reserve is what of the time for the shutdown is kept for its last steps: they
+// begin then even if a service or the boot hangs in the kernel.
+const reserve = 10 * time.Second
 
 var errShutdown = errors.New("the machine is shutting down")
 
@@ -25,6 +26,7 @@ var errShutdown = errors.New("the machine is shutting down")
 type ending struct {
 	how     halt.How
 	began   time.Time
+	late    bool // the time that services have is over
 	last    bool // the last steps have begun
 	said    atomic.Bool
 	stopped int
@@ -46,6 +48,7 @@ func (m *machine) shutdown(how halt.How, cause string) {
 	if m.services != nil {
 		m.services.Shutdown()
 	}
+	m.loop.After(m.config.Shutdown-reserve, func() { e.late = true })
 	guard.Go("shutdown deadline", func() {
 		time.Sleep(m.config.Shutdown)
 		m.console.Log(console.Error, "the shutdown took longer than "+m.config.Shutdown.String()+"; it ends here")
@@ -54,10 +57,14 @@ func (m *machine) shutdown(how halt.How, cause string) {
 }
 
 // checkEnding begins the last steps of a shutdown, once the boot has come to
-// its end and all services have.
+// its end and all services have, or their time is over.
 func (m *machine) checkEnding() {
 	e := m.ending
-	if e == nil || e.last || m.booting || m.services != nil && !m.services.Over() {
+	if e == nil || e.last {
+		return
+	}
+	over := !m.booting && (m.services == nil || m.services.Over())
+	if !over && !e.late {
 		return
 	}
 	e.last = true

@@ -210,7 +210,7 @@ func TestPolicyMistakesAreTold(t *testing.T) {
 		"rules: [{match: x}]":                                                 "rules[0]: key is missing",
 		"rules: [{match: x, key: none.pub}]":                                  "none.pub: no such file",
 		"rules: [{match: x, key: text}]":                                      "text is not a public key in PEM",
-		"rules: [{match: x, key: cosign.pub, keyy: y}]":                        `unknown key "keyy"; did you mean "key"?`,
+		"rules: [{match: x, key: cosign.pub, keyy: y}]":                       `unknown key "keyy"; did you mean "key"?`,
 		"rules: [{match: " + strings.Repeat("x", 300) + ", key: cosign.pub}]": "is longer than 255",
 	} {
 		_, err := ParsePolicy(filepath.Join(ours, "p.yml"), []byte(in))

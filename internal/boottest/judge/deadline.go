@@ -34,7 +34,7 @@ func (j *Judge) Deadline() time.Duration {
 
 // due returns when a unit will have failed if nothing happens, and 0 for never.
 func (j *Judge) due(u Unit) time.Duration {
-	if !u.open() {
+	if !u.open() || u.optional {
 		return 0
 	}
 	if u.downAt > 0 {

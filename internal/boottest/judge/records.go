@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"iter"
 	"regexp"
 	"strconv"
 	"strings"
@@ -156,59 +155,6 @@ func (j *Judge) failed(r record.Record, l console.Line) {
 	}
 	u.State, u.Detail = StateFailed, r.Get("reason")
 	j.decide(Failed, fault{reason: fmt.Sprintf("%s %q failed: %s", kind, u.Name, u.Detail), culprit: u.Name, line: l.Text, tail: r.Get("tail")})
-}
-
-// state takes from the whole picture what a lost record would have told. Its lists are
-// NAME:RESULT of onboots ("running", or how it ended) and NAME:STATE:RESTARTS of services.
-func (j *Judge) state(r record.Record, l console.Line) {
-	if j.phase == stopping {
-		return
-	}
-	for name, state := range picture(r.Get("services")) {
-		if u := find(j.out.Services, name); u != nil {
-			j.healService(u, state, l)
-		}
-	}
-	for name, result := range picture(r.Get("onboot")) {
-		u := find(j.out.Onboot, name)
-		if u == nil || !u.open() || result == "running" {
-			continue
-		}
-		u.ToMS, u.Detail, u.State = j.now.Milliseconds(), "exit "+result, StateOK
-		if result != strconv.Itoa(u.exit) {
-			u.State = StateFailed
-			j.decide(Failed, fault{reason: fmt.Sprintf("onboot %q ended with %s, not %d", u.Name, result, u.exit), culprit: u.Name, line: l.Text})
-		}
-	}
-}
-
-func (j *Judge) healService(u *Unit, state string, l console.Line) {
-	switch state {
-	case "ready":
-		if u.open() {
-			u.State, u.ToMS, u.downAt = StateOK, j.now.Milliseconds(), 0
-		}
-	case "failed":
-		u.State = StateFailed
-		j.decide(Failed, fault{reason: fmt.Sprintf("service %q failed", u.Name), culprit: u.Name, line: l.Text})
-	case "exited", "done":
-		if u.downAt == 0 && u.State != StateFailed {
-			u.State, u.Detail, u.downAt = StateStarted, state, j.now
-		}
-	}
-}
-
-// picture yields the names in a list of a state record, each with what follows it.
-func picture(list string) iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for item := range strings.SplitSeq(list, ",") {
-			name, rest, _ := strings.Cut(item, ":")
-			state, _, _ := strings.Cut(rest, ":")
-			if state != "" && !yield(name, state) {
-				return
-			}
-		}
-	}
 }
 
 // late is how PID 1 says that it had to kill a service. That one ended by SIGKILL does

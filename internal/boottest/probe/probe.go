@@ -22,7 +22,7 @@ import (
 
 const (
 	interval = 100 * time.Millisecond // between two attempts
-	attempt  = 5 * time.Second        // for one attempt
+	attempt  = 15 * time.Second       // for one attempt; a first answer under TCG takes seconds
 	maxBody  = 1 << 20                // bytes of an answer that are read
 	glance   = 50 * time.Millisecond  // wait for a first byte before QEMU is asked
 	settling = 2 * time.Second        // for a TCP connection to be established

@@ -32,7 +32,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 func (r *Report) HTML() ([]byte, error) {
 	var out bytes.Buffer
 	err := pageTemplate.Execute(&out, r)
-	return out.Bytes(), err
+	return mute(out.Bytes()), err
 }
 
 func pixels(b Boot) []pixel {

@@ -15,7 +15,7 @@ func (r *Report) Markdown() ([]byte, error) {
 	for _, b := range r.Boots {
 		b.markdown(&out, r.Name)
 	}
-	return []byte(out.String()), nil
+	return mute([]byte(out.String())), nil
 }
 
 func (b Boot) markdown(out *strings.Builder, name string) {
@@ -48,7 +48,7 @@ func (b Boot) table(out *strings.Builder) {
 			break
 		}
 		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", r.Kind, inline(r.Name),
-			strings.ReplaceAll(strings.TrimRight(bar(r.From, r.To, b.end()), " "), " ", "&nbsp;"), seconds(r.length()), r.State)
+			strings.ReplaceAll(strings.TrimRight(r.bar(b.end()), " "), " ", "&nbsp;"), seconds(r.length()), r.State)
 	}
 	out.WriteByte('\n')
 }

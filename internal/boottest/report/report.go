@@ -6,11 +6,13 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
@@ -52,18 +54,44 @@ func New(name, arch, init string, boots []Boot) *Report {
 	return r
 }
 
+// forms are the files of a report.
+var forms = []struct {
+	name   string
+	render func(*Report) ([]byte, error)
+}{
+	{"report.json", (*Report).JSON},
+	{"junit.xml", (*Report).JUnit},
+	{"summary.md", (*Report).Markdown},
+	{"report.html", (*Report).HTML},
+}
+
+// Console is the name of the log of the boot that decides.
+const Console = "console.log"
+
+// Prepare makes dir if needed, and removes the report of an earlier run: it must not
+// be taken for one of this run, should this one not come to its end.
+func Prepare(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	for _, f := range forms {
+		err = errors.Join(err, removeOld(filepath.Join(dir, f.name)))
+	}
+	if err = errors.Join(err, removeOld(filepath.Join(dir, Console))); err != nil {
+		return fmt.Errorf("boot-test report: %w", err)
+	}
+	return nil
+}
+
+func removeOld(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Write writes all forms of the report into dir.
 func (r *Report) Write(dir string) error {
-	for _, f := range []struct {
-		name   string
-		render func() ([]byte, error)
-	}{
-		{"report.json", r.JSON},
-		{"junit.xml", r.JUnit},
-		{"summary.md", r.Markdown},
-		{"report.html", r.HTML},
-	} {
-		content, err := f.render()
+	for _, f := range forms {
+		content, err := f.render(r)
 		if err == nil {
 			err = replace(filepath.Join(dir, f.name), content)
 		}
@@ -77,7 +105,17 @@ func (r *Report) Write(dir string) error {
 // JSON returns the content of report.json.
 func (r *Report) JSON() ([]byte, error) {
 	b, err := json.MarshalIndent(r, "", "  ")
-	return append(b, '\n'), err
+	return append(bytes.ReplaceAll(b, []byte("##["), []byte(`\u0023#[`)), '\n'), err
+}
+
+var commandStart = regexp.MustCompile(`(?m)^(\s*)::`)
+
+// mute writes what GitHub's runner takes for a command, "##[" anywhere and "::" at the
+// start of a line, as character references: somebody may print the file in a job. It is
+// for markup, where that changes nothing.
+func mute(markup []byte) []byte {
+	markup = bytes.ReplaceAll(markup, []byte("##["), []byte("&#35;#["))
+	return commandStart.ReplaceAll(markup, []byte("$1&#58;:"))
 }
 
 // replace writes a file that is whole whenever it is there.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/org/linuxkit-action/internal/boottest/console"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 )
 
@@ -29,7 +30,7 @@ func (b Boot) Timeline() string {
 			fmt.Fprintf(&out, "  … and %d more\n", len(rows)-maxRows)
 			break
 		}
-		fmt.Fprintf(&out, "  %-*s %s %9s\n", nameColumns, r.label(), bar(r.From, r.To, end), r.took())
+		fmt.Fprintf(&out, "  %-*s %s %9s\n", nameColumns, r.label(), r.bar(end), r.took())
 	}
 	return out.String()
 }
@@ -47,21 +48,24 @@ func (r row) took() string {
 
 // label is the name, cut to its column. What is not ASCII may be wider than one.
 func (r row) label() string {
-	name := []rune(r.Name)
+	name := []rune(console.Harmless(r.Name))
 	for i, c := range name {
 		if c > '~' {
 			name[i] = '?'
 		}
 	}
 	if r.Kind != "stage" {
-		name = append([]rune("  "), name...)
+		name = append([]rune("· "), name...) // not a blank: "::" behind blanks is a command to GitHub's runner
 	}
 	return string(name[:min(len(name), nameColumns)])
 }
 
-// bar draws from..to on a scale of 0..end.
-func bar(from, to, end int64) string {
-	first := min(int(from*barColumns/end), barColumns-1)
-	last := max(first+1, int((to*barColumns+end-1)/end))
+// bar draws the row on a scale of 0..end. What never began has none.
+func (r row) bar(end int64) string {
+	if r.To == 0 {
+		return strings.Repeat(" ", barColumns)
+	}
+	first := min(int(r.From*barColumns/end), barColumns-1)
+	last := max(first+1, int((r.To*barColumns+end-1)/end))
 	return strings.Repeat(" ", first) + strings.Repeat("█", last-first) + strings.Repeat(" ", barColumns-last)
 }

@@ -78,12 +78,18 @@ func TestWhoseSettingCounts(t *testing.T) {
 		label, fields string
 		check         func(manifest.Settings) bool
 	}{
-		"image":                        {"", "", func(s manifest.Settings) bool { return s.Command[0] == "/bin/web" && s.Env[0] == "PATH=/bin" && s.Cwd == "/srv" }},
-		"label over image":             {label, "", func(s manifest.Settings) bool { return s.Command[0] == "label" && s.Env[0] == "L=1" && s.Cwd == "/label" }},
-		"manifest over label":          {label, "command: [m], cwd: /m", func(s manifest.Settings) bool { return s.Command[0] == "m" && s.Cwd == "/m" && s.Env[0] == "L=1" }},
-		"empty list clears":            {label, "capabilities: [], env: []", func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 }},
-		"false clears":                 {label, "readonly: false", func(s manifest.Settings) bool { return !s.Readonly }},
-		"add joins the label":          {label, "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", func(s manifest.Settings) bool { return len(s.Capabilities) == 2 && strings.Join(s.Binds, " ") == "/l:/l /m:/m" }},
+		"image": {"", "", func(s manifest.Settings) bool {
+			return s.Command[0] == "/bin/web" && s.Env[0] == "PATH=/bin" && s.Cwd == "/srv"
+		}},
+		"label over image": {label, "", func(s manifest.Settings) bool {
+			return s.Command[0] == "label" && s.Env[0] == "L=1" && s.Cwd == "/label"
+		}},
+		"manifest over label": {label, "command: [m], cwd: /m", func(s manifest.Settings) bool { return s.Command[0] == "m" && s.Cwd == "/m" && s.Env[0] == "L=1" }},
+		"empty list clears":   {label, "capabilities: [], env: []", func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 }},
+		"false clears":        {label, "readonly: false", func(s manifest.Settings) bool { return !s.Readonly }},
+		"add joins the label": {label, "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", func(s manifest.Settings) bool {
+			return len(s.Capabilities) == 2 && strings.Join(s.Binds, " ") == "/l:/l /m:/m"
+		}},
 		"add beside the whole":         {label, "binds: ['/m:/m'], binds.add: ['/x:/x']", func(s manifest.Settings) bool { return strings.Join(s.Binds, " ") == "/m:/m" }},
 		"label's add means nothing":    {label, "", func(s manifest.Settings) bool { return strings.Join(s.Binds, " ") == "/l:/l" }},
 		"runtime is joined by field":   {label, "runtime: {mkdir: [/m]}", func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" }},

@@ -3,8 +3,8 @@ package strict
 import "strings"
 
 // Nearest returns the word that was most likely meant by a misspelt one: the same
-// but for case and punctuation, or at most two edits (one in a word of three letters) away.
-// It returns "" where no word is near.
+// but for case and punctuation, at most two edits (one in a word of three letters)
+// away, or the only one that begins with it. It returns "" where no word is near.
 func Nearest(word string, words []string) string {
 	if len(word) > 64 {
 		return ""
@@ -18,7 +18,25 @@ func Nearest(word string, words []string) string {
 			best, distance = w, d
 		}
 	}
+	if best == "" && len(word) >= 3 {
+		return completion(fold(word), words)
+	}
 	return best
+}
+
+// completion returns the only word that begins with a prefix.
+func completion(prefix string, words []string) string {
+	found := ""
+	for _, w := range words {
+		if !strings.HasPrefix(fold(w), prefix) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = w
+	}
+	return found
 }
 
 func fold(s string) string {

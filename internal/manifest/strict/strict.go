@@ -82,9 +82,15 @@ func Join(problems []Problem) error {
 	if len(problems) == 0 {
 		return nil
 	}
+	order := map[string]int{} // files keep the order in which they come
+	for _, p := range problems {
+		if _, seen := order[p.Place.File]; !seen {
+			order[p.Place.File] = len(order)
+		}
+	}
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		if a.Place.File != b.Place.File {
-			return 0 // files keep the order of the command line
+			return order[a.Place.File] - order[b.Place.File]
 		}
 		if a.Place.Line != b.Place.Line {
 			return a.Place.Line - b.Place.Line

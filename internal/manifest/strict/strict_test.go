@@ -187,7 +187,7 @@ func TestReadRefusesWhatIsTooLarge(t *testing.T) {
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	words := []string{"image", "capabilities", "net", "uts", "maskedPaths"}
-	for word, want := range map[string]string{"imgae": "image", "capability": "", "capabilites": "capabilities", "masked_paths": "maskedPaths", "nett": "net", "xyz": "", "ne": "net", "": ""} {
+	for word, want := range map[string]string{"imgae": "image", "capability": "", "mask": "maskedPaths", "capabilites": "capabilities", "masked_paths": "maskedPaths", "nett": "net", "xyz": "", "ne": "net", "": ""} {
 		if got := Nearest(word, words); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}

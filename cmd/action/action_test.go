@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/org/linuxkit-action/fixtures/components"
+	"github.com/org/linuxkit-action/fixtures/registry"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"linuxkit-action": func() { os.Exit(run(os.Args[1:])) },
+	})
+}
+
+// TestScripts runs the commands as a user does; each script in fixtures/scripts is a
+// page of documentation as well. In a script $MIRROR leads to a registry with the
+// fixtures' components, signed by $KEYS/cosign.key; $LIAR leads to one that changes
+// a byte in every layer. UPDATE=1 writes the golden parts anew.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:           "../../fixtures/scripts",
+		UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			world, err := theWorld()
+			if err != nil {
+				return err
+			}
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("COSIGN_PASSWORD", "")
+			env.Setenv("MIRROR", world.registry.Mirror())
+			env.Setenv("LIAR", registry.Host+"="+world.liar.URL)
+			env.Setenv("KEYS", world.keys)
+			env.Setenv("STRANGER", world.stranger)
+			return nil
+		},
+	})
+}
+
+// world is what all scripts share.
+type world struct {
+	registry *registry.Registry
+	liar     *httptest.Server
+	keys     string
+	stranger string // folder with the keys of somebody else
+}
+
+// theWorld makes components from Debian packages, or finds them made, and signs them.
+var theWorld = sync.OnceValues(func() (*world, error) {
+	dir, err := os.MkdirTemp("", "keys-")
+	if err != nil {
+		return nil, err
+	}
+	w := &world{keys: filepath.Join(dir, "ours"), stranger: filepath.Join(dir, "theirs")}
+	if err := errors.Join(registry.NewKey(w.keys), registry.NewKey(w.stranger)); err != nil {
+		return nil, err
+	}
+	if w.registry, err = registry.Start(); err != nil {
+		return nil, err
+	}
+	for _, name := range components.Names() {
+		if err := w.offer(name); err != nil {
+			return nil, err
+		}
+	}
+	origin, err := url.Parse("http://" + w.registry.Addr())
+	if err != nil {
+		return nil, err
+	}
+	w.liar = httptest.NewServer(lie(origin))
+	return w, nil
+})
+
+func (w *world) offer(name string) error {
+	ctx := context.Background()
+	made, err := components.Image(ctx, "", name)
+	if err != nil {
+		return err
+	}
+	digest, err := w.registry.Push(ctx, made, name+":demo")
+	if err != nil {
+		return err
+	}
+	return registry.Sign(ctx, digest, w.keys)
+}
+
+// lie stands in front of a registry and changes one byte in the middle of every layer.
+func lie(origin *url.URL) http.Handler {
+	proxy := httputil.NewSingleHostReverseProxy(origin)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if r.Request.Method != http.MethodGet || !strings.Contains(r.Request.URL.Path, "/blobs/") {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
+			body[len(body)/2] ^= 1
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return nil
+	}
+	return proxy
+}

@@ -1,0 +1,381 @@
+package judge
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/boottest/console"
+	"github.com/org/linuxkit-action/internal/boottest/spec"
+	"github.com/org/linuxkit-action/internal/pid1/record"
+)
+
+// boot plays a guest to a judge, as the driver of a machine would.
+type boot struct {
+	judge  *Judge
+	reader console.Reader
+	seq    uint64
+	orders []Order
+}
+
+// step is something that happens, at a time in seconds.
+type step func(*boot)
+
+func at(seconds float64) time.Duration { return time.Duration(seconds*1000+0.5) * time.Millisecond }
+
+// text is bytes on the console.
+func text(s float64, text string) step {
+	return func(b *boot) {
+		b.pass(at(s))
+		for _, l := range b.reader.Feed([]byte(text), at(s)) {
+			b.judge.Line(l)
+		}
+		if l, ok := b.reader.Pending(); ok && b.judge.Listening() {
+			b.judge.Pending(l)
+		}
+	}
+}
+
+func kernel(s float64, message string) step { return text(s, "[    1.000000] "+message+"\r\n") }
+
+// sealed is the line of the next record.
+func (b *boot) sealed(event string, pairs ...string) string {
+	b.seq++
+	r := record.Record{Seq: b.seq, Event: event}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		r.Fields = append(r.Fields, record.Field{Key: pairs[i], Value: pairs[i+1]})
+	}
+	return string(r.Append(nil))
+}
+
+func rec(s float64, event string, pairs ...string) step {
+	return func(b *boot) { kernel(s, b.sealed(event, pairs...))(b) }
+}
+
+// lost is a record that never came.
+func lost(event string, pairs ...string) step {
+	return func(b *boot) { b.sealed(event, pairs...) }
+}
+
+// torn is a record with kernel text in its middle.
+func torn(s float64, event string, pairs ...string) step {
+	return func(b *boot) {
+		line := b.sealed(event, pairs...)
+		half := len(record.Prefix) + 6
+		kernel(s, line[:half]+"[    1.000000] usb 1-1: new device\r\n"+line[half:])(b)
+	}
+}
+
+func probe(s float64, index int, err error) step {
+	return func(b *boot) { b.pass(at(s)); b.judge.Probe(index, at(s), err) }
+}
+
+func event(s float64, name, reason string) step {
+	return func(b *boot) { b.pass(at(s)); b.judge.Event(name, reason, at(s)) }
+}
+
+func exit(s float64) step {
+	return func(b *boot) {
+		b.pass(at(s))
+		for _, l := range b.reader.Flush() {
+			b.judge.Line(l)
+		}
+		b.judge.Exit("QEMU ended with exit status 0", at(s))
+	}
+}
+
+func off(s float64) step {
+	return func(b *boot) { event(s, "SHUTDOWN", "guest-shutdown")(b); exit(s)(b) }
+}
+
+// pass lets the clock strike whenever the judge asked for it, up to a time.
+func (b *boot) pass(until time.Duration) {
+	b.orders = append(b.orders, b.judge.Orders()...)
+	for !b.judge.Done() && b.judge.Deadline() <= until {
+		b.judge.Tick(b.judge.Deadline())
+		b.orders = append(b.orders, b.judge.Orders()...)
+	}
+}
+
+// play returns the outcome and the orders; the clock runs on to the end.
+func play(t *testing.T, task Task, steps ...step) (Outcome, []Order) {
+	t.Helper()
+	b := &boot{judge: New(task)}
+	for _, s := range steps {
+		s(b)
+	}
+	b.pass(24 * time.Hour)
+	if !b.judge.Done() {
+		t.Fatal("the judge never comes to an end")
+	}
+	return b.judge.Outcome(), b.orders
+}
+
+// box is an image with one onboot and two services.
+func box(t *testing.T, text string) Task {
+	t.Helper()
+	s, err := spec.Parse("linuxkit.test.yml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Task{Builtin: true, Onboot: []string{"dhcpcd"}, Services: []string{"web", "db"}, Spec: s, Graceful: true, Slowness: 1}
+}
+
+func steps(parts ...any) []step {
+	var list []step
+	for _, p := range parts {
+		switch p := p.(type) {
+		case step:
+			list = append(list, p)
+		case []step:
+			list = append(list, p...)
+		}
+	}
+	return list
+}
+
+// The story of a boot that goes well, in parts.
+var (
+	begin = rec(1, record.Start, "version", "1")
+	dhcp  = rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "0", "ms", "90")
+	begun = steps(begin, dhcp, rec(1.2, record.Starting, "service", "web"), rec(1.2, record.Starting, "service", "db"))
+	web   = rec(1.5, record.Ready, "service", "web", "ms", "300")
+	db    = rec(1.6, record.Ready, "service", "db", "ms", "400")
+	up    = steps(begun, web, db)
+	down  = rec(3.8, record.Shutdown, "how", "poweroff", "cause", "button")
+	bye   = rec(4, record.Bye, "how", "poweroff", "stopped", "2", "killed", "0")
+)
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		spec    string
+		steps   []step
+		want    Verdict
+		reason  string
+		culprit string
+		within  float64 // seconds since power-on that the verdict may take
+	}{
+		"all is well": {"", steps(up, down, bye, off(4.1)), Ready, "1 onboot and 2 services ready after 1.6s", "", 4.1},
+		"a service says ready without a checksum": {"timeout: 20s",
+			steps(begun, db, text(1.5, "linuxkit-init: 5 ready service=web ms=3\n")), Garbled, "web (started)", "", 20},
+		"a service repeats another's record": {"timeout: 20s",
+			steps(begun, db, func(b *boot) { b.seq--; rec(1.7, record.Ready, "service", "web")(b) }), Hung, "web (started)", "", 20},
+		"a service logs a kernel panic": {"",
+			steps(up, text(2, "Kernel panic - not syncing: not really\n"), down, bye, off(4.1)), Ready, "", "", 4.1},
+		"a record tells of a kernel panic": {"",
+			steps(up, rec(2, record.Log, "level", "info", "msg", "BUG: as the service says"), down, bye, off(4.1)), Ready, "", "", 4.1},
+		"the kernel panics": {"",
+			steps(begun, kernel(1.3, "Kernel panic - not syncing: Fatal exception")), Panicked, "kernel panic: Fatal exception", "Fatal exception", 2},
+		"a service fails because the kernel panics": {"",
+			steps(up, rec(2, record.Exited, "service", "web", "signal", "SIGSEGV"), kernel(2.1, "Kernel panic - not syncing: Fatal exception")),
+			Panicked, "Fatal exception", "", 3},
+		"out of memory": {"",
+			steps(begun, kernel(1.3, "Out of memory: Killed process 83 (nginx) total-vm:1kB")), Failed, "out of memory: 83 (nginx)", "83 (nginx)", 2},
+		"an onboot fails": {"",
+			steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "1")), Failed, `onboot "dhcpcd" ended with exit 1`, "dhcpcd", 2},
+		"an onboot is killed": {"",
+			steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "signal", "SIGKILL")), Failed, `signal SIGKILL`, "dhcpcd", 2},
+		"an onboot fails as expected": {"expect: [{onboot: dhcpcd, exit: 3}]",
+			steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "3"), rec(1.1, record.Failed, "onboot", "dhcpcd", "reason", "exit 3"), web, db, down, bye, off(4.1)),
+			Ready, "", "", 4.1},
+		"an onboot succeeds that should fail": {"expect: [{onboot: dhcpcd, exit: 3}]",
+			steps(begin, dhcp), Failed, "exit 0, not exit 3", "dhcpcd", 2},
+		"an onboot's record is missing": {"timeout: 20s", steps(begin, web, db), Hung, "missing: onboot dhcpcd (not started)", "", 20},
+		"a service ends before it is ready": {"",
+			steps(begun, rec(1.3, record.Exited, "service", "web", "code", "3")), Failed, `service "web" ended with code 3 before it was ready`, "web", 2},
+		"a service ends after all were ready": {"",
+			steps(up, rec(2, record.Exited, "service", "db", "code", "1")), Failed, `"db" ended with code 1 after it was ready`, "db", 3},
+		"a service cannot be started": {"",
+			steps(begun, rec(1.3, record.Exited, "service", "web", "error", "exec: no such file")), Failed, "error exec: no such file", "web", 2},
+		"a service nobody knows fails": {"",
+			steps(begun, rec(1.3, record.Failed, "service", "containerd", "reason", "gone")), Failed, `service "containerd" failed: gone`, "containerd", 2},
+		"a service ends with 0 and stays away": {"",
+			steps(up, rec(2, record.Exited, "service", "web", "code", "0")), Failed, "did not come back", "web", 8},
+		"a service ends with 0 and comes back": {"",
+			steps(up, rec(2, record.Exited, "service", "web", "code", "0"), rec(2.1, record.Starting, "service", "web"), rec(2.2, record.Ready, "service", "web"),
+				rec(4.5, record.Shutdown), rec(4.6, record.Bye, "killed", "0"), off(4.7)), Ready, "", "", 4.7},
+		"a service never becomes ready":           {"timeout: 20s", steps(begun, db), Hung, "missing: service web (started)", "", 20},
+		"a service is late":                       {"expect: [{service: web, within: 5s}]", steps(begun, db), Failed, `service "web": not as expected within 5s`, "web", 5.5},
+		"the guest powers off too early":          {"", steps(begun, off(2)), Exited, "it powered off; missing: service web (started), db (started)", "", 2},
+		"the guest powers off once it is ready":   {"", steps(up, off(2)), Exited, "after it was ready: it powered off", "", 2},
+		"the guest reboots":                       {"", steps(begun, event(2, "SHUTDOWN", "guest-reset"), exit(2)), Exited, "it rebooted", "", 2},
+		"QEMU ends without a word":                {"", steps(begun, exit(2)), Exited, "exit status 0", "", 2},
+		"QEMU ends before a byte":                 {"", steps(exit(0.1)), Exited, "any record of PID 1", "", 0.1},
+		"the guest shuts down by itself":          {"", steps(up, rec(2, record.Shutdown, "how", "poweroff", "cause", "onFailure of web")), Exited, "onFailure of web", "", 3},
+		"the console is silent":                   {"timeout: 20s", nil, Hung, "not a line on the console", "", 20},
+		"the kernel boots and PID 1 says nothing": {"timeout: 20s", steps(kernel(1, "Run /init as init process")), Hung, "any record of PID 1", "", 20},
+		"a line without end":                      {"timeout: 20s", steps(text(1, strings.Repeat("x", 1<<20))), Hung, "missing", "", 20},
+		"a record torn by the kernel, and nothing heals it": {"timeout: 20s",
+			steps(begun, torn(1.5, record.Ready, "service", "web"), db), Garbled, "1 records of PID 1 were lost and 1 came damaged", "", 20},
+		"a record is lost, and nothing heals it": {"timeout: 20s", steps(begun, lost(record.Ready, "service", "web"), db), Garbled, "1 records of PID 1 were lost", "", 20},
+		"a record is lost, and the whole picture heals it": {"",
+			steps(begin, lost(record.Onboot), lost(record.Ready), db, rec(1.7, record.State, "phase", "ready", "onboot", "dhcpcd:0", "services", "web:ready:0,db:ready:0"), down, bye, off(4.1)),
+			Ready, "", "", 4.1},
+		"the whole picture shows a failed onboot":  {"", steps(begin, rec(1.7, record.State, "onboot", "dhcpcd:7", "services", "")), Failed, "ended with 7, not 0", "dhcpcd", 3},
+		"the whole picture shows a failed service": {"", steps(begun, rec(1.7, record.State, "onboot", "dhcpcd:0", "services", "web:failed:5,db:starting:0")), Failed, `service "web" failed`, "web", 3},
+		"the whole picture shows one that is gone": {"", steps(up, rec(1.7, record.State, "onboot", "dhcpcd:0", "services", "web:done:0,db:ready:0")), Failed, "did not come back", "web", 8},
+		"a forbidden text":                         {"forbid: ['licen[cs]e expired']", steps(begun, text(1.3, "web: license expired\n")), Failed, "forbidden text", "license expired", 2},
+		"nobody hears the power button":            {"", steps(up), Failed, "did not notice the power button", "shutdown", 14},
+		"a service does not stop in time": {"",
+			steps(up, down, rec(13, record.Log, "level", "warn", "msg", "service db: not stopped by SIGTERM within 10s; killed"), rec(13.1, record.Bye, "killed", "1"), off(13.2)),
+			Failed, "killed at shutdown", "db", 13.2},
+		"some service was killed": {"", steps(up, down, rec(4, record.Bye, "killed", "2"), off(4.1)), Failed, "2 services did not stop in time", "shutdown", 4.1},
+		"a service that ignores nothing ends by SIGKILL": {"",
+			steps(up, down, rec(3.9, record.Exited, "service", "web", "signal", "SIGKILL"), bye, off(4.1)), Ready, "", "", 4.1},
+		"an onshutdown fails":                       {"", steps(up, down, rec(3.9, record.Onshutdown, "name", "save", "exit", "1")), Failed, `onshutdown "save"`, "save", 5},
+		"the guest is off without a last word":      {"", steps(up, down, off(4.1)), Failed, "without the last record", "shutdown", 4.1},
+		"the last word is torn":                     {"", steps(up, down, torn(4, record.Bye, "killed", "0"), off(4.1)), Garbled, "without the last record", "shutdown", 4.1},
+		"the guest reboots at the power button":     {"", steps(up, down, bye, event(4.1, "SHUTDOWN", "guest-reset"), exit(4.1)), Failed, "it rebooted", "shutdown", 4.1},
+		"the shutdown never ends":                   {"timeout: 20s", steps(up, down), Hung, "not powered off within 20s", "", 20},
+		"the kernel panics at shutdown":             {"", steps(up, down, kernel(3.9, "Kernel panic - not syncing: late")), Panicked, "late", "late", 5},
+		"the machine is taken away":                 {"shutdown: kill", up, Ready, "", "", 3.7},
+		"everything must stay longer":               {"{shutdown: kill, expect: [{stays: 10s}]}", up, Ready, "", "", 11.7},
+		"a service ends while everything must stay": {"{shutdown: kill, expect: [{stays: 10s}]}", steps(up, rec(11, record.Exited, "service", "web", "code", "1")), Failed, "must stay up", "web", 12},
+		"the budget is used up":                     {"budget: {ready: 1s}", up, Failed, "ready after 1.6s, the budget is 1s", "budget", 3},
+		"a probe is answered":                       {"{shutdown: kill, expect: [{tcp: {port: 80}}]}", steps(up, probe(2, 0, errors.New("refused")), probe(2.1, 0, nil)), Ready, "", "", 4.2},
+		"a probe is answered otherwise":             {"{timeout: 20s, expect: [{tcp: {port: 80}}]}", steps(up, probe(2, 0, errors.New("refused"))), Failed, "probe tcp :80 (started, refused)", "", 20},
+		"a probe is answered too late":              {"expect: [{tcp: {port: 80}, within: 5s}]", steps(up, probe(2, 0, errors.New("refused")), probe(9, 0, nil)), Failed, "within 5s (started, refused)", "tcp :80", 5.5},
+		"a prompt never comes":                      {`{timeout: 20s, expect: [{console: "login: $"}]}`, steps(up, text(2, "logout: ")), Failed, "login: $", "", 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			task := box(t, tt.spec)
+			task.Graceful = task.Spec.Shutdown != spec.Kill
+			o, _ := play(t, task, tt.steps...)
+			if o.Verdict != tt.want || !strings.Contains(o.Reason, tt.reason) || tt.culprit != "" && o.Culprit != tt.culprit {
+				t.Errorf("%s, culprit %q: %s", o.Verdict, o.Culprit, o.Reason)
+			}
+			if took := o.Stages[len(o.Stages)-1].ToMS; took > at(tt.within+0.5).Milliseconds() {
+				t.Errorf("it took until %d ms", took)
+			}
+			if strings.Contains(o.Reason, "\n") {
+				t.Errorf("the reason is not one line: %q", o.Reason)
+			}
+		})
+	}
+}
+
+func TestForeignInit(t *testing.T) {
+	t.Parallel()
+	banner := text(1, "Welcome to LinuxKit\r\n")
+	ran := text(1.1, "onboot 000-dhcpcd: from /containers/onboot/000-dhcpcd\r\n")
+	for name, tt := range map[string]struct {
+		spec     string
+		graceful bool
+		steps    []step
+		want     Verdict
+		reason   string
+	}{
+		"the banner and each onboot":           {"", false, steps(banner, ran), Ready, "does not tell whether services run"},
+		"the banner alone":                     {"timeout: 20s", false, steps(banner), Hung, "onboot dhcpcd"},
+		"no banner":                            {"timeout: 20s", false, steps(ran), Hung, "Welcome to LinuxKit"},
+		"an expectation instead of the banner": {"expect: [{console: up and running}]", false, steps(text(1, "up and running\n")), Ready, ""},
+		"its records are nobody's":             {"timeout: 20s", false, up, Hung, "Welcome to LinuxKit"},
+		"it panics":                            {"", false, steps(banner, kernel(2, "Kernel panic - not syncing: x")), Panicked, "x"},
+		"it powers off at the button":          {"", true, steps(banner, ran, kernel(8, "reboot: Power down"), off(9)), Ready, ""},
+		"it does not hear the button":          {"timeout: 300s", true, steps(banner, ran), Failed, "did not notice"},
+		"it reboots at the button":             {"", true, steps(banner, ran, event(9, "SHUTDOWN", "guest-reset"), exit(9)), Failed, "it rebooted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			task := box(t, tt.spec)
+			task.Builtin, task.Graceful = false, tt.graceful
+			o, _ := play(t, task, tt.steps...)
+			if o.Verdict != tt.want || !strings.Contains(o.Reason, tt.reason) {
+				t.Errorf("%s: %s", o.Verdict, o.Reason)
+			}
+			if o.Services[0].State != StateUnknown {
+				t.Errorf("service: %+v", o.Services[0])
+			}
+		})
+	}
+}
+
+func TestDialogueIsInOrderAndUsesNothingTwice(t *testing.T) {
+	t.Parallel()
+	task := box(t, `
+shutdown: kill
+expect:
+  - {console: "login: $", send: "root\n"}
+  - {console: "login: $", send: "again\n"}
+  - {console: "#"}
+`)
+	task.Graceful = false
+	_, orders := play(t, task, steps(
+		text(0.5, "# not yet a prompt\nlog"), text(0.6, "in: "), text(0.7, "root\r\nlogin: "), text(0.8, "again\r\n# "), up)...)
+	want := []Order{{Do: Type, Text: "root\n"}, {Do: Type, Text: "again\n"}, {Do: StartProbes}}
+	if !reflect.DeepEqual(orders, want) {
+		t.Errorf("orders %+v", orders)
+	}
+}
+
+func TestLastWordsAreKeptAndHarmless(t *testing.T) {
+	t.Parallel()
+	o, _ := play(t, box(t, ""), steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "1"),
+		rec(1.2, record.Failed, "onboot", "dhcpcd", "reason", "exit 1", "tail", "no lease\n\x1b[2J\rgone\n"))...)
+	if o.Tail != "no lease\n\uFFFD[2J\uFFFDgone" || o.Stages[len(o.Stages)-1].ToMS != 1200 {
+		t.Errorf("tail %q, ended at %d ms", o.Tail, o.Stages[len(o.Stages)-1].ToMS)
+	}
+}
+
+func TestStagesFollowOneAnother(t *testing.T) {
+	t.Parallel()
+	o, orders := play(t, box(t, ""), steps(kernel(0.5, "Linux"), up, down, bye, off(4.1))...)
+	want := []Stage{{"firmware", 0, 500}, {"kernel", 500, 1000}, {"onboot", 1000, 1200}, {"services", 1200, 1600}, {"stays", 1600, 3600}, {"shutdown", 3600, 4100}}
+	if !reflect.DeepEqual(o.Stages, want) {
+		t.Errorf("stages %+v", o.Stages)
+	}
+	if u := o.Services[0]; u.State != StateOK || u.FromMS != 1200 || u.ToMS != 1500 {
+		t.Errorf("web %+v", u)
+	}
+	if want := []Order{{Do: StartProbes}, {Do: PowerButton}}; !reflect.DeepEqual(orders, want) {
+		t.Errorf("orders %+v", orders)
+	}
+}
+
+func TestTwoOnbootsMayHaveOneName(t *testing.T) {
+	t.Parallel()
+	task := box(t, "timeout: 20s")
+	task.Onboot, task.Services = []string{"run", "run"}, nil
+	one := rec(1.1, record.Onboot, "name", "001-run", "exit", "0")
+	if o, _ := play(t, task, begin, one); o.Verdict != Hung {
+		t.Errorf("one of two: %s, %s", o.Verdict, o.Reason)
+	}
+	if o, _ := play(t, task, begin, one, rec(1.2, record.Onboot, "name", "002-run", "exit", "0"), down, bye, off(4.1)); o.Verdict != Ready {
+		t.Errorf("both: %s, %s", o.Verdict, o.Reason)
+	}
+}
+
+func TestAGuestCannotFillOurMemory(t *testing.T) {
+	t.Parallel()
+	b := &boot{judge: New(box(t, ""))}
+	for range 3 * maxUnits {
+		name := strings.Repeat("x", int(b.seq%7)+1) + time.Duration(b.seq).String()
+		rec(1, record.Ready, "service", name)(b)
+		rec(1, record.Onboot, "name", name, "exit", "0")(b)
+	}
+	if n := len(b.judge.out.Services) + len(b.judge.out.Onboot); n > 2*maxUnits {
+		t.Errorf("%d names are kept", n)
+	}
+}
+
+func FuzzJudge(f *testing.F) {
+	b := &boot{}
+	for _, s := range []string{b.sealed(record.Start), b.sealed(record.Onboot, "name", "dhcpcd", "exit", "0"), b.sealed(record.Exited, "service", "web", "code", "0"), b.sealed(record.State, "services", "web:ready:0")} {
+		f.Add("[    1.000000] "+s+"\n", 1.5)
+	}
+	f.Add("Welcome to LinuxKit\nlogin: ", 1.0)
+	f.Fuzz(func(t *testing.T, console string, seconds float64) {
+		if !(seconds >= 0 && seconds < 100) {
+			return
+		}
+		task := box(t, `expect: [{console: "a.*b", send: x}, {tcp: {port: 1}}]`)
+		o, _ := play(t, task, text(seconds, console), exit(seconds+1))
+		if o.Verdict == Ready {
+			t.Errorf("ready without proof: %q", console)
+		}
+	})
+}

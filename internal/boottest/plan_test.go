@@ -1,0 +1,88 @@
+package boottest
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/org/linuxkit-action/internal/boottest/judge"
+	"github.com/org/linuxkit-action/internal/boottest/machine"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+)
+
+func set(init string, formats ...string) *artifacts.Set {
+	s := &artifacts.Set{Version: 1, Name: "box", Arch: "amd64", Init: init}
+	for _, f := range formats {
+		s.Files = append(s.Files, artifacts.File{Format: f, Kind: "x", Path: "x"})
+	}
+	s.Components = []artifacts.Component{{Role: "onboot", Name: "dhcpcd"}, {Role: "service", Name: "web"}}
+	return s
+}
+
+func TestPlanRefusesWhatCannotBeProved(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		set  *artifacts.Set
+		spec string
+		want string
+	}{
+		"a format that cannot be booted":    {set(builtin, KernelInitrd, "tar"), "formats: [tar]", `linuxkit.test.yml:1:1: formats: "tar" cannot be boot-tested; these can: kernel+initrd`},
+		"a format that was not built":       {set(builtin, "tar"), "formats: [kernel+initrd]", "kernel+initrd was not built; build has made tar"},
+		"nothing to boot":                   {set(builtin, "tar"), "", "nothing to boot"},
+		"a misspelt service":                {set(builtin, KernelInitrd), "expect: [{service: weeb}]", `the image has no service "weeb"; did you mean "web"?`},
+		"an unknown onboot":                 {set(builtin, KernelInitrd), "expect: [{onboot: format}]", `the image has no onboot "format"; it has dhcpcd`},
+		"a service under somebody's init":   {set("linuxkit/init:x", KernelInitrd), "expect: [{service: web}]", "does not tell this"},
+		"all mistakes are told, and sorted": {set(builtin, KernelInitrd), "formats: [tar]\nexpect: [{service: x}, {onboot: y}]", "linuxkit.test.yml:2:25"},
+	} {
+		_, _, err := plan(tt.set, parse(t, tt.spec))
+		if !errors.Is(err, ErrSpec) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPlanNotesWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	formats, notes, err := plan(set(builtin, KernelInitrd, "tar"), parse(t, ""))
+	if err != nil || len(formats) != 1 || len(notes) != 1 || !strings.Contains(notes[0], "tar was built and not booted") {
+		t.Errorf("%v, %v, %v", formats, notes, err)
+	}
+}
+
+func TestRunBootsOnlyWhatBuildMade(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(path string) error{
+		"an initrd that was changed": func(path string) error { return os.WriteFile(path, []byte("other bytes"), 0o644) },
+		"an initrd that is gone":     os.Remove,
+	} {
+		built := image{records: good}.build(t)
+		initrd, _ := built.Find(KernelInitrd, artifacts.KindInitrd)
+		if err := damage(built.Abs(initrd)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(t.Context(), built, parse(t, ""), Options{Accel: machine.TCG}); !errors.Is(err, ErrBuild) || !strings.Contains(err.Error(), "build again") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRunHoldsTheImageToItsBudget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r, err := Run(t.Context(), image{records: good}.build(t), parse(t, "budget: {image: 1MB}"), Options{ReportDir: dir})
+	if !errors.Is(err, ErrFailed) || r.Verdict != judge.Failed || !strings.Contains(r.Reason, "the budget is 1.0 MB") {
+		t.Errorf("%v, %+v", err, r)
+	}
+	if _, err := os.Stat(dir + "/report.json"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunNeedsAMachine(t *testing.T) {
+	built := image{records: good}.build(t)
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Run(t.Context(), built, parse(t, ""), Options{}); !errors.Is(err, ErrMachine) || !strings.Contains(err.Error(), "apt-get install qemu-system-x86") {
+		t.Errorf("got %v", err)
+	}
+}

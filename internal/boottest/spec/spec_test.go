@@ -1,0 +1,185 @@
+package spec
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/manifest/strict"
+)
+
+const whole = `
+timeout: 2m
+memory: 512
+cpus: 2
+formats: [kernel+initrd]
+expect:
+  - {service: web, within: 20s}
+  - {onboot: dhcpcd, exit: 3}
+  - {console: "login:", send: "root\n"}
+  - {http: {port: 80, path: /health, status: 204, body: "o.k"}}
+  - {http: {port: 80}}
+  - {tcp: {port: 22}}
+  - {stays: 10s}
+forbid: ["licen[cs]e expired"]
+shutdown: kill
+budget: {ready: 5s, image: 80MB}
+disks: [{size: 1G}, {size: 1048576}]
+`
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	s, err := Parse("linuxkit.test.yml", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Timeout != 2*time.Minute || s.Memory != 512 || s.CPUs != 2 || s.Shutdown != Kill || s.Budget.Ready != 5*time.Second || s.Budget.Image != 80_000_000 {
+		t.Errorf("got %+v", s)
+	}
+	if s.Disks[0].Size != 1<<30 || s.Disks[1].Size != 1<<20 {
+		t.Errorf("disks %+v", s.Disks)
+	}
+	var kinds []string
+	for _, e := range s.Expect {
+		kinds = append(kinds, e.Kind())
+	}
+	if want := []string{"service", "onboot", "console", "http", "http", "tcp", "stays"}; !reflect.DeepEqual(kinds, want) {
+		t.Errorf("kinds %q", kinds)
+	}
+	if h := s.Expect[3].HTTP; h.Path != "/health" || h.Status != 204 || !h.Body.MatchString("o-k") || h.Body.MatchString("ok") {
+		t.Errorf("http %+v", h)
+	}
+	if h := s.Expect[4].HTTP; h.Path != "/" || h.Status != 200 || h.Body != nil {
+		t.Errorf("http by default %+v", h)
+	}
+	if got := s.Ports(); !reflect.DeepEqual(got, []int{80, 22}) {
+		t.Errorf("ports %v", got)
+	}
+	if e := s.Expect[2]; e.Send != "root\n" || !s.Forbidden()[0].MatchString("license expired") {
+		t.Errorf("console %+v, forbid %v", e, s.Forbidden())
+	}
+}
+
+func TestParseOfNothingIsTheDefault(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "\n\n", "# only a comment\n   # and another\n"} {
+		if s, err := Parse("f", []byte(text)); err != nil || !reflect.DeepEqual(s, Default()) {
+			t.Errorf("%q: %+v, %v", text, s, err)
+		}
+	}
+}
+
+func TestParseTellsEachMistakeWithItsPlace(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ in, want string }{
+		"a misspelt key":                  {"timeuot: 90s", `f:1:1: unknown key "timeuot"; did you mean "timeout"?`},
+		"a key of later":                  {"reboots: 1", `f:1:10: reboots: is not supported yet; leave it out`},
+		"a budget of later":               {"budget: {instructions: 9e9}", `f:1:24: budget: instructions: is not supported yet`},
+		"a timeout without a unit":        {"timeout: 90", `f:1:10: timeout: must be a time with its unit`},
+		"no time at all":                  {"timeout: 0s", `f:1:1: timeout: must be more than nothing`},
+		"too much memory":                 {"memory: 99999999", "memory: is in MiB"},
+		"no processor":                    {"cpus: 0", "cpus: must be from 1"},
+		"an odd shutdown":                 {"shutdown: gracefully", `must be graceful or kill, not "gracefully"`},
+		"an expectation of nothing":       {"expect: [{within: 3s}]", "needs one of service, onboot, console, http, tcp, stays, and has 0"},
+		"an expectation of two things":    {"expect: [{service: a, onboot: b}]", "and has 2"},
+		"an expectation that is null":     {"expect: [~]", "needs one of"},
+		"an exit of a service":            {"expect: [{service: a, exit: 1}]", "exit: goes with onboot, not with service"},
+		"a text to a service":             {"expect: [{service: a, send: x}]", "send: goes with console"},
+		"a deadline for staying":          {"expect: [{stays: 1s, within: 3s}]", "within: goes with service, onboot, console, http, tcp, not with stays"},
+		"an empty name":                   {`expect: [{service: ""}]`, "service: is empty"},
+		"an empty expression":             {`expect: [{console: ""}]`, "console: is empty"},
+		"a broken expression":             {`expect: [{console: "a("}]`, "console: error parsing regexp: missing closing )"},
+		"a broken expression to forbid":   {`forbid: ["[z-a]"]`, "error parsing regexp"},
+		"an empty expression to forbid":   {`forbid: [~]`, "forbid[0] is empty"},
+		"http without a port":             {"expect: [{http: {path: /}}]", "http: port is missing"},
+		"http of null":                    {"expect: [{http: ~}]", "http: is empty"},
+		"a port out of range":             {"expect: [{tcp: {port: 65536}}]", "port: must be from 1 to 65535, not 65536"},
+		"a status out of range":           {"expect: [{http: {port: 80, status: 99}}]", "status: must be from 100 to 599"},
+		"a path that begins elsewhere":    {`expect: [{http: {port: 80, path: "@evil.example/"}}]`, "path: must begin with /"},
+		"a path with a line in it":        {`expect: [{http: {port: 80, path: "/ HTTP/1.1\r\nX: y"}}]`, "path: must begin with / and have no blanks"},
+		"a disk of no size":               {"disks: [{size: 0}]", "is not a size"},
+		"a disk without a size":           {"disks: [~]", "disks[0] has no size"},
+		"a disk of an odd unit":           {"disks: [{size: 1 parsec}]", "is not a size, such as"},
+		"a disk as large as the universe": {"disks: [{size: 99999999T}]", "is not a size"},
+		"too many disks":                  {"disks: [" + strings.Repeat("{size: 1G},", 17) + "]", "has 17 disks"},
+		"no YAML":                         {"expect: [", "f:1:"},
+		"a huge file":                     {strings.Repeat("#", maxBytes+1), "is larger than 1 MiB"},
+	} {
+		_, err := Parse("f", []byte(tt.in))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, strict.ErrInvalid) {
+			t.Errorf("%s: %v\nwant %s", name, err, tt.want)
+		}
+	}
+}
+
+func TestParseTellsAllMistakesAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("f", []byte("memory: 1\ncpus: 0\nexpect:\n  - {tcp: {port: 0}}\n  - {service: a, exit: 1}\n"))
+	if err == nil || strings.Count(err.Error(), "\n") != 3 || !strings.HasPrefix(err.Error(), "f:1:1: memory") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestScaledMovesDeadlinesAlone(t *testing.T) {
+	t.Parallel()
+	s, err := Parse("f", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := s.Scaled(4)
+	if big.Timeout != 8*time.Minute || big.Expect[0].Within != 80*time.Second || big.Budget.Ready != 20*time.Second || big.Expect[6].Stays != 10*time.Second {
+		t.Errorf("got %+v", big)
+	}
+	if s.Expect[0].Within != 20*time.Second {
+		t.Error("the original has changed")
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "linuxkit.test.yml")
+	if err := os.WriteFile(path, []byte(whole), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Load(path); err != nil || s.Memory != 512 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := Load(path + ".not"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSizeIsReadable(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[Size]string{900: "0.9 kB", 91_234_567: "91.2 MB", 3 << 30: "3.2 GB"} {
+		if got := size.String(); got != want {
+			t.Errorf("%d is %q, not %q", size, got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add([]byte("expect: [{console: a, send: b}, ~]\nforbid: [x]\ndisks: [{size: 1.5GiB}]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse("f", data)
+		if err != nil {
+			return
+		}
+		if s.Timeout <= 0 || s.Memory < 32 || s.CPUs < 1 {
+			t.Errorf("%q: %+v", data, s)
+		}
+		for _, e := range s.Expect {
+			if e.Kind() == "" || e.Kind() == "console" && e.Console.Regexp == nil {
+				t.Errorf("%q: expects nothing: %+v", data, e)
+			}
+		}
+		for _, expr := range s.Forbidden() {
+			expr.MatchString("x")
+		}
+	})
+}
