@@ -16,21 +16,10 @@ type Accel string
 
 // Accelerators.
 const (
-	Auto Accel = "auto" // KVM where it works, else TCG
+	Auto Accel = "auto" // KVM where it works, else TCG; so is ""
 	KVM  Accel = "kvm"  // the processor itself
 	TCG  Accel = "tcg"  // QEMU's translator: works everywhere, several times slower
 )
-
-// ParseAccel reads an accelerator's name; "" is Auto.
-func ParseAccel(s string) (Accel, error) {
-	switch a := Accel(s); a {
-	case "":
-		return Auto, nil
-	case Auto, KVM, TCG:
-		return a, nil
-	}
-	return "", fmt.Errorf("%w: accelerator %q is not auto, kvm or tcg", ErrMachine, s)
-}
 
 // patience is how long a machine under KVM may be silent before we hold KVM for
 // broken. A kernel says its first word within half a second of power-on there.

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -33,18 +32,6 @@ func TestParseUsernet(t *testing.T) {
 		"  UDP[236 sec]       12       10.0.2.15   123     10.0.0.1   123     0     0\r\n")
 	if want := []connection{{"ESTABLISHED", 44615, 80}, {"HOST_FORWARD", 44615, 80}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
-	}
-}
-
-func TestParseAccel(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]Accel{"": Auto, "auto": Auto, "kvm": KVM, "tcg": TCG} {
-		if got, err := ParseAccel(in); got != want || err != nil {
-			t.Errorf("%q: %v, %v", in, got, err)
-		}
-	}
-	if _, err := ParseAccel("hvf"); !errors.Is(err, ErrMachine) {
-		t.Errorf("hvf: %v", err)
 	}
 }
 
