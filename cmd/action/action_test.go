@@ -40,6 +40,11 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			bin, err := filepath.Abs("../../bin") // cosign, as make test builds it
+			if err != nil {
+				return err
+			}
+			env.Setenv("PATH", env.Getenv("PATH")+string(os.PathListSeparator)+bin)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("COSIGN_PASSWORD", "")
@@ -47,6 +52,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LIAR", registry.Host+"="+world.liar.URL)
 			env.Setenv("KEYS", world.keys)
 			env.Setenv("STRANGER", world.stranger)
+			env.Setenv("KEY", world.key)
 			return nil
 		},
 	})
@@ -58,6 +64,7 @@ type world struct {
 	liar     *httptest.Server
 	keys     string
 	stranger string // folder with the keys of somebody else
+	key      string // our private key's text
 }
 
 // theWorld makes components from Debian packages, or finds them made, and signs them.
@@ -70,6 +77,11 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	if err := errors.Join(registry.NewKey(w.keys), registry.NewKey(w.stranger)); err != nil {
 		return nil, err
 	}
+	key, err := os.ReadFile(filepath.Join(w.keys, registry.PrivateKey))
+	if err != nil {
+		return nil, err
+	}
+	w.key = string(key)
 	if w.registry, err = registry.Start(); err != nil {
 		return nil, err
 	}

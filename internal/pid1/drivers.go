@@ -3,6 +3,7 @@ package pid1
 import (
 	"errors"
 	"golang.org/x/sys/unix"
+	"strconv"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/early"
@@ -26,6 +27,7 @@ func (m *machine) loadModules() {
 		m.noteModule(l.Load(name))
 	}
 	l.Coldplug("/sys/devices", m.noteModule)
+	m.console.Log(console.Debug, strconv.Itoa(l.Count())+" modules loaded")
 	for _, s := range early.Optionals() {
 		if s.Wanted() && l.Load("fs-"+s.Type) == nil {
 			m.note(s.Do(), s.Lost())

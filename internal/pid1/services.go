@@ -25,6 +25,9 @@ func (m *machine) startServices() {
 	names, err := bundle.List(bundle.Services)
 	m.note(err, "services")
 	m.loop.Post(func() {
+		if m.ending != nil {
+			return // asked for since the boot last looked
+		}
 		services, problems := supervise.Order(defaults(names).Services, []string{milestoneNetwork, milestoneOnboot})
 		if len(problems) > 0 {
 			m.note(errors.New(strings.Join(problems, "; ")), "that order")

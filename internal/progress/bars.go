@@ -23,7 +23,7 @@ func (b *bars) container() *mpb.Progress {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.at == nil {
-		b.at = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(32))
+		b.at = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(32), mpb.WithAutoRefresh())
 	}
 	return b.at
 }

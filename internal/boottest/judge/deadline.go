@@ -92,8 +92,23 @@ func (j *Judge) overdue(kind string, list []Unit) {
 		if u.downAt > 0 {
 			reason = fmt.Sprintf("service %q ended with code 0 and did not come back; it must stay up", u.Name)
 		}
-		j.conclude(Failed, fault{reason: reason, culprit: u.Name, line: j.lastLine})
+		culprit := u.Name
+		if held := j.heldUpBy(); held != "" && u.State == StateWaiting {
+			reason += fmt.Sprintf(": onboot %q has not ended", held)
+			culprit = held
+		}
+		j.conclude(Failed, fault{reason: reason, culprit: culprit, line: j.lastLine})
 	}
+}
+
+// heldUpBy names the onboot that everything after it is waiting for, or "".
+func (j *Judge) heldUpBy() string {
+	for _, u := range j.out.Onboot {
+		if u.State == StateStarted {
+			return u.Name
+		}
+	}
+	return ""
 }
 
 // timeout gives the verdict when the time is over: what is missing is not proved.
@@ -105,6 +120,7 @@ func (j *Judge) timeout() {
 		return
 	}
 	f.reason = fmt.Sprintf("not ready within %v; missing: %s", j.task.Spec.Timeout, j.missing())
+	f.culprit = j.heldUpBy()
 	if j.phase == staying {
 		f.reason = fmt.Sprintf("ready, but the time (%v) was over before it had stayed so for %v; raise timeout:", j.task.Spec.Timeout, j.stays())
 	}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
 	"github.com/org/linuxkit-action/internal/pid1/record"
@@ -23,7 +24,11 @@ func (j *Judge) state(r record.Record, l console.Line) {
 	}
 	for name, result := range picture(r.Get("onboot")) {
 		u := find(j.out.Onboot, name)
-		if u == nil || !u.open() || result == "running" {
+		if u == nil || !u.open() {
+			continue
+		}
+		if result == "running" {
+			u.started(j.now)
 			continue
 		}
 		u.ToMS, u.Detail, u.State = j.now.Milliseconds(), "exit "+result, StateOK
@@ -31,6 +36,13 @@ func (j *Judge) state(r record.Record, l console.Line) {
 			u.State = StateFailed
 			j.decide(Failed, fault{reason: fmt.Sprintf("onboot %q ended with %s, not %d", u.Name, result, u.exit), culprit: u.Name, line: l.Text})
 		}
+	}
+}
+
+// started notes that a unit has begun.
+func (u *Unit) started(now time.Duration) {
+	if u.State == StateWaiting {
+		u.State, u.FromMS = StateStarted, now.Milliseconds()
 	}
 }
 

@@ -110,3 +110,12 @@ func TestParseLevel(t *testing.T) {
 		t.Errorf("an unknown level gives %v, %v", got, ok)
 	}
 }
+
+func TestAKmsgLineIsWholeForTheKernel(t *testing.T) {
+	t.Parallel()
+	long := record.Record{Seq: 1, Event: record.Log, Fields: []record.Field{{Key: "msg", Value: strings.Repeat("x", 2000)}}}
+	got := string(kmsgLine(long.Append(nil)))
+	if !strings.HasPrefix(got, "<6>linuxkit-init: 1 ") || !strings.HasSuffix(got, "\n") || strings.Count(got, "\n") != 1 || len(got) > 976 {
+		t.Errorf("%d bytes: %.30q … %.10q", len(got), got, got[len(got)-10:])
+	}
+}

@@ -23,9 +23,16 @@ func OpenKmsg() (Kmsg, error) {
 	return Kmsg{fd}, err
 }
 
-// WriteLine implements Sink. A line that the kernel refuses is lost, and its number shows it.
-func (k Kmsg) WriteLine(line []byte) {
-	_, _ = unix.Write(k.fd, append(append(make([]byte, 0, len(kmsgLevel)+len(line)), kmsgLevel...), line...))
+// WriteLine implements Sink. A line that the kernel refuses is lost, and its
+// number shows it.
+func (k Kmsg) WriteLine(line []byte) { _, _ = unix.Write(k.fd, kmsgLine(line)) }
+
+// kmsgLine puts the level in front and a newline behind. Without the newline
+// the kernel would wait for the rest of the line, and show it only when somebody
+// has written the next one (kernel/printk/printk.c, vprintk_store).
+func kmsgLine(line []byte) []byte {
+	text := make([]byte, 0, len(kmsgLevel)+len(line)+1)
+	return append(append(append(text, kmsgLevel...), line...), '\n')
 }
 
 // Terminal writes lines to a file descriptor: the console where the kernel is

@@ -100,7 +100,7 @@ func (j *Job) Release() error {
 	return j.bundle.Release()
 }
 
-// Wait bounds, for the last words of a process that has ended.
+// drainWait is how long to wait for the last words of a process that has ended.
 const drainWait = 500 * time.Millisecond
 
 // Drain waits a moment for the last words of the container, and closes its pipes.

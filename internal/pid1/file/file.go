@@ -26,7 +26,6 @@ func Read(path string, max int) ([]byte, error) {
 }
 
 func readAll(fd int, path string, max int) ([]byte, error) {
-	// Files of /proc and /sys say that they are empty, so the size is a hint only.
 	buf := make([]byte, 0, min(sizeOf(fd), max)+512)
 	for {
 		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
@@ -55,10 +54,12 @@ func Text(path string, max int) (string, error) {
 	return unsafe.String(unsafe.SliceData(data), len(data)), err
 }
 
+// sizeOf returns how large a buffer to begin with. Files of /proc say that they
+// are empty and those of /sys that they have 4096 bytes; both are short.
 func sizeOf(fd int) int {
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Size < 0 {
-		return 0 // only the hint is lost
+	if unix.Fstat(fd, &st) != nil || st.Size <= 4096 {
+		return 0 // it grows as it is read
 	}
 	return int(min(st.Size, 1<<30))
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -53,4 +55,41 @@ func TestLineAndWrite(t *testing.T) {
 	if Line(path+"x") != "" {
 		t.Error("Line of an absent file")
 	}
+}
+
+func TestDirTellsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := map[string]bool{}
+	for i := range 500 { // more than one buffer
+		name := strings.Repeat("n", i%200+1) + strconv.Itoa(i)
+		want[name] = i%3 == 0
+		if err := make1(filepath.Join(dir, name), want[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]bool{}
+	Dir(dir, func(name string, isDir bool) { got[name] = isDir })
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%d entries, want %d", len(got), len(want))
+	}
+	Dir(dir+"/none", func(name string, isDir bool) { t.Errorf("an absent directory has %s", name) })
+}
+
+func make1(path string, isDir bool) error {
+	if isDir {
+		return os.Mkdir(path, 0o755)
+	}
+	return os.WriteFile(path, nil, 0o600)
+}
+
+func FuzzEntries(f *testing.F) {
+	f.Add([]byte("12345678abcdefgh\x18\x00\x04name\x00"))
+	f.Fuzz(func(t *testing.T, buf []byte) {
+		total := 0
+		entries(buf, func(name string, isDir bool) { total += len(name) })
+		if total > len(buf) {
+			t.Errorf("%d bytes of names in %d", total, len(buf))
+		}
+	})
 }

@@ -2,8 +2,7 @@ package modules
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
+	"strings"
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
@@ -43,29 +42,19 @@ func (l *Loader) Coldplug(dir string, report func(error)) {
 // walk calls fn with the content of every modalias file. What cannot be read
 // has gone meanwhile, or tells nothing.
 func walk(dir string, depth int, left *int, fn func(alias string)) {
-	entries, err := os.ReadDir(dir)
-	if err != nil || depth == 0 {
+	if depth == 0 {
 		return
 	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
+	file.Dir(dir, func(name string, isDir bool) {
 		switch {
 		case *left <= 0:
-			return
-		case e.IsDir():
+		case isDir:
 			*left--
-			walk(path, depth-1, left, fn)
-		case e.Name() == "modalias":
-			if alias, err := file.Read(path, maxAlias); err == nil && len(alias) > 1 {
-				fn(string(trimNewline(alias)))
+			walk(dir+"/"+name, depth-1, left, fn)
+		case name == "modalias":
+			if alias, err := file.Text(dir+"/"+name, maxAlias); err == nil && len(alias) > 1 {
+				fn(strings.TrimSuffix(alias, "\n"))
 			}
 		}
-	}
-}
-
-func trimNewline(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] == '\n' {
-		return b[:n-1]
-	}
-	return b
+	})
 }

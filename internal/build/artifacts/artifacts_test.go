@@ -1,0 +1,161 @@
+package artifacts
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/org/linuxkit-action/internal/progress"
+)
+
+const good = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
+	{"format":"kernel+initrd","kind":"kernel","path":"os-kernel","sha256":"aa","size":3},
+	{"format":"kernel+initrd","kind":"initrd","path":"os-initrd.img","sha256":"bb","size":4},
+	{"format":"tar","kind":"tar","path":"os.tar","sha256":"cc","size":5}],
+	"components":[{"role":"service","name":"web"},{"role":"onboot","name":"dhcp"},{"role":"service","name":"db"}]}`
+
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLoadByFolderListOrFile(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"os-artifacts.json": good, "os-kernel": "", "os.tar": ""})
+	for path, formats := range map[string]string{"": "kernel+initrd tar", "os-artifacts.json": "kernel+initrd tar", "os-kernel": "kernel+initrd", "os.tar": "tar"} {
+		set, err := Load(filepath.Join(dir, path))
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if got := strings.Join(set.Formats(), " "); got != formats {
+			t.Errorf("%s: formats %s, want %s", path, got, formats)
+		}
+		if names := set.Names("service"); !slices.Equal(names, []string{"web", "db"}) || set.Dir() != dir {
+			t.Errorf("%s: services %v in %s", path, names, set.Dir())
+		}
+		if f, ok := set.Find("tar", "tar"); ok && set.Abs(f) != filepath.Join(dir, "os.tar") {
+			t.Errorf("%s: %s", path, set.Abs(f))
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		files map[string]string
+		path  string
+		want  string
+	}{
+		"nothing there":          {nil, "none", "no such file"},
+		"empty folder":           {nil, "", "has no *-artifacts.json; run linuxkit-action build"},
+		"two builds":             {map[string]string{"a-artifacts.json": good, "b-artifacts.json": good}, "", "has several builds (a-artifacts.json, b-artifacts.json"},
+		"another version":        {map[string]string{"a-artifacts.json": `{"version":9}`}, "", "has version 9"},
+		"no JSON":                {map[string]string{"a-artifacts.json": `{`}, "", "unexpected end"},
+		"path out of the folder": {map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"../x"}]}`}, "", `lists "../x", which is outside`},
+		"absolute path":          {map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"/etc/passwd"}]}`}, "", "which is outside"},
+		"file of no build":       {map[string]string{"a-artifacts.json": good, "stray": ""}, "stray", "no *-artifacts.json beside"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(filepath.Join(folder(t, tt.files), tt.path))
+			if !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func add(t *testing.T, f *Folder, base, content string) {
+	t.Helper()
+	_, err := f.Add(t.Context(), base, progress.Silent().Begin(base, 0), func(w io.Writer) error {
+		_, err := io.WriteString(w, content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func TestNothingAppearsBeforeCommit(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"list": "old", "a": "old"})
+	f, err := OpenFolder(dir, "os")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, f, "a", "new")
+	add(t, f, "list", "new list")
+	if b, _ := os.ReadFile(filepath.Join(dir, "a")); string(b) != "old" {
+		t.Errorf("before Commit a is %q", b)
+	}
+	if err := f.Commit("list"); err != nil {
+		t.Fatal(err)
+	}
+	f.Abandon()
+	if got := names(t, dir); !slices.Equal(got, []string{"a", "list"}) {
+		t.Errorf("the folder holds %v", got)
+	}
+	for name, want := range map[string]string{"a": "new", "list": "new list"} {
+		if b, _ := os.ReadFile(filepath.Join(dir, name)); string(b) != want {
+			t.Errorf("%s is %q", name, b)
+		}
+	}
+}
+
+func TestAbandonLeavesWhatWasThere(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"list": "old"})
+	f, err := OpenFolder(dir, "os")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, f, "list", "new")
+	f.Abandon()
+	if got := names(t, dir); !slices.Equal(got, []string{"list"}) {
+		t.Errorf("the folder holds %v", got)
+	}
+}
+
+func TestAddMeasuresAndStopsWhenCancelled(t *testing.T) {
+	t.Parallel()
+	f, err := OpenFolder(t.TempDir(), "os")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Abandon()
+	write := func(w io.Writer) error { _, err := io.WriteString(w, "abc"); return err }
+	got, err := f.Add(t.Context(), "a", progress.Silent().Begin("a", 0), write)
+	if err != nil || got.Size != 3 || got.SHA256 != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Add(ctx, "b", progress.Silent().Begin("b", 0), write); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

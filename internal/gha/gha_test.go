@@ -1,0 +1,104 @@
+package gha
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// runner plays the part of GitHub's: it reads a log and returns the commands that it
+// would obey (actions/runner, ActionCommandManager).
+func runner(log string) []string {
+	var obeyed []string
+	stopped := ""
+	for line := range strings.Lines(log) {
+		line = strings.TrimSpace(line)
+		switch {
+		case stopped != "" && line == "::"+stopped+"::":
+			stopped = ""
+		case stopped != "":
+		case strings.HasPrefix(line, "::stop-commands::"):
+			stopped = strings.TrimPrefix(line, "::stop-commands::")
+		case strings.HasPrefix(line, "::"):
+			obeyed = append(obeyed, line)
+		}
+	}
+	return obeyed
+}
+
+func TestGuestTextIsNoCommand(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	job := Start(&log)
+	log.WriteString("  ::set-env name=PATH::/evil\n::stop-commands::x\n::x::\n::error::from the guest\n")
+	job.Annotate(errors.New("linuxkit.yml:14:5: services[1]: no signature"))
+	log.WriteString("::error::again\n")
+	job.Close()
+	if got := runner(log.String()); len(got) != 1 || got[0] != "::error col=5,file=linuxkit.yml,line=14::services[1]: no signature" {
+		t.Errorf("obeyed %q", got)
+	}
+}
+
+func TestAnnotateRanksAndCounts(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	job := Start(&log)
+	job.Annotate(nil)
+	job.Annotate(errors.New(strings.Repeat("a.yml:1:2: wrong\n", 12) + "no place"))
+	job.Close()
+	got := runner(log.String())
+	if len(got) != 10 || got[9] != "::error::4 more; see the log" {
+		t.Errorf("obeyed %q", got)
+	}
+}
+
+func TestAnnotationsCannotBreakOut(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	job := Start(&log)
+	job.Annotate(errors.New("a,line=1::x.yml:1:2: 100%\r::warning::x"))
+	job.Close()
+	for _, command := range runner(log.String()) {
+		if !strings.HasPrefix(command, "::error") || strings.Contains(command, "\r") {
+			t.Errorf("obeyed %q", command)
+		}
+	}
+}
+
+func TestInputsOutputsAndSummary(t *testing.T) {
+	dir := t.TempDir()
+	output, summary := filepath.Join(dir, "output"), filepath.Join(dir, "summary")
+	for name, value := range map[string]string{"GITHUB_ACTIONS": "true", "INPUT_MANIFEST": "a.yml, b.yml\nc.yml", "INPUT_TEST-SPEC": "s.yml", "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary} {
+		t.Setenv(name, value)
+	}
+	var log bytes.Buffer
+	job := Start(&log)
+	if got := job.List("manifest"); len(got) != 3 || got[2] != "c.yml" {
+		t.Errorf("manifest: %q", got)
+	}
+	if job.Input("test-spec", "x") != "s.yml" || job.Input("arch", "amd64") != "amd64" || !Inside() {
+		t.Error("inputs")
+	}
+	job.Output("verdict", "ready\nevil=1")
+	job.Summary(strings.Repeat("x", maxSummaryBytes+10))
+	job.Close()
+	if got := read(t, output); !regexp.MustCompile(`^verdict<<(\S+)\nready evil=1\n(\S+)\n$`).MatchString(got) {
+		t.Errorf("output file: %q", got)
+	}
+	if got := read(t, summary); len(got) > 1<<20 || !strings.Contains(got, "cut: too long") {
+		t.Errorf("summary of %d bytes", len(got))
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
