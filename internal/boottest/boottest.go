@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
@@ -76,6 +77,15 @@ func Run(ctx context.Context, set *artifacts.Set, s spec.Spec, o Options) (*repo
 	return r, failure(r, o)
 }
 
+// maxWords bounds what of a culprit's last words goes into an error.
+const maxWords = 300
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	return text[:min(len(text), maxWords)]
+}
+
 // failure returns the error for a report that is not ready, and shows the end of the
 // console.
 func failure(r *report.Report, o Options) error {
@@ -86,6 +96,9 @@ func failure(r *report.Report, o Options) error {
 		fmt.Fprintf(o.Log, "| %s\n", console.Harmless(l))
 	}
 	text := fmt.Sprintf("%s: %s: %s", r.Format, r.Verdict, r.Reason)
+	if words := lastLine(r.Tail); words != "" {
+		text += fmt.Sprintf("; its last words: %q", words)
+	}
 	if r.Remedy != "" {
 		text += "; " + r.Remedy
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/linuxkit-action/internal/boottest/internal/guest"
+	"github.com/org/linuxkit-action/fixtures/guest"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 	"github.com/org/linuxkit-action/internal/boottest/machine"
 	"github.com/org/linuxkit-action/internal/boottest/report"

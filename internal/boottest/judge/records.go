@@ -131,7 +131,7 @@ func (j *Judge) exited(u *Unit, r record.Record, l console.Line) {
 	if wasReady {
 		when = "after it was ready; it must stay up"
 	}
-	j.decide(Failed, fault{reason: fmt.Sprintf("service %q ended with %s %s", u.Name, how, when), culprit: u.Name, line: l.Text})
+	j.decide(Failed, fault{reason: fmt.Sprintf("service %q ended with %s %s", u.Name, how, when), culprit: u.Name, line: l.Text, tail: r.Get("tail")})
 }
 
 // failed takes in that PID 1 gave somebody up, or the last words of one that has

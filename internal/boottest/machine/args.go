@@ -61,12 +61,15 @@ func args(o Options, disks []string) []string {
 	return a
 }
 
-// cpu is the model: the host's own where the host runs it, else all that QEMU can emulate.
+// cpu is the model: the host's own where the host runs it, else all that QEMU can
+// emulate, but for virtualization of its own: nothing runs on that here, and a kernel
+// that finds it loads its hypervisor, for a second of emulated work. Without svm QEMU 7.2
+// would also drop CPUID leaf 0x80000008, and Linux take every address for unmappable.
 func cpu(a Accel) string {
 	if a == KVM {
 		return "host"
 	}
-	return "max"
+	return "max,-svm,xlevel=0x80000008"
 }
 
 // forwards lets the kernel choose the host's ports: those are free, and only this

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/org/linuxkit-action/internal/boottest/internal/guest"
+	"github.com/org/linuxkit-action/fixtures/guest"
 )
 
 // screen collects a console.

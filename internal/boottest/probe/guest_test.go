@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/org/linuxkit-action/internal/boottest/internal/guest"
+	"github.com/org/linuxkit-action/fixtures/guest"
 	"github.com/org/linuxkit-action/internal/boottest/machine"
 	"github.com/org/linuxkit-action/internal/boottest/spec"
 )

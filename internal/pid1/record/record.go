@@ -45,7 +45,7 @@ const (
 	Onshutdown = "onshutdown" // name, exit or signal or error, ms
 	Starting   = "starting"   // service, pid
 	Ready      = "ready"      // service, ms
-	Exited     = "exited"     // service, code or signal, restarts
+	Exited     = "exited"     // service, code or signal or error, restarts, tail unless it ended well
 	Failed     = "failed"     // service or onboot, reason, tail
 	State      = "state"      // phase, onboot, services, part
 	Blame      = "blame"      // total, items

@@ -10,7 +10,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// Bounds of the last words in a failed record, which has to fit one line.
+// Bounds of the last words in a record, which has to fit one line.
 const (
 	tailLines = 5
 	tailBytes = 500
@@ -40,7 +40,11 @@ func (s *Supervisor) exited(u *unit, r *container.Run) {
 
 // ended decides what becomes of a service that has ended, or could not be started.
 func (s *Supervisor) ended(u *unit, o outcome) {
-	s.emit(record.Exited, u, o.key, o.value, "restarts", strconv.Itoa(u.restarts))
+	told := []string{o.key, o.value, "restarts", strconv.Itoa(u.restarts)}
+	if !o.well() && !s.stopping {
+		told = append(told, "tail", u.job.Tail.Lines(tailLines, tailBytes))
+	}
+	s.emit(record.Exited, u, told...)
 	if u.state == Ready && time.Since(u.readyAt) >= steady {
 		u.pause = 0
 	}
