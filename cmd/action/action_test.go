@@ -21,15 +21,34 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(suite{m}, map[string]func(){
 		"linuxkit-action": func() { os.Exit(run(os.Args[1:])) },
 	})
+}
+
+// suite takes down what the scripts have shared.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	defer theEnd.close()
+	return s.M.Run()
+}
+
+// theEnd is what is to be closed after the last script.
+var theEnd end
+
+type end []func() error
+
+func (e *end) close() {
+	for i := range *e {
+		(*e)[len(*e)-1-i]() // the folder last, once nobody writes to it
+	}
 }
 
 // TestScripts runs the commands as a user does; each script in fixtures/scripts is a
 // page of documentation as well. In a script $MIRROR leads to a registry with the
 // fixtures' components, signed by $KEYS/cosign.key; $LIAR leads to one that changes
-// a byte in every layer. UPDATE=1 writes the golden parts anew.
+// a byte in every layer, $DISTRIBUTION to one run by Debian's docker-registry. UPDATE=1 writes the golden parts anew.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -49,6 +68,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("COSIGN_PASSWORD", "")
 			env.Setenv("MIRROR", world.registry.Mirror())
+			env.Setenv("DISTRIBUTION", world.distribution.Mirror())
 			env.Setenv("LIAR", registry.Host+"="+world.liar.URL)
 			env.Setenv("KEYS", world.keys)
 			env.Setenv("STRANGER", world.stranger)
@@ -61,10 +81,12 @@ func TestScripts(t *testing.T) {
 // world is what all scripts share.
 type world struct {
 	registry *registry.Registry
-	liar     *httptest.Server
-	keys     string
-	stranger string // folder with the keys of somebody else
-	key      string // our private key's text
+	// distribution is Debian's docker-registry, with the same components.
+	distribution *registry.Registry
+	liar         *httptest.Server
+	keys         string
+	stranger     string // folder with the keys of somebody else
+	key          string // our private key's text
 }
 
 // theWorld makes components from Debian packages, or finds them made, and signs them.
@@ -73,6 +95,7 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	theEnd = append(theEnd, func() error { return os.RemoveAll(dir) })
 	w := &world{keys: filepath.Join(dir, "ours"), stranger: filepath.Join(dir, "theirs")}
 	if err := errors.Join(registry.NewKey(w.keys), registry.NewKey(w.stranger)); err != nil {
 		return nil, err
@@ -85,8 +108,13 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	if w.registry, err = registry.Start(); err != nil {
 		return nil, err
 	}
+	theEnd = append(theEnd, w.registry.Close)
+	if w.distribution, err = registry.StartDebian(filepath.Join(dir, "distribution")); err != nil {
+		return nil, err
+	}
+	theEnd = append(theEnd, w.distribution.Close)
 	for _, name := range components.Names() {
-		if err := w.offer(name); err != nil {
+		if err := errors.Join(w.offer(w.registry, name), w.offer(w.distribution, name)); err != nil {
 			return nil, err
 		}
 	}
@@ -98,13 +126,13 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	return w, nil
 })
 
-func (w *world) offer(name string) error {
+func (w *world) offer(to *registry.Registry, name string) error {
 	ctx := context.Background()
 	made, err := components.Image(ctx, "", name)
 	if err != nil {
 		return err
 	}
-	digest, err := w.registry.Push(ctx, made, name+":demo")
+	digest, err := to.Push(ctx, made, name+":demo")
 	if err != nil {
 		return err
 	}

@@ -255,6 +255,27 @@ func TestResolveChoosesThePlatform(t *testing.T) {
 	}
 }
 
+func TestAnswersThatDoNotEndAreCutOff(t *testing.T) {
+	t.Parallel()
+	host := image.Serve(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, "/manifests/") {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			for {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+		})
+	})
+	if _, err := resolve(t, host+"/web:1", &Registry{}); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "more than 8 MiB") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBadMirrorsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, mirror := range []string{"ghcr.io=ftp://x", "nonsense", "a=b=c", "ghcr.io="} {

@@ -1,8 +1,10 @@
 package component
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,7 +22,12 @@ const (
 	connectTimeout = 10 * time.Second
 	headerTimeout  = 30 * time.Second // from the request to the first byte of the answer
 	stallTimeout   = 30 * time.Second // without a byte of a layer
+	AskTimeout     = 2 * time.Minute  // all questions about one component, its layers not counted
 )
+
+// maxAnswerBytes bounds what a registry answers, layers and configs not counted: those
+// have their size in the manifest.
+const maxAnswerBytes = 8 << 20
 
 // Registry is how images are fetched: through which mirrors, and how patiently.
 type Registry struct {
@@ -91,9 +98,35 @@ func (r *Registry) roundTripper() http.RoundTripper {
 		t.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
 		t.ResponseHeaderTimeout = headerTimeout
 		t.MaxIdleConnsPerHost = fetchesAtOnce
-		r.transport = t
+		r.transport = bounded{t}
 	}
 	return r.transport
+}
+
+// bounded cuts off answers that are no blob and do not end.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(request)
+	if err == nil && !strings.Contains(request.URL.Path, "/blobs/") {
+		response.Body = &boundedBody{response.Body, maxAnswerBytes}
+	}
+	return response, err
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("%w: an answer of more than %d MiB", ErrMalformed, maxAnswerBytes>>20)
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // Classify gives an error of a registry its kind.
@@ -111,7 +144,7 @@ func Classify(err error) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	var network net.Error
-	if errors.As(err, &network) {
+	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

@@ -83,6 +83,8 @@ func (c *Component) source() name.Reference {
 }
 
 func (c *Component) resolve(ctx context.Context, arch string) error {
+	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
+	defer cancel()
 	options := append(c.registry.options(), remote.WithContext(ctx))
 	found, err := remote.Get(c.source(), options...)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
@@ -80,7 +81,7 @@ func (k *keySigner) verifyDigest(ctx context.Context, c *component.Component, di
 		ClaimVerifier:      cosign.SimpleClaimVerifier,
 		IgnoreTlog:         true, // a key needs no log; nothing here asks the network but the registry
 		Offline:            true,
-		RegistryClientOpts: []ociremote.Option{ociremote.WithRemoteOptions(c.RemoteOptions()...)},
+		RegistryClientOpts: []ociremote.Option{ociremote.WithRemoteOptions(append(c.RemoteOptions(), remote.WithContext(ctx))...)},
 	})
 	return k.explain(err)
 }

@@ -109,6 +109,8 @@ func (p *Policy) check(ctx context.Context, c *component.Component) (Result, err
 			continue
 		}
 		result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match)}
+		ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
+		defer cancel()
 		err := rule.signer.verify(ctx, c)
 		if errors.Is(err, ErrRefused) {
 			result.Miss = fmt.Errorf("%w (policy rule %d); sign %s with cosign, or change the rule", err, i+1, c.Root)
