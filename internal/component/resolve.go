@@ -39,15 +39,16 @@ func Resolve(ctx context.Context, m *manifest.Manifest, arch string, registry *R
 			if err := c.resolve(ctx, arch); err != nil {
 				use := c.Uses[0]
 				failures[i] = fmt.Errorf("%s: %s: %w", use.Place, use, err)
-				return nil
 			}
-			report.Note("%s → %s", c.Reference, c.Digest)
 			return nil
 		})
 	}
 	workers.Wait()
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
+	}
+	for _, c := range components {
+		report.Note("%s → %s", c.Reference, c.Digest)
 	}
 	return &Set{m, arch, components}, ctx.Err()
 }

@@ -2,8 +2,9 @@ package pid1
 
 import (
 	"errors"
-	"golang.org/x/sys/unix"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/early"
