@@ -41,7 +41,7 @@ lint:
 bench: need build
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-image: build
+image:
 	docker build --network host --tag linuxkit-action .
 
 clean:

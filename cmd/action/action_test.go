@@ -114,8 +114,10 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	}
 	theEnd = append(theEnd, w.distribution.Close)
 	for _, name := range components.Names() {
-		if err := errors.Join(w.offer(w.registry, name), w.offer(w.distribution, name)); err != nil {
-			return nil, err
+		for _, to := range []*registry.Registry{w.registry, w.distribution} {
+			if _, err := to.Offer(context.Background(), name, w.keys); err != nil {
+				return nil, err
+			}
 		}
 	}
 	origin, err := url.Parse("http://" + w.registry.Addr())
@@ -125,19 +127,6 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	w.liar = httptest.NewServer(lie(origin))
 	return w, nil
 })
-
-func (w *world) offer(to *registry.Registry, name string) error {
-	ctx := context.Background()
-	made, err := components.Image(ctx, "", name)
-	if err != nil {
-		return err
-	}
-	digest, err := to.Push(ctx, made, name+":demo")
-	if err != nil {
-		return err
-	}
-	return registry.Sign(ctx, digest, w.keys)
-}
 
 // lie stands in front of a registry and changes one byte in the middle of every layer.
 func lie(origin *url.URL) http.Handler {

@@ -2,12 +2,12 @@ package json
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"errors"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
-	stdjson "encoding/json"
 )
 
 // tree turns v into what encoding/json makes of a text with UseNumber.
