@@ -70,12 +70,17 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
+		var kept []net.Conn // one that nobody holds would be closed by the garbage collector
 		for {
 			c, err := l.Accept()
 			if err != nil {
-				return
+				break
 			}
+			kept = append(kept, c)
 			serve(c)
+		}
+		for _, c := range kept {
+			c.Close()
 		}
 	}()
 	return l.Addr().String()

@@ -24,7 +24,7 @@ func TestACrashLoopBacksOffAndGivesUpWithItsLastWords(t *testing.T) {
 	r.until("failed service=web reason=code 3; started 5 times within 1m0s tail=no config")
 	var want []string
 	for restarts := range 5 {
-		want = append(want, "starting service=web", "exited service=web code=3 restarts="+strconv.Itoa(restarts))
+		want = append(want, "starting service=web", "exited service=web code=3 restarts="+strconv.Itoa(restarts)+" tail="+strings.Repeat("no config\n", restarts)+"no config")
 	}
 	if got := r.seen[:len(r.seen)-1]; !reflect.DeepEqual(got, want) {
 		t.Errorf("seen %q, want %q: and never ready", got, want)
