@@ -31,6 +31,7 @@ demo: need build
 	@$(GO) run ./fixtures/demo
 
 test: need build $(BIN)/cosign
+	@fixtures/userns.sh
 	$(GO) test ./...
 
 lint:
