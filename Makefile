@@ -5,7 +5,7 @@ BIN      := bin
 PAYLOAD  := internal/build/payload/bin
 INIT     := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags="-s -w"
 
-.PHONY: help demo test build lint bench image clean need
+.PHONY: help demo test build lint bench image clean need-demo need-test
 
 help:
 	@echo 'make demo   build a real system from Debian packages, boot it, sign it'
@@ -15,8 +15,11 @@ help:
 	@echo 'make bench  sizes and times'
 	@echo 'make image  the container image of the action'
 
-need:
-	@fixtures/need.sh qemu-system-x86 kmod zstd cpio docker-registry runc
+need-demo:
+	@fixtures/need.sh qemu-system-x86 kmod
+
+need-test: need-demo
+	@fixtures/need.sh cpio docker-registry runc
 
 build:
 	@$(INIT) -o $(PAYLOAD)/init-amd64 ./cmd/init
@@ -27,10 +30,10 @@ build:
 $(BIN)/cosign: fixtures/cosign/go.mod
 	$(GO) -C fixtures/cosign build -trimpath -o ../../$@ github.com/sigstore/cosign/v2/cmd/cosign
 
-demo: need build
+demo: need-demo build
 	@$(GO) run ./fixtures/demo
 
-test: need build $(BIN)/cosign
+test: need-test build $(BIN)/cosign
 	@fixtures/userns.sh
 	$(GO) test ./...
 
@@ -39,7 +42,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-bench: need build
+bench: need-test build
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 image:

@@ -141,6 +141,30 @@ func TestAbandonLeavesWhatWasThere(t *testing.T) {
 	}
 }
 
+func TestWhatAKilledRunLeftIsSwept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, ".os-making-1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	first, err := OpenFolder(dir, "os")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := OpenFolder(dir, "os") // the first is still at work
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); len(got) != 2 || slices.Contains(got, ".os-making-1") {
+		t.Errorf("the folder holds %v", got)
+	}
+	first.Abandon()
+	second.Abandon()
+	if got := names(t, dir); len(got) != 0 {
+		t.Errorf("the folder holds %v", got)
+	}
+}
+
 func TestAddMeasuresAndStopsWhenCancelled(t *testing.T) {
 	t.Parallel()
 	f, err := OpenFolder(t.TempDir(), "os")

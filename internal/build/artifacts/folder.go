@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/org/linuxkit-action/internal/progress"
 )
@@ -22,6 +23,7 @@ import (
 // which are not those beside it.
 type Folder struct {
 	dir, staging string
+	lock         *os.File // held as long as we live, so that what a killed run left can be told
 	files        []string
 }
 
@@ -30,15 +32,44 @@ func OpenFolder(dir, name string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	staging, err := os.MkdirTemp(dir, "."+name+"-making-")
+	prefix := filepath.Join(dir, "."+name+"-making-")
+	sweep(prefix)
+	staging, err := os.MkdirTemp(dir, filepath.Base(prefix))
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{dir: dir, staging: staging}, nil
+	lock, _ := hold(staging)
+	return &Folder{dir: dir, staging: staging, lock: lock}, nil
 }
 
 // Abandon removes what was not committed.
-func (f *Folder) Abandon() { os.RemoveAll(f.staging) }
+func (f *Folder) Abandon() {
+	os.RemoveAll(f.staging)
+	f.lock.Close()
+}
+
+// sweep removes what runs left that were killed.
+func sweep(prefix string) {
+	left, err := filepath.Glob(prefix + "*")
+	if err != nil {
+		return // a name that is a pattern: what it left stays
+	}
+	for _, staging := range left {
+		if lock, ours := hold(staging); ours {
+			os.RemoveAll(staging)
+			lock.Close()
+		}
+	}
+}
+
+// hold locks a hidden folder, if nobody else holds it.
+func hold(staging string) (lock *os.File, ours bool) {
+	lock, err := os.Open(staging)
+	if err != nil {
+		return nil, false
+	}
+	return lock, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
 
 // Add writes one file, aside, and returns its path, size and hash.
 func (f *Folder) Add(ctx context.Context, base string, task progress.Task, write func(io.Writer) error) (File, error) {
