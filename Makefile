@@ -43,6 +43,9 @@ lint:
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 bench: need-test build
+	@fixtures/need.sh zstd
+	@for arch in amd64 arm64; do printf 'PID 1, %s: %s bytes on disk, %s as shipped (zstd -19)\n' $$arch \
+		$$(wc -c <$(PAYLOAD)/init-$$arch) $$(zstd -q -19 -c $(PAYLOAD)/init-$$arch | wc -c); done
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 image:

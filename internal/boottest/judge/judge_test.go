@@ -329,7 +329,7 @@ func TestLastWordsAreKeptAndHarmless(t *testing.T) {
 func TestStagesFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	o, orders := play(t, box(t, ""), steps(kernel(0.5, "Linux"), up, down, bye, off(4.1))...)
-	want := []Stage{{"firmware", 0, 500}, {"kernel", 500, 1000}, {"onboot", 1000, 1200}, {"services", 1200, 1600}, {"stays", 1600, 3600}, {"shutdown", 3600, 4100}}
+	want := []Stage{{"firmware", 0, 500}, {"kernel", 500, 1000}, {"init", 1000, 1200}, {"services", 1200, 1600}, {"stays", 1600, 3600}, {"shutdown", 3600, 4100}}
 	if !reflect.DeepEqual(o.Stages, want) {
 		t.Errorf("stages %+v", o.Stages)
 	}
@@ -338,6 +338,14 @@ func TestStagesFollowOneAnother(t *testing.T) {
 	}
 	if want := []Order{{Do: StartProbes}, {Do: PowerButton}}; !reflect.DeepEqual(orders, want) {
 		t.Errorf("orders %+v", orders)
+	}
+}
+
+func TestInitEndsWithItsModules(t *testing.T) {
+	t.Parallel()
+	o, _ := play(t, box(t, ""), steps(kernel(0.5, "Linux"), begin, rec(1.1, record.Milestone, "name", "modules"))...)
+	if want := []Stage{{"firmware", 0, 500}, {"kernel", 500, 1000}, {"init", 1000, 1100}}; len(o.Stages) < 4 || !reflect.DeepEqual(o.Stages[:3], want) || o.Stages[3].Name != "onboot" {
+		t.Errorf("stages %+v", o.Stages)
 	}
 }
 

@@ -26,7 +26,7 @@ type Outcome struct {
 
 // Stage is a part of the boot. Stages follow one another.
 type Stage struct {
-	Name   string `json:"name"` // firmware, kernel, onboot, services, stays, shutdown
+	Name   string `json:"name"` // firmware, kernel, init, onboot, services, stays, shutdown
 	FromMS int64  `json:"from_ms"`
 	ToMS   int64  `json:"to_ms"`
 }
@@ -59,6 +59,7 @@ const (
 const (
 	stageFirmware = "firmware"
 	stageKernel   = "kernel"
+	stageInit     = "init" // PID 1: mounts and drivers
 	stageOnboot   = "onboot"
 	stageServices = "services"
 	stageStays    = "stays"

@@ -21,7 +21,7 @@ func (j *Judge) record(r record.Record, l console.Line) {
 	harmless(r)
 	switch r.Event {
 	case record.Start:
-		j.out.stage(stageOnboot, j.now)
+		j.out.stage(stageInit, j.now)
 	case record.Onboot:
 		j.onboot(r, l)
 	case record.Onshutdown:
@@ -35,15 +35,23 @@ func (j *Judge) record(r record.Record, l console.Line) {
 	case record.State:
 		j.state(r, l)
 	case record.Milestone:
-		if r.Get("name") == "onboot" {
-			j.out.stageServices(j.now)
-		}
+		j.milestone(r.Get("name"))
 	case record.Log:
 		j.log(r)
 	case record.Shutdown:
 		j.shutdown(r, l)
 	case record.Bye:
 		j.bye, j.byeKilled = true, r.Get("killed")
+	}
+}
+
+// milestone ends the stage that it closes.
+func (j *Judge) milestone(name string) {
+	switch {
+	case name == "modules" && j.out.in(stageKernel, stageInit):
+		j.out.stage(stageOnboot, j.now)
+	case name == "onboot":
+		j.out.stageServices(j.now)
 	}
 }
 

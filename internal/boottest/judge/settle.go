@@ -137,7 +137,7 @@ func (j *Judge) Probes() map[int]spec.Expectation {
 }
 
 func (o *Outcome) stageServices(at time.Duration) {
-	if o.in(stageKernel, stageOnboot) {
+	if o.in(stageKernel, stageInit, stageOnboot) {
 		o.stage(stageServices, at)
 	}
 }
