@@ -22,6 +22,7 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/spf13/cobra"
 )
 
 // line is one run from a manifest towards a release. Each method is a step; it takes
@@ -41,6 +42,16 @@ func newLine(o *options, out, progressOut io.Writer) (*line, error) {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	return &line{o, show, out}, nil
+}
+
+// openBuild begins a run at what an earlier one built.
+func openBuild(o *options, c *cobra.Command, path string) (*line, *artifacts.Set, error) {
+	l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := artifacts.Load(path)
+	return l, set, err
 }
 
 // load reads the manifest.

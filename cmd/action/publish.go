@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/spf13/cobra"
 )
 
@@ -19,11 +18,7 @@ func newPublish() *cobra.Command {
 			"built, and adds SHA256SUMS and a Sigstore bundle for each file.",
 		Args: needOne("folder that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			set, err := artifacts.Load(args[0])
+			l, set, err := openBuild(o, c, args[0])
 			if err != nil {
 				return err
 			}

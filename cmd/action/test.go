@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/spf13/cobra"
 )
 
@@ -16,11 +15,7 @@ func newTest() *cobra.Command {
 			"well, every service become ready and stay up, and the system must go down when it is asked to.",
 		Args: needOne("folder or file that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			set, err := artifacts.Load(args[0])
+			l, set, err := openBuild(o, c, args[0])
 			if err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ import (
 )
 
 // ErrRefused is wrapped by the error for components that the policy does not let in.
-var ErrRefused = errors.New("refused by the policy")
+var ErrRefused = errors.New("not verified")
 
 // Modes of --verify.
 const (
