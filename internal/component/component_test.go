@@ -208,21 +208,21 @@ func TestResolve(t *testing.T) {
 	digest := image.Push(t, made, host+"/acme/web:1")
 	for name, tt := range map[string]struct {
 		reference string
-		registry  Registry
+		registry  *Registry
 		want      error
 	}{
-		"by tag":                      {host + "/acme/web:1", Registry{}, nil},
-		"by digest":                   {host + "/acme/web@" + digest.String(), Registry{}, nil},
-		"through a mirror":            {"ghcr.io/acme/web:1", Registry{Mirrors: []string{"ghcr.io=http://" + host}}, nil},
-		"through a mirror of the hub": {"acme/web:1", Registry{Mirrors: []string{"docker.io=http://" + host}}, nil},
-		"through a mirror of all":     {"quay.io/acme/web:1", Registry{Mirrors: []string{"http://" + host}}, nil},
-		"no such tag":                 {host + "/acme/web:2", Registry{}, ErrNotFound},
-		"no such digest":              {host + "/acme/web@sha256:" + strings.Repeat("0", 64), Registry{}, ErrNotFound},
-		"nobody there":                {"127.0.0.1:1/acme/web:1", Registry{}, ErrUnavailable},
+		"by tag":                      {host + "/acme/web:1", &Registry{}, nil},
+		"by digest":                   {host + "/acme/web@" + digest.String(), &Registry{}, nil},
+		"through a mirror":            {"ghcr.io/acme/web:1", &Registry{Mirrors: []string{"ghcr.io=http://" + host}}, nil},
+		"through a mirror of the hub": {"acme/web:1", &Registry{Mirrors: []string{"docker.io=http://" + host}}, nil},
+		"through a mirror of all":     {"quay.io/acme/web:1", &Registry{Mirrors: []string{"http://" + host}}, nil},
+		"no such tag":                 {host + "/acme/web:2", &Registry{}, ErrNotFound},
+		"no such digest":              {host + "/acme/web@sha256:" + strings.Repeat("0", 64), &Registry{}, ErrNotFound},
+		"nobody there":                {"127.0.0.1:1/acme/web:1", &Registry{}, ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			set, err := resolve(t, tt.reference, &tt.registry)
+			set, err := resolve(t, tt.reference, tt.registry)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("got %v", err)
 			}

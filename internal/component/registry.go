@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -34,6 +35,7 @@ type Registry struct {
 	Mirrors  []string // [REGISTRY=]URL, as LinuxKit's --mirror
 	Insecure []string // registries that speak plain HTTP; loopback ones always may
 
+	once      sync.Once
 	transport http.RoundTripper
 }
 
@@ -93,13 +95,13 @@ func (r *Registry) options() []remote.Option {
 }
 
 func (r *Registry) roundTripper() http.RoundTripper {
-	if r.transport == nil {
+	r.once.Do(func() {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
 		t.ResponseHeaderTimeout = headerTimeout
 		t.MaxIdleConnsPerHost = fetchesAtOnce
 		r.transport = bounded{t}
-	}
+	})
 	return r.transport
 }
 
