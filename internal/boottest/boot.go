@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
@@ -18,6 +19,9 @@ import (
 // small initrd needs 2.8 s to /init under TCG, on an idle processor; with KVM it is well
 // under one. A deadline that is too long costs time only when the guest hangs.
 const tcgSlowness = 4
+
+// serial is the terminal on the machine's serial port, as Linux calls it.
+var serial = map[string]string{"amd64": "ttyS0", "arm64": "ttyAMA0"}
 
 // bootFormat boots one format and judges it. An error means that it could not be
 // tried; whatever the guest does is in the Boot.
@@ -34,6 +38,9 @@ func bootFormat(ctx context.Context, set *artifacts.Set, format string, s spec.S
 	note := func(text string) {
 		b.Notes = append(b.Notes, console.Clean(text))
 		fmt.Fprintf(o.Log, "boot test: %s: %s\n", format, console.Harmless(console.Clean(text)))
+	}
+	if tty := serial[set.Arch]; !strings.Contains(found.cmdline, tty) {
+		note(fmt.Sprintf("the kernel's command line has no console=%s: what is not on the console cannot be tested", tty))
 	}
 	feed, err := newFeed(o.ReportDir, format)
 	if err != nil {

@@ -189,7 +189,7 @@ func TestVerdict(t *testing.T) {
 		"a service ends after all were ready": {"",
 			steps(up, rec(2, record.Exited, "service", "db", "code", "1")), Failed, `"db" ended with code 1 after it was ready`, "db", 3},
 		"a service cannot be started": {"",
-			steps(begun, rec(1.3, record.Exited, "service", "web", "error", "exec: no such file")), Failed, "error exec: no such file", "web", 2},
+			steps(begun, rec(1.3, record.Exited, "service", "web", "error", "exec: no such file")), Failed, `service "web" could not be started: exec: no such file`, "web", 2},
 		"a service nobody knows fails": {"",
 			steps(begun, rec(1.3, record.Failed, "service", "containerd", "reason", "gone")), Failed, `service "containerd" failed: gone`, "containerd", 2},
 		"a service ends with 0 and stays away": {"",

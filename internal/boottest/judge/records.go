@@ -99,7 +99,11 @@ func (j *Judge) onboot(r record.Record, l console.Line) {
 		return
 	}
 	u.State = StateFailed
-	j.decide(Failed, fault{reason: fmt.Sprintf("onboot %q ended with %s, not exit %d", u.Name, u.Detail, u.exit), culprit: u.Name, line: l.Text})
+	reason := fmt.Sprintf("onboot %q ended with %s, not exit %d", u.Name, u.Detail, u.exit)
+	if why := r.Get("error"); why != "" {
+		reason = fmt.Sprintf("onboot %q could not be run: %s", u.Name, why)
+	}
+	j.decide(Failed, fault{reason: reason, culprit: u.Name, line: l.Text})
 }
 
 func (j *Judge) service(r record.Record, l console.Line) {
@@ -139,7 +143,11 @@ func (j *Judge) exited(u *Unit, r record.Record, l console.Line) {
 	if wasReady {
 		when = "after it was ready; it must stay up"
 	}
-	j.decide(Failed, fault{reason: fmt.Sprintf("service %q ended with %s %s", u.Name, how, when), culprit: u.Name, line: l.Text, tail: r.Get("tail")})
+	reason := fmt.Sprintf("service %q ended with %s %s", u.Name, how, when)
+	if why := r.Get("error"); why != "" {
+		reason = fmt.Sprintf("service %q could not be started: %s", u.Name, why)
+	}
+	j.decide(Failed, fault{reason: reason, culprit: u.Name, line: l.Text, tail: r.Get("tail")})
 }
 
 // failed takes in that PID 1 gave somebody up, or the last words of one that has
