@@ -111,7 +111,14 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
+// garbled are words that forums' filters make of keys; manifests are copied from there.
+var garbled = map[string]string{"p_w_picpath": "image"}
+
 func (d *decoder) unknown(key *yaml.Node, path string, fields []field) {
+	if meant, ok := garbled[key.Value]; ok {
+		d.problem(key, path, "unknown key %s; that is what a web forum makes of %q: write %[2]s", clip(key.Value), meant)
+		return
+	}
 	if near := Nearest(key.Value, names(fields)); near != "" {
 		d.problem(key, path, "unknown key %s; did you mean %q?", clip(key.Value), near)
 		return
