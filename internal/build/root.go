@@ -47,7 +47,7 @@ type used struct {
 // what comes later wins.
 func compose(ctx context.Context, verified *verify.Verified, unpacked images, opts Options) (*System, error) {
 	l := &layout{
-		System:   &System{Root: tree.New(), Arch: verified.Arch(), Cmdline: verified.Manifest().Kernel.Cmdline},
+		System:   &System{Root: tree.New(), Arch: verified.Arch(), Cmdline: verified.Manifest().KernelLine()},
 		ctx:      ctx,
 		manifest: verified.Manifest(),
 		opts:     opts,

@@ -50,19 +50,6 @@ type Kernel struct {
 	Ucode   string `yaml:"ucode"`  // CPU microcode in the image, none by default
 }
 
-// Init is one image that is unpacked onto /.
-type Init struct {
-	Image string
-	Place strict.Place
-	Path  string
-}
-
-// DecodeYAML reads an init entry.
-func (i *Init) DecodeYAML(n strict.Node) {
-	i.Place, i.Path = n.Place(), n.Path()
-	n.Into(&i.Image)
-}
-
 // Options say how manifests are read.
 type Options struct {
 	Stdin io.Reader // what "-" reads
