@@ -34,6 +34,7 @@ type Manifest struct {
 	Onshutdown []Entry `yaml:"onshutdown"`
 	Services   []Entry `yaml:"services"`
 	Files      []File  `yaml:"files"`
+	Trust      Trust   `yaml:"trust"`
 
 	// Name is the base name of the last file without its extension: the default
 	// name of what is built.
@@ -132,6 +133,8 @@ func (m *Manifest) merge(later *Manifest) {
 	m.Onshutdown = append(m.Onshutdown, later.Onshutdown...)
 	m.Services = append(m.Services, later.Services...)
 	m.Files = append(m.Files, later.Files...)
+	m.Trust.Image = append(m.Trust.Image, later.Trust.Image...)
+	m.Trust.Org = append(m.Trust.Org, later.Trust.Org...)
 }
 
 func (k *Kernel) merge(later Kernel) {

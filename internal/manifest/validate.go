@@ -31,6 +31,11 @@ func (m *Manifest) validate() []strict.Problem {
 	for _, f := range m.Files {
 		problems = append(problems, f.validate()...)
 	}
+	for _, image := range m.Trust.Image {
+		if _, err := ParseReference(image); err != nil {
+			problems = append(problems, m.Trust.Problem("image", "not an image reference: %v", err))
+		}
+	}
 	if strings.ContainsAny(m.Kernel.Cmdline, "\n\x00") {
 		problems = append(problems, m.Kernel.Problem("cmdline", "must be one line"))
 	}

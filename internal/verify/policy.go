@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
@@ -102,8 +103,9 @@ func (r *Rule) prepare(dir string) []strict.Problem {
 	return problems
 }
 
-// check finds the rule for one component and asks it.
-func (p *Policy) check(ctx context.Context, c *component.Component) (Result, error) {
+// check finds the rule for one component and asks it. What the manifest's own trust
+// names must be signed, whatever the default is.
+func (p *Policy) check(ctx context.Context, c *component.Component, trust manifest.Trust) (Result, error) {
 	for i, rule := range p.Rules {
 		if !rule.pattern.MatchString(subject(c.Reference)) {
 			continue
@@ -118,6 +120,10 @@ func (p *Policy) check(ctx context.Context, c *component.Component) (Result, err
 		}
 		result.Signer = rule.signer.identity
 		return result, err
+	}
+	if trust.Demands(c.Reference) {
+		miss := fmt.Errorf("%w: %s: the manifest's trust demands a signature, and no rule says whose; add a rule that matches %s", ErrRefused, trust.Place, subject(c.Reference))
+		return Result{Component: c, Rule: "trust", Miss: miss, demanded: true}, nil
 	}
 	return p.byDefault(c), nil
 }

@@ -54,11 +54,13 @@ type Result struct {
 	Rule      string // which rule of the policy decided
 	Signer    string // who signed, "" where nobody was asked for
 	Miss      error  // why the policy does not let it in, or nil
+
+	demanded bool // by the manifest's own trust: a miss is never only a warning
 }
 
 // Check holds every component against the policy. In Enforce mode the error tells
 // every miss with its place and remedy and wraps ErrRefused; in Warn mode misses are
-// only in the results. A registry that cannot be reached is component.ErrUnavailable
+// only in the results, but for what the manifest's own trust demands. A registry that cannot be reached is component.ErrUnavailable
 // in either.
 func Check(ctx context.Context, set *component.Set, policy *Policy, mode string, report progress.Reporter) (*Verified, error) {
 	results := make([]Result, len(set.Components))
@@ -72,7 +74,7 @@ func Check(ctx context.Context, set *component.Set, policy *Policy, mode string,
 	workers.SetLimit(checksAtOnce)
 	for i, c := range set.Components {
 		workers.Go(func() (err error) {
-			results[i], err = policy.check(ctx, c)
+			results[i], err = policy.check(ctx, c, set.Manifest.Trust)
 			return err
 		})
 	}
@@ -84,20 +86,19 @@ func Check(ctx context.Context, set *component.Set, policy *Policy, mode string,
 
 // settle turns misses into one error, or into notes.
 func settle(results []Result, mode string, report progress.Reporter) error {
-	var misses []error
+	var fatal []error
 	for _, r := range results {
 		if r.Miss == nil {
 			continue
 		}
 		for _, use := range r.Component.Uses {
-			misses = append(misses, fmt.Errorf("%s: %s: %w", use.Place, use, r.Miss))
+			miss := fmt.Errorf("%s: %s: %w", use.Place, use, r.Miss)
+			if mode == Enforce || r.demanded {
+				fatal = append(fatal, miss)
+				continue
+			}
+			report.Note("warning: %v", miss)
 		}
 	}
-	if mode == Enforce {
-		return errors.Join(misses...)
-	}
-	for _, miss := range misses {
-		report.Note("warning: %v", miss)
-	}
-	return nil
+	return errors.Join(fatal...)
 }

@@ -181,6 +181,46 @@ func TestWithoutARuleTheDefaultDecides(t *testing.T) {
 	}
 }
 
+func TestTrustDemandsASignature(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	host := image.Serve(t, nil)
+	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), host+"/acme/web:1")
+	try := func(trust string, policy *Policy, mode string) error {
+		text := "trust: " + trust + "\nservices: [{name: web, image: '" + host + "/acme/web:1'}]"
+		m, err := manifest.Load([]string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := component.Resolve(t.Context(), m, "amd64", &component.Registry{}, progress.Silent())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Check(t.Context(), set, policy, mode, progress.Silent())
+		return err
+	}
+	anything := &Policy{Default: MayBeAny}
+	for trust, demanded := range map[string]bool{
+		"{org: ['" + host + "/acme']}":         true,
+		"{org: ['" + host + "/ac']}":           false,
+		"{org: [acme]}":                        false, // that is Docker Hub's
+		"{image: ['" + host + "/acme/web']}":   true,
+		"{image: ['" + host + "/acme/web:1']}": true,
+		"{image: ['" + host + "/acme/web:2']}": false,
+		"{image: ['" + host + "/acme/w']}":     false,
+	} {
+		for mode, enforced := range map[string]bool{Enforce: true, Warn: true, Off: false} {
+			if err := try(trust, anything, mode); errors.Is(err, ErrRefused) != (demanded && enforced) {
+				t.Errorf("%s, %s: %v", trust, mode, err)
+			}
+		}
+	}
+	sign(t, host+"/acme/web@"+digest.String(), ours)
+	if err := try("{org: ['"+host+"/acme']}", mustSign(t, ours), Enforce); err != nil {
+		t.Errorf("signed: %v", err)
+	}
+}
+
 // TestRegistryDownIsNoVerdict: what cannot be asked is neither good nor refused.
 func TestRegistryDownIsNoVerdict(t *testing.T) {
 	t.Parallel()
