@@ -97,8 +97,15 @@ func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifa
 	if err != nil {
 		return nil, err
 	}
+	formats := l.formats
+	if len(formats) == 0 {
+		formats = verified.Manifest().Formats()
+	}
+	if len(formats) == 0 {
+		formats = []string{defaultFormat}
+	}
 	return build.Assemble(ctx, verified, build.Options{
-		Name: cmp.Or(l.name, verified.Manifest().Name), Output: l.output, Formats: l.formats, Codec: codec,
+		Name: cmp.Or(l.name, verified.Manifest().Name), Output: l.output, Formats: formats, Codec: codec,
 		Init: l.init, AllowOutside: l.allowOutside, Cache: cache, Report: l.show,
 	})
 }

@@ -44,7 +44,7 @@ type options struct {
 func defaults() *options {
 	return &options{
 		arch: runtime.GOARCH, output: ".", compress: "zstd", init: build.InitAuto,
-		progress: "auto", accel: "auto", formats: []string{"kernel+initrd"},
+		progress: "auto", accel: "auto",
 	}
 }
 
@@ -55,6 +55,9 @@ func defaultCache() string {
 	}
 	return filepath.Join(dir, "linuxkit-action")
 }
+
+// defaultFormat is built where neither the command line nor the manifest names one.
+const defaultFormat = "kernel+initrd"
 
 // Groups of flags, each for the commands that need it.
 
@@ -79,7 +82,7 @@ func (o *options) verifyFlags(c *cobra.Command) {
 
 func (o *options) buildFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.Formats(), ", "))
+	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.Formats(), ", ")+" (default the manifest's outputs, or "+defaultFormat+")")
 	f.StringVar(&o.output, "output", o.output, "`DIR` to write to")
 	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
 	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none")

@@ -28,13 +28,14 @@ var ErrUnreadable = errors.New("no manifest to read")
 // Manifest is one or several files, merged.
 type Manifest struct {
 	strict.At
-	Kernel     Kernel  `yaml:"kernel"`
-	Init       []Init  `yaml:"init"`
-	Onboot     []Entry `yaml:"onboot"`
-	Onshutdown []Entry `yaml:"onshutdown"`
-	Services   []Entry `yaml:"services"`
-	Files      []File  `yaml:"files"`
-	Trust      Trust   `yaml:"trust"`
+	Kernel     Kernel   `yaml:"kernel"`
+	Init       []Init   `yaml:"init"`
+	Onboot     []Entry  `yaml:"onboot"`
+	Onshutdown []Entry  `yaml:"onshutdown"`
+	Services   []Entry  `yaml:"services"`
+	Files      []File   `yaml:"files"`
+	Trust      Trust    `yaml:"trust"`
+	Outputs    []Output `yaml:"outputs"`
 
 	// Name is the base name of the last file without its extension: the default
 	// name of what is built.
@@ -49,6 +50,21 @@ type Kernel struct {
 	Binary  string `yaml:"binary"` // file in the image, "kernel" by default
 	Tar     string `yaml:"tar"`    // file in the image, "kernel.tar" by default; "none" or "" for none
 	Ucode   string `yaml:"ucode"`  // CPU microcode in the image, none by default
+}
+
+// Output is a format that is built where the command line names none, as in Moby's
+// manifests.
+type Output struct {
+	Format string `yaml:"format,required"`
+}
+
+// Formats returns the formats that the manifest asks for.
+func (m *Manifest) Formats() []string {
+	var formats []string
+	for _, o := range m.Outputs {
+		formats = append(formats, o.Format)
+	}
+	return formats
 }
 
 // Options say how manifests are read.
@@ -133,6 +149,7 @@ func (m *Manifest) merge(later *Manifest) {
 	m.Onshutdown = append(m.Onshutdown, later.Onshutdown...)
 	m.Services = append(m.Services, later.Services...)
 	m.Files = append(m.Files, later.Files...)
+	m.Outputs = append(m.Outputs, later.Outputs...)
 	m.Trust.Image = append(m.Trust.Image, later.Trust.Image...)
 	m.Trust.Org = append(m.Trust.Org, later.Trust.Org...)
 }

@@ -110,7 +110,7 @@ func (p *Policy) check(ctx context.Context, c *component.Component, trust manife
 		if !rule.pattern.MatchString(subject(c.Reference)) {
 			continue
 		}
-		result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match)}
+		result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match), demanded: trust.Demands(c.Reference)}
 		ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
 		defer cancel()
 		err := rule.signer.verify(ctx, c)

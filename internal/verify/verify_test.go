@@ -215,6 +215,9 @@ func TestTrustDemandsASignature(t *testing.T) {
 			}
 		}
 	}
+	if err := try("{org: ['"+host+"/acme']}", mustSign(t, ours), Warn); !errors.Is(err, ErrRefused) {
+		t.Errorf("a rule says whose signature is missing, and that is only a warning: %v", err)
+	}
 	sign(t, host+"/acme/web@"+digest.String(), ours)
 	if err := try("{org: ['"+host+"/acme']}", mustSign(t, ours), Enforce); err != nil {
 		t.Errorf("signed: %v", err)
