@@ -17,6 +17,9 @@ func (j *Judge) state(r record.Record, l console.Line) {
 	if j.phase == stopping {
 		return
 	}
+	if r.Get("phase") == "ready" {
+		j.allReady = true
+	}
 	for name, state := range picture(r.Get("services")) {
 		if u := find(j.out.Services, name); u != nil {
 			j.healService(u, state, l)

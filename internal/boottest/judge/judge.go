@@ -93,6 +93,7 @@ type Judge struct {
 
 	dialogue dialogue
 	probing  bool
+	allReady bool // PID 1 has said that everything is
 	lastSeq  uint64
 	lost     int // records that never came
 	damaged  int // records that came damaged

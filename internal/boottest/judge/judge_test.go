@@ -3,6 +3,7 @@ package judge
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -357,8 +358,28 @@ func TestTwoOnbootsMayHaveOneName(t *testing.T) {
 	if o, _ := play(t, task, begin, one); o.Verdict != Hung {
 		t.Errorf("one of two: %s, %s", o.Verdict, o.Reason)
 	}
-	if o, _ := play(t, task, begin, one, rec(1.2, record.Onboot, "name", "002-run", "exit", "0"), down, bye, off(4.1)); o.Verdict != Ready {
+	if o, _ := play(t, task, begin, one, rec(1.2, record.Onboot, "name", "002-run", "exit", "0"), allReady, down, bye, off(4.1)); o.Verdict != Ready {
 		t.Errorf("both: %s, %s", o.Verdict, o.Reason)
+	}
+}
+
+// allReady is how PID 1 says that nothing is left to do.
+var allReady = rec(1.3, record.Milestone, "name", "ready")
+
+// TestNothingToRunIsReadyWhenPID1SaysSo: the power button would be pressed before there
+// is anybody to notice.
+func TestNothingToRunIsReadyWhenPID1SaysSo(t *testing.T) {
+	t.Parallel()
+	task := box(t, "timeout: 20s")
+	task.Onboot, task.Services = nil, nil
+	if o, orders := play(t, task, begin); o.Verdict != Hung || !strings.Contains(o.Reason, "missing: PID 1's milestone ready") || slices.Contains(orders, Order{Do: PowerButton}) {
+		t.Errorf("%s, %s, orders %v", o.Verdict, o.Reason, orders)
+	}
+	picture := rec(1.3, record.State, "phase", "ready", "onboot", "", "services", "")
+	for _, said := range []step{allReady, picture} {
+		if o, _ := play(t, task, begin, said, down, bye, off(4.1)); o.Verdict != Ready {
+			t.Errorf("%s, %s", o.Verdict, o.Reason)
+		}
 	}
 }
 

@@ -52,6 +52,8 @@ func (j *Judge) milestone(name string) {
 		j.out.stage(stageOnboot, j.now)
 	case name == "onboot":
 		j.out.stageServices(j.now)
+	case name == "ready":
+		j.allReady = true
 	}
 }
 

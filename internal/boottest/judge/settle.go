@@ -90,8 +90,11 @@ func (j *Judge) missing() string {
 	}
 	if j.task.Builtin {
 		add("service", j.out.Services)
-		if j.lastSeq == 0 {
+		switch {
+		case j.lastSeq == 0:
 			parts = append(parts, "any record of PID 1")
+		case len(j.out.Services)+len(j.out.Probes) == 0 && !j.allReady:
+			parts = append(parts, "PID 1's milestone ready") // all the proof that there can be
 		}
 	} else if !j.banner && len(j.out.Probes) == 0 {
 		parts = append(parts, fmt.Sprintf("%q on the console, or an http, tcp or console expectation in the spec", welcome))
