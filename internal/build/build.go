@@ -6,8 +6,8 @@
 //
 // Where things are: root.go lays out the system, kernel.go takes the kernel image
 // apart, container.go lays out a container, files.go adds the loose files, init.go
-// decides on PID 1, format.go lists the output formats, folder.go makes the output
-// appear whole or not at all.
+// decides on PID 1, format.go lists the output formats. Package artifacts makes the
+// output appear whole or not at all.
 package build
 
 import (

@@ -20,12 +20,12 @@ const (
 // InitChoices lists the values of --init.
 var InitChoices = []string{InitAuto, InitBuiltin, InitManifest}
 
-// folders PID 1 mounts on or writes to. A read-only root cannot grow them later.
+// systemFolders are what PID 1 mounts on or writes to, with their modes. A read-only root cannot grow them later.
 var systemFolders = map[string]uint32{
 	"dev": 0o755, "etc": 0o755, "mnt": 0o755, "proc": 0o755, "run": 0o755, "sys": 0o755, "tmp": 0o1777, "var": 0o755,
 }
 
-// names by which PID 1 is called as a command; it acts by the name.
+// commands are the names by which PID 1 is called as a command; it acts by the name.
 var commands = []string{"sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/halt"}
 
 // init decides whose PID 1 the system has, and puts ours in.

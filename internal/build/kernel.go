@@ -37,7 +37,10 @@ func (l *layout) kernel() error {
 	if err != nil {
 		return fail(fmt.Errorf("/%s: %w", k.TarName(), err))
 	}
-	return l.Root.Overlay("", modules)
+	if err := l.Root.Overlay("", modules); err != nil {
+		return fail(err)
+	}
+	return nil
 }
 
 func regular(t *tree.Tree, name string) (*tree.Inode, bool) {
