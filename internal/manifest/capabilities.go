@@ -1,13 +1,14 @@
 package manifest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Capabilities of Linux in the order of their numbers (capabilities(7)).
-var Capabilities = []string{
+// AllCapabilities are those of Linux in the order of their numbers (capabilities(7)).
+var AllCapabilities = []string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
 	"CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW",
 	"CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT",
@@ -16,26 +17,50 @@ var Capabilities = []string{
 	"CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 }
 
-// ExpandCapabilities returns the capabilities that a list of the manifest means:
-// a single "all" is every one, a single "none" is none (in any case of letters),
-// the rest must be exact names.
-func ExpandCapabilities(names []string) ([]string, error) {
-	if len(names) == 1 {
-		switch strings.ToLower(names[0]) {
-		case "all":
-			return slices.Clone(Capabilities), nil
-		case "none":
-			return nil, nil
+// Capabilities are a list of the manifest: exact names, or a single "all" or "none",
+// in any case of letters.
+type Capabilities []string
+
+// DecodeYAML reads the list.
+func (c *Capabilities) DecodeYAML(n strict.Node) {
+	items := n.Items()
+	*c = make(Capabilities, len(items))
+	for i, item := range items {
+		name := &(*c)[i]
+		item.Into(name)
+		switch {
+		case *name == "" || slices.Contains(AllCapabilities, *name): // "" was told already
+		case isAll(*name) || isNone(*name):
+			if len(items) > 1 {
+				item.Problem("%q must stand alone", *name)
+			}
+		default:
+			item.Problem("there is no capability %q%s", *name, meant("CAP_"+strings.TrimPrefix(strings.ToUpper(*name), "CAP_"), AllCapabilities))
 		}
 	}
-	for _, name := range names {
-		if slices.Contains(Capabilities, name) {
-			continue
+}
+
+func isAll(name string) bool  { return strings.EqualFold(name, "all") }
+func isNone(name string) bool { return strings.EqualFold(name, "none") }
+
+// Expand returns the names that the list stands for, each once.
+func (c Capabilities) Expand() []string {
+	var names []string
+	for _, name := range c {
+		switch {
+		case isAll(name):
+			return slices.Clone(AllCapabilities)
+		case !isNone(name) && !slices.Contains(names, name):
+			names = append(names, name)
 		}
-		if strings.EqualFold(name, "all") || strings.EqualFold(name, "none") {
-			return nil, fmt.Errorf("%q must stand alone", name)
-		}
-		return nil, fmt.Errorf("there is no capability %q%s", name, meant("CAP_"+strings.TrimPrefix(strings.ToUpper(name), "CAP_"), Capabilities))
 	}
-	return names, nil
+	return names
+}
+
+// meant ends a sentence about an unknown word.
+func meant(word string, words []string) string {
+	if near := strict.Nearest(word, words); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
 }

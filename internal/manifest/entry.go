@@ -1,137 +1,113 @@
 package manifest
 
 import (
-	"bytes"
-	"encoding/json"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
 // Entry is one container: of onboot, onshutdown or services.
 type Entry struct {
 	strict.At
-	Name  string `yaml:"name,required"`
-	Image string `yaml:"image,required"`
+	Name  string `yaml:"name,required"`  // folder, cgroup and container id
+	Image Image  `yaml:"image,required"` // reference of its image
 	Settings
 }
 
 // Settings are the fields of an entry that an image's label
 // org.mobyproject.config may give as well.
 type Settings struct {
-	Capabilities      []string          `yaml:"capabilities"`
-	CapabilitiesAdd   []string          `yaml:"capabilities.add"`
-	Ambient           []string          `yaml:"ambient"`
-	Mounts            []Mount           `yaml:"mounts"`
-	Binds             []string          `yaml:"binds"`
-	BindsAdd          []string          `yaml:"binds.add"`
-	Tmpfs             []string          `yaml:"tmpfs"`
-	Devices           []Device          `yaml:"devices"`
-	Command           []string          `yaml:"command"`
-	Env               []string          `yaml:"env"`
-	Cwd               string            `yaml:"cwd"`
-	Net               string            `yaml:"net"`
-	IPC               string            `yaml:"ipc"`
-	UTS               string            `yaml:"uts"`
-	PID               string            `yaml:"pid"`
-	Userns            string            `yaml:"userns"`
-	Readonly          bool              `yaml:"readonly"`
-	MaskedPaths       []string          `yaml:"maskedPaths"`
-	ReadonlyPaths     []string          `yaml:"readonlyPaths"`
-	UID               ID                `yaml:"uid"`
-	GID               ID                `yaml:"gid"`
-	AdditionalGids    []ID              `yaml:"additionalGids"`
-	NoNewPrivileges   bool              `yaml:"noNewPrivileges"`
-	Hostname          string            `yaml:"hostname"`
-	OOMScoreAdj       *int              `yaml:"oomScoreAdj"`
-	RootfsPropagation string            `yaml:"rootfsPropagation"`
-	CgroupsPath       string            `yaml:"cgroupsPath"`
-	Resources         Resources         `yaml:"resources"`
-	Sysctl            map[string]string `yaml:"sysctl"`
-	Rlimits           []string          `yaml:"rlimits"`
-	UIDMappings       []IDMapping       `yaml:"uidMappings"`
-	GIDMappings       []IDMapping       `yaml:"gidMappings"`
-	Annotations       map[string]string `yaml:"annotations"`
-	Runtime           Runtime           `yaml:"runtime"`
+	Capabilities      Capabilities      `yaml:"capabilities"`      // exact names, or all; none by default
+	CapabilitiesAdd   Capabilities      `yaml:"capabilities.add"`  // added to those of the image's label
+	Ambient           Capabilities      `yaml:"ambient"`           // capabilities that survive execve(2) for users other than root
+	Mounts            []Mount           `yaml:"mounts"`            // mounts in full
+	Binds             []Bind            `yaml:"binds"`             // source:destination[:options], in place of those of the image's label; rw,rbind,rshared by default
+	BindsAdd          []Bind            `yaml:"binds.add"`         // added to those of the image's label
+	Tmpfs             []Tmpfs           `yaml:"tmpfs"`             // destination[:options]
+	Devices           []Device          `yaml:"devices"`           // device nodes, with the right to use them
+	Command           []string          `yaml:"command"`           // program and arguments, in place of the image's entry point and command
+	Env               []Variable        `yaml:"env"`               // NAME=VALUE, in place of the image's
+	Cwd               string            `yaml:"cwd"`               // working directory
+	Net               NetNamespace      `yaml:"net"`               // network namespace: host (default), new, none or a path
+	IPC               Namespace         `yaml:"ipc"`               // IPC namespace: host (default), new or a path
+	UTS               Namespace         `yaml:"uts"`               // UTS namespace: host (default), new or a path
+	PID               Namespace         `yaml:"pid"`               // pid namespace: new (default), host or a path
+	Userns            Namespace         `yaml:"userns"`            // user namespace: host (default), new or a path
+	Readonly          bool              `yaml:"readonly"`          // root file system that cannot be written to
+	MaskedPaths       []string          `yaml:"maskedPaths"`       // paths that cannot be read
+	ReadonlyPaths     []string          `yaml:"readonlyPaths"`     // paths that cannot be written to
+	UID               ID                `yaml:"uid"`               // user: a number or the name of an entry
+	GID               ID                `yaml:"gid"`               // group: a number or the name of an entry
+	AdditionalGids    []ID              `yaml:"additionalGids"`    // further groups
+	NoNewPrivileges   bool              `yaml:"noNewPrivileges"`   // no program gains rights by execve(2)
+	Hostname          string            `yaml:"hostname"`          // needs uts: new
+	OOMScoreAdj       *int              `yaml:"oomScoreAdj"`       // -1000 (spared) to 1000 (first) when memory runs out
+	RootfsPropagation Propagation       `yaml:"rootfsPropagation"` // shared, slave, private or unbindable
+	CgroupsPath       string            `yaml:"cgroupsPath"`       // path of its cgroup
+	Resources         Resources         `yaml:"resources"`         // limits of its cgroup
+	Sysctl            map[string]string `yaml:"sysctl"`            // kernel parameters of its namespaces
+	Rlimits           []Rlimit          `yaml:"rlimits"`           // name,soft,hard
+	UIDMappings       []IDMapping       `yaml:"uidMappings"`       // user ids of its user namespace
+	GIDMappings       []IDMapping       `yaml:"gidMappings"`       // group ids of its user namespace
+	Annotations       map[string]string `yaml:"annotations"`       // for the runtime and whoever reads its state
+	Runtime           Runtime           `yaml:"runtime"`           // what PID 1 does before it starts
 }
 
-// Mount is a mount inside a container, or one that is made before it starts.
-type Mount struct {
-	Type        string   `yaml:"type"`
-	Source      string   `yaml:"source"`
-	Destination string   `yaml:"destination"`
-	Options     []string `yaml:"options"`
+// entryName is what an entry may be called. The name becomes a folder, a cgroup
+// and a container id (runc: [\w+-.]), and stands in PID 1's records.
+var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$`)
+
+// Check finds contradictions within the entry.
+func (e *Entry) Check() []strict.Problem {
+	var problems []strict.Problem
+	if e.Name != "" && !entryName.MatchString(e.Name) {
+		problems = append(problems, e.Problem("name", "%q must be letters, digits and _.+- (64 at most), starting with a letter or digit", e.Name))
+	}
+	return append(problems, e.Settings.CheckAt(e.At)...)
 }
 
-// Device is a device node in a container, with the right to use it.
-type Device struct {
-	strict.At
-	Path  string `yaml:"path,required"` // "all" for the right alone, to every device of the type
-	Type  string `yaml:"type,required"`
-	Major int64  `yaml:"major"`
-	Minor int64  `yaml:"minor"`
-	Mode  string `yaml:"mode,required"` // octal
+// CheckAt finds contradictions within settings that stood at a place.
+func (s Settings) CheckAt(at strict.At) []strict.Problem {
+	var problems []strict.Problem
+	for _, m := range s.Mounts {
+		problems = append(problems, m.check()...)
+	}
+	if s.Cwd != "" && !path.IsAbs(s.Cwd) {
+		problems = append(problems, at.Problem("cwd", "%q must be a path from /", s.Cwd))
+	}
+	if adj := s.OOMScoreAdj; adj != nil && (*adj < -1000 || *adj > 1000) {
+		problems = append(problems, at.Problem("oomScoreAdj", "%d must be from -1000 to 1000 (proc(5))", *adj))
+	}
+	if len(s.Command) > 0 && s.Command[0] == "" {
+		problems = append(problems, at.Problem("command", "the program is missing: its first word is empty"))
+	}
+	return problems
 }
 
-// IDMapping is a range of ids of a user namespace.
-type IDMapping struct {
-	HostID      uint32 `yaml:"hostID"`
-	ContainerID uint32 `yaml:"containerID"`
-	Size        uint32 `yaml:"size"`
-}
+// Variable is one of the environment, NAME=VALUE.
+type Variable string
 
-// Runtime is what PID 1 does for a container before it starts.
-type Runtime struct {
-	strict.At
-	Cgroups    []string          `yaml:"cgroups"`
-	Mounts     []Mount           `yaml:"mounts"`
-	Mkdir      []string          `yaml:"mkdir"`
-	Interfaces []Interface       `yaml:"interfaces"`
-	BindNS     map[string]string `yaml:"bindNS"`
-	Namespace  string            `yaml:"namespace"`
-}
-
-// Interface is a network interface that a container gets.
-type Interface struct {
-	Name         string `yaml:"name"`
-	Add          string `yaml:"add"`
-	Peer         string `yaml:"peer"`
-	CreateInRoot bool   `yaml:"createInRoot"`
-}
-
-// ID is a user or group id: a number, or the name of an entry of the manifest.
-type ID struct {
-	Number uint32
-	Name   string
-}
-
-// DecodeYAML reads an id.
-func (id *ID) DecodeYAML(n strict.Node) {
-	switch {
-	case n.IsNumber():
-		n.Into(&id.Number)
-	case n.IsText():
-		n.Into(&id.Name)
-	default:
-		n.Problem("must be a number, or the name of an entry")
+// DecodeYAML reads a variable.
+func (v *Variable) DecodeYAML(n strict.Node) {
+	n.Into((*string)(v))
+	if name, _, ok := strings.Cut(string(*v), "="); !ok && *v != "" || ok && name == "" {
+		n.Problem("%q must be NAME=VALUE", string(*v))
 	}
 }
 
-// Resources are the limits of a container's cgroup, with the names and the
-// meaning of the OCI runtime specification (config-linux.md, Control groups).
-type Resources struct{ OCI *specs.LinuxResources }
+// Propagation is how mounts in a container's root and in the system reach each other
+// (mount_namespaces(7)).
+type Propagation string
 
-// DecodeYAML reads the limits.
-func (r *Resources) DecodeYAML(n strict.Node) {
-	data, err := n.JSON()
-	if err != nil {
-		n.Problem("%v", err)
-		return
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	r.OCI = &specs.LinuxResources{}
-	if err := dec.Decode(r.OCI); err != nil {
-		n.Problem("is not what the OCI runtime specification has: %v", err)
+var propagations = []string{"shared", "slave", "private", "unbindable", "rshared", "rslave", "rprivate", "runbindable"}
+
+// DecodeYAML reads a propagation.
+func (p *Propagation) DecodeYAML(n strict.Node) {
+	n.Into((*string)(p))
+	if text := string(*p); text != "" && !slices.Contains(propagations, text) {
+		n.Problem("%q must be one of %s%s", text, strings.Join(propagations, ", "), meant(text, propagations))
 	}
 }

@@ -1,7 +1,9 @@
 package manifest
 
 import (
-	"strconv"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
@@ -9,41 +11,54 @@ import (
 // File is one loose file, folder or symbolic link.
 type File struct {
 	strict.At
-	Path      string `yaml:"path,required"`
-	Directory bool   `yaml:"directory"`
-	Symlink   string `yaml:"symlink"`
-	Contents  string `yaml:"contents"`
-	Source    string `yaml:"source"`
-	Optional  bool   `yaml:"optional"`
-	Mode      string `yaml:"mode"` // octal
-	UID       ID     `yaml:"uid"`
-	GID       ID     `yaml:"gid"`
+	Path      string `yaml:"path,required"` // where it is in the system
+	Directory bool   `yaml:"directory"`     // it is a directory
+	Symlink   string `yaml:"symlink"`       // it is a symbolic link to this
+	Contents  string `yaml:"contents"`      // text that is in it
+	Source    string `yaml:"source"`        // file that is copied, from the manifest's folder
+	Metadata  string `yaml:"metadata"`      // yaml or json: this manifest is in it
+	Optional  bool   `yaml:"optional"`      // a source that is not there is left out
+	Mode      Octal  `yaml:"mode"`          // permissions, "0600" by default, of a directory "0700"
+	UID       ID     `yaml:"uid"`           // owner: a number or the name of an entry
+	GID       ID     `yaml:"gid"`           // group: a number or the name of an entry
 }
+
+// Forms of a file that holds the manifest.
+const (
+	MetadataYAML = "yaml"
+	MetadataJSON = "json"
+)
 
 // Perm returns the permission bits: the mode of the manifest, or 0600, or 0700
 // for a folder. The special bits are those of chmod(2).
-func (f File) Perm() (uint32, error) {
+func (f File) Perm() uint32 {
 	switch {
 	case f.Mode != "":
-		mode, err := strconv.ParseUint(f.Mode, 8, 12)
-		return uint32(mode), err
+		return f.Mode.Bits()
 	case f.Directory:
-		return 0o700, nil
+		return 0o700
 	}
-	return 0o600, nil
+	return 0o600
 }
 
-// validate finds contradictions within one file.
-func (f File) validate() []strict.Problem {
+// Local reports whether the manifest lies in a folder here, which source is relative to.
+func (f File) Local() bool { return local(f.Place.File) }
+
+// Clean returns the path of the file inside the image, without a leading slash, or ""
+// where it is the root itself or leads out of it.
+func (f File) Clean() string { return strings.TrimPrefix(path.Clean("/"+f.Path), "/") }
+
+// Check finds contradictions within the file.
+func (f *File) Check() []strict.Problem {
 	var problems []strict.Problem
-	if _, err := f.Perm(); err != nil {
-		problems = append(problems, f.At.Problem("mode", "%q must be octal, such as \"0644\"", f.Mode))
+	if f.Has("path") && f.Clean() == "" {
+		problems = append(problems, f.Problem("path", "%q is not a path inside the image", f.Path))
 	}
-	if clean(f.Path) == "" {
-		problems = append(problems, f.At.Problem("path", "%q is not a path inside the image", f.Path))
+	if forms := []string{MetadataYAML, MetadataJSON}; f.Metadata != "" && !slices.Contains(forms, f.Metadata) {
+		problems = append(problems, f.Problem("metadata", "%q must be %s%s", f.Metadata, strings.Join(forms, " or "), meant(f.Metadata, forms)))
 	}
 	if text := f.contradiction(); text != "" {
-		problems = append(problems, f.At.Problem("", "%s", text))
+		problems = append(problems, f.Problem("", "%s", text))
 	}
 	return problems
 }
@@ -52,12 +67,14 @@ func (f File) validate() []strict.Problem {
 func (f File) contradiction() string {
 	inline := f.Directory || f.Symlink != "" || f.Has("contents")
 	switch {
-	case inline && f.Source != "":
-		return "has contents of its own (directory, symlink or contents) and a source; keep one"
-	case f.Directory && f.Contents != "":
+	case inline && (f.Source != "" || f.Metadata != ""):
+		return "has contents of its own (directory, symlink or contents) and a source or metadata; keep one"
+	case f.Source != "" && f.Metadata != "":
+		return "has a source and metadata; keep one"
+	case f.Directory && f.Has("contents"):
 		return "is a directory and has contents; keep one"
-	case !inline && f.Source == "":
-		return "has nothing in it; give contents, source, symlink or directory: true"
+	case !inline && f.Source == "" && f.Metadata == "":
+		return "has nothing in it; give contents, source, symlink, metadata or directory: true"
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ const (
 	RoleOnboot     = "onboot"
 	RoleOnshutdown = "onshutdown"
 	RoleService    = "service"
+	RoleVolume     = "volume"
 )
 
 // Use is one place where the manifest names an image.
@@ -23,6 +24,8 @@ type Use struct {
 	Image string // as written
 	Place strict.Place
 	Path  string // services[1] "web": image
+
+	Layout bool // it is wanted as it is, not unpacked: a volume of format oci
 }
 
 // String names the use in an error.
@@ -32,14 +35,21 @@ func (u Use) String() string { return fmt.Sprintf("%s: image %s", u.Path, u.Imag
 func (m *Manifest) Images() []Use {
 	var uses []Use
 	if m.Kernel.Image != "" {
-		uses = append(uses, Use{RoleKernel, 0, shortName(m.Kernel.Image), m.Kernel.Image, m.Kernel.Of("image"), "kernel"})
+		image := string(m.Kernel.Image)
+		uses = append(uses, Use{Role: RoleKernel, Name: shortName(image), Image: image, Place: m.Kernel.Of("image"), Path: "kernel"})
 	}
-	for i, image := range m.Init {
-		uses = append(uses, Use{RoleInit, i, shortName(image.Image), image.Image, image.Place, image.Path})
+	for i, init := range m.Init {
+		image := string(init.Image)
+		uses = append(uses, Use{Role: RoleInit, Index: i, Name: shortName(image), Image: image, Place: init.Place, Path: init.Path})
+	}
+	for i, v := range m.Volumes {
+		if v.Image != "" {
+			uses = append(uses, Use{Role: RoleVolume, Index: i, Name: v.Name, Image: string(v.Image), Place: v.Of("image"), Path: v.Path, Layout: v.Layout()})
+		}
 	}
 	for _, section := range m.Sections() {
 		for i, e := range section.Entries {
-			uses = append(uses, Use{section.Role, i, e.Name, e.Image, e.Of("image"), e.Path})
+			uses = append(uses, Use{Role: section.Role, Index: i, Name: e.Name, Image: string(e.Image), Place: e.Of("image"), Path: e.Path})
 		}
 	}
 	return uses

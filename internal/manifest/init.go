@@ -11,9 +11,9 @@ import (
 // Init is one image that is unpacked onto /. It is written as the reference alone, or
 // as a mapping that also says how PID 1 is called.
 type Init struct {
-	Image   string
-	Command []string // of PID 1: /init and its arguments
-	Env     []string // of PID 1: NAME=VALUE
+	Image   Image
+	Command []string   // of PID 1: /init and its arguments
+	Env     []Variable // of PID 1
 	Place   strict.Place
 	Path    string
 }
@@ -27,9 +27,9 @@ func (i *Init) DecodeYAML(n strict.Node) {
 	}
 	var m struct {
 		strict.At
-		Image   string   `yaml:"image,required"`
-		Command []string `yaml:"command"`
-		Env     []string `yaml:"env"`
+		Image   Image      `yaml:"image,required"`
+		Command []string   `yaml:"command"`
+		Env     []Variable `yaml:"env"`
 	}
 	n.Into(&m)
 	i.Image, i.Command, i.Env = m.Image, m.Command, m.Env
@@ -41,16 +41,30 @@ func (i *Init) check(n strict.Node) {
 	if len(i.Command) > 0 && path.Base(i.Command[0]) != "init" {
 		n.Problem("command: PID 1 is /init, so the command must begin with it, not with %q", i.Command[0])
 	}
-	for _, word := range slices.Concat(i.Command, i.Env) {
+	words := slices.Clone(i.Command)
+	for _, variable := range i.Env {
+		words = append(words, string(variable))
+		if name, _, _ := strings.Cut(string(variable), "="); strings.ContainsAny(name, " .-") {
+			n.Problem("env: the kernel would take %q for a parameter of its own; a name has no blank, dot or dash", name)
+		}
+	}
+	for _, word := range words {
 		if strings.ContainsAny(word, "\"\n\x00") {
 			n.Problem("%q cannot stand on the kernel's command line: no quotes, no line breaks", word)
 		}
 	}
-	for _, variable := range i.Env {
-		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" || strings.ContainsAny(name, " .-") {
-			n.Problem("env: %q must be NAME=VALUE", variable)
-		}
+}
+
+// EncodeYAML returns the entry as it is written.
+func (i Init) EncodeYAML() any {
+	if len(i.Command) == 0 && len(i.Env) == 0 {
+		return string(i.Image)
 	}
+	return struct {
+		Image   Image      `yaml:"image"`
+		Command []string   `yaml:"command"`
+		Env     []Variable `yaml:"env"`
+	}{i.Image, i.Command, i.Env}
 }
 
 // KernelLine returns the kernel's command line with what the init entries want of
@@ -64,7 +78,7 @@ func (m *Manifest) KernelLine() string {
 	var arguments []string
 	for _, init := range m.Init {
 		for _, variable := range init.Env {
-			words = append(words, quoted(variable))
+			words = append(words, quoted(string(variable)))
 		}
 		if len(init.Command) > 1 {
 			arguments = append(arguments, init.Command[1:]...)

@@ -13,6 +13,10 @@ func ParseReference(image string) (name.Reference, error) {
 	return name.ParseReference(expand(image))
 }
 
+// Canonical returns a reference as LinuxKit writes it where it records one: with its
+// short forms expanded, and no tag added.
+func Canonical(image string) string { return expand(image) }
+
 func expand(image string) string {
 	head, _, several := strings.Cut(image, "/")
 	switch {

@@ -12,8 +12,8 @@ import (
 // and checks nothing; here it is held to: a policy must say by whom.
 type Trust struct {
 	strict.At
-	Image []string `yaml:"image"` // references; one without a tag means every tag
-	Org   []string `yaml:"org"`   // of Docker Hub, or HOST/ORG
+	Image []Image  `yaml:"image"` // references; one without a tag means every tag
+	Org   []string `yaml:"org"`   // organisations of Docker Hub, or HOST/ORG
 }
 
 // Demands reports whether a reference must be signed.
@@ -28,12 +28,12 @@ func (t Trust) Demands(reference name.Reference) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(t.Image, func(image string) bool {
-		wanted, err := ParseReference(image)
+	return slices.ContainsFunc(t.Image, func(image Image) bool {
+		wanted, err := ParseReference(string(image))
 		if err != nil || wanted.Context().Name() != repository {
 			return false
 		}
-		return shortestForm(image) || wanted.Name() == reference.Name()
+		return shortestForm(string(image)) || wanted.Name() == reference.Name()
 	})
 }
 

@@ -1,33 +1,50 @@
 package manifest
 
 import (
+	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-func TestParseBindHasLinuxKitsDefaults(t *testing.T) {
+// read decodes one value of an entry.
+func read[T any](t *testing.T, text string) T {
+	t.Helper()
+	var into struct {
+		Value T `yaml:"v"`
+	}
+	if err := strict.Decode("test.yml", []byte("v: "+text), &into); err != nil {
+		t.Fatal(err)
+	}
+	return into.Value
+}
+
+func TestBindsHaveLinuxKitsDefaults(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]specs.Mount{
 		"/a:/b":               {Source: "/a", Destination: "/b", Type: "bind", Options: []string{"rw", "rbind", "rshared"}},
 		"/a:/b:ro":            {Source: "/a", Destination: "/b", Type: "bind", Options: []string{"ro", "rbind"}},
 		"/a:/b:rshared,rbind": {Source: "/a", Destination: "/b", Type: "bind", Options: []string{"rshared", "rbind", "rbind"}},
 	} {
-		if got, err := ParseBind(text); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %+v, %v", text, got, err)
+		got := read[Bind](t, text)
+		if !reflect.DeepEqual(got.Mount(), want) || got.String() != text {
+			t.Errorf("%s: %+v, written %s", text, got.Mount(), got)
 		}
 	}
 }
 
-func TestParseTmpfs(t *testing.T) {
+func TestTmpfs(t *testing.T) {
 	t.Parallel()
 	for text, options := range map[string]string{"/run": "", "/run:size=1m,mode=755": "size=1m mode=755"} {
-		got, err := ParseTmpfs(text)
-		if err != nil || got.Destination != "/run" || got.Type != "tmpfs" || strings.Join(got.Options, " ") != options {
-			t.Errorf("%s: %+v, %v", text, got, err)
+		got := read[Tmpfs](t, text)
+		m := got.Mount()
+		if m.Destination != "/run" || m.Type != "tmpfs" || strings.Join(m.Options, " ") != options || got.String() != text {
+			t.Errorf("%s: %+v, written %s", text, m, got)
 		}
 	}
 }
@@ -43,38 +60,38 @@ func TestMountsAreCompleted(t *testing.T) {
 		"destination from type": {Mount{Type: "cgroup"}, specs.Mount{Type: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup"}},
 		"type of /dev":          {Mount{Destination: "/dev"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/dev"}},
 		"as it is":              {Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}}, specs.Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}}},
+		"with ids":              {Mount{Type: "bind", Source: "/a", Destination: "/d", UIDMappings: []IDMapping{{1, 2, 3}}}, specs.Mount{Type: "bind", Source: "/a", Destination: "/d", UIDMappings: []specs.LinuxIDMapping{{HostID: 1, ContainerID: 2, Size: 3}}}},
 	} {
-		if got, err := tt.in.Complete(); err != nil || !reflect.DeepEqual(got, tt.want) {
-			t.Errorf("%s: %+v, %v", name, got, err)
+		if got := tt.in.Complete(); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }
 
-func TestParseRlimit(t *testing.T) {
+func TestRlimits(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]specs.POSIXRlimit{
 		"nofile,1,2":                {Type: "RLIMIT_NOFILE", Soft: 1, Hard: 2},
-		"RLIMIT_CORE,0, unlimited ": {Type: "RLIMIT_CORE", Hard: 1<<64 - 1},
+		"RLIMIT_CORE,0, Unlimited ": {Type: "RLIMIT_CORE", Hard: 1<<64 - 1},
 	} {
-		if got, err := ParseRlimit(text); err != nil || got != want {
-			t.Errorf("%s: %+v, %v", text, got, err)
+		if got := read[Rlimit](t, "'"+text+"'"); got.OCI != want || got.String() != text {
+			t.Errorf("%s: %+v", text, got)
 		}
 	}
 }
 
-func TestExpandCapabilities(t *testing.T) {
+func TestCapabilitiesExpand(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		in   []string
+		in   Capabilities
 		want int
-	}{{[]string{"all"}, 41}, {[]string{"ALL"}, 41}, {[]string{"None"}, 0}, {nil, 0}, {[]string{"CAP_CHOWN"}, 1}} {
-		if got, err := ExpandCapabilities(tt.in); err != nil || len(got) != tt.want {
-			t.Errorf("%v: %v, %v", tt.in, got, err)
+	}{{Capabilities{"all"}, 41}, {Capabilities{"ALL"}, 41}, {Capabilities{"None"}, 0}, {nil, 0}, {Capabilities{"CAP_CHOWN", "CAP_CHOWN"}, 1}} {
+		if got := tt.in.Expand(); len(got) != tt.want {
+			t.Errorf("%v: %v", tt.in, got)
 		}
 	}
-	all, _ := ExpandCapabilities([]string{"all"})
-	all[0] = "spoilt"
-	if slices.Contains(Capabilities, "spoilt") {
+	Capabilities{"all"}.Expand()[0] = "spoilt"
+	if slices.Contains(AllCapabilities, "spoilt") {
 		t.Error("the table itself was handed out")
 	}
 }
@@ -90,8 +107,117 @@ func TestFilesHaveTheirModes(t *testing.T) {
 		{File{Path: "etc//conf.d/../x", Directory: true}, 0o700, "etc/x"},
 		{File{Path: "../../bin/su", Mode: "4755"}, 0o4755, "bin/su"},
 	} {
-		if got, err := tt.file.Perm(); err != nil || got != tt.want || tt.file.Clean() != tt.path {
-			t.Errorf("%+v: %o, %s, %v", tt.file, got, tt.file.Clean(), err)
+		if got := tt.file.Perm(); got != tt.want || tt.file.Clean() != tt.path {
+			t.Errorf("%+v: %o, %s", tt.file, got, tt.file.Clean())
 		}
 	}
 }
+
+// LinuxKit's validation takes these keys and its decoder loses them.
+func TestResourcesThatLinuxKitLoses(t *testing.T) {
+	t.Parallel()
+	r := read[Resources](t, `
+  memory: {limit: 1, kernelTCP: 2, disableOOMKiller: true}
+  cpu: {shares: 1, realtimeRuntime: 2, realtimePeriod: 3, burst: 4, idle: 1, cpus: "0-1"}
+  blockio: {leafWeight: 5, weightDevice: [{major: 8, minor: 1, leafWeight: 6}], throttleReadBpsDevice: [{major: 8, rate: 7}]}
+  hugepageLimits: [{pageSize: 2MB, limit: 8}]
+  network: {classID: 9}
+  pids: {limit: 10}
+  unified: {memory.high: "11"}
+`).OCI
+	for name, got := range map[string]struct{ got, want any }{
+		"kernelTCP":        {*r.Memory.KernelTCP, int64(2)},
+		"disableOOMKiller": {*r.Memory.DisableOOMKiller, true},
+		"realtimeRuntime":  {*r.CPU.RealtimeRuntime, int64(2)},
+		"realtimePeriod":   {*r.CPU.RealtimePeriod, uint64(3)},
+		"burst":            {*r.CPU.Burst, uint64(4)},
+		"leafWeight":       {*r.BlockIO.LeafWeight, uint16(5)},
+		"weightDevice":     {*r.BlockIO.WeightDevice[0].LeafWeight, uint16(6)},
+		"its major":        {r.BlockIO.WeightDevice[0].Major, int64(8)},
+		"throttle":         {r.BlockIO.ThrottleReadBpsDevice[0].Rate, uint64(7)},
+		"hugepageLimits":   {r.HugepageLimits[0], specs.LinuxHugepageLimit{Pagesize: "2MB", Limit: 8}},
+		"classID":          {*r.Network.ClassID, uint32(9)},
+		"unified":          {r.Unified["memory.high"], "11"},
+	} {
+		if got.got != got.want {
+			t.Errorf("%s: %v, want %v", name, got.got, got.want)
+		}
+	}
+}
+
+func TestIDMappingsThatLinuxKitLoses(t *testing.T) {
+	t.Parallel()
+	m, err := load(t, "services: [{name: a, image: b, uidMappings: [{hostID: 1000, containerID: 0, size: 65536}]}]")
+	if err != nil || m.Services[0].UIDMappings[0] != (IDMapping{1000, 0, 65536}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+func TestAVolumeOfAnotherFileIsKnown(t *testing.T) {
+	t.Parallel()
+	m, err := load(t, "volumes: [{name: data}]", "services: [{name: a, image: b, binds: ['data:/d'], mounts: [{type: bind, source: data, destination: /e}]}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := m.ResolveVolumes(m.Services[0])
+	const merged = "/containers/volumes/data/merged"
+	if e.Binds[0].Source != merged || e.Mounts[0].Source != merged || m.Services[0].Binds[0].Source != "data" {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestADeviceOfEveryKindNeedsNoMode(t *testing.T) {
+	t.Parallel()
+	if _, err := load(t, "services: [{name: a, image: b, devices: [{path: all, type: b}, {path: all, type: a}]}]"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTextThatBeginsWithAnAtStays(t *testing.T) {
+	t.Parallel()
+	m, err := load(t, "kernel: {cmdline: '@x'}\nfiles: [{path: a, contents: '@reboot foo'}]")
+	if err != nil || m.Kernel.Cmdline != "@x" || m.Files[0].Contents != "@reboot foo" {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+func TestDocumentsOfOneFileAreMerged(t *testing.T) {
+	t.Parallel()
+	m, err := load(t, "kernel: {image: a, cmdline: x}\n---\nkernel: {cmdline: y}\nservices: [{name: s, image: i}]\n")
+	if err != nil || m.Kernel.Image != "a" || m.Kernel.Cmdline != "y" || len(m.Services) != 1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// Twenty-one mistakes of different kinds, one message each.
+func TestTwentyMistakesGetAMessageEach(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, `
+kernle: {}
+kernel: {image: "a b", tarr: none}
+init: ["@foo"]
+onboot:
+  - {name: "a/b", image: x}
+  - {image: x}
+  - {name: c}
+services:
+  - {name: s, image: x, capabilities: [CAP_NET_ADMN], binds: [nope], tmpfs: [relative], rlimits: ["nofile,1"]}
+  - {name: s, image: x, net: hots, env: [FOO], readonly: maybe, uid: nobody, mounts: [{destination: /x}]}
+files:
+  - {path: a}
+  - {path: b, contents: x, mode: 0644}
+  - {path: c, contents: x, mode: "9"}
+volumes: [{name: BAD}]
+`)
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	if len(lines) != 21 {
+		t.Errorf("%d messages:\n%v", len(lines), err)
+	}
+	for i, line := range lines {
+		if !placed.MatchString(line) {
+			t.Errorf("message %d has no place: %s", i, line)
+		}
+	}
+}
+
+var placed = regexp.MustCompile(`^/.*a\.yml:\d+:\d+: .{10,}`)

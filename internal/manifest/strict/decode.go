@@ -1,7 +1,6 @@
 package strict
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -22,6 +21,10 @@ type decoder struct {
 // with the node and reads from it what it understands.
 type Custom interface{ DecodeYAML(n Node) }
 
+// Checked is a struct with rules between its fields. Check is called once they are
+// filled, and returns what is wrong.
+type Checked interface{ Check() []Problem }
+
 // Node is one value in the document, handed to a Custom type.
 type Node struct {
 	d     *decoder
@@ -38,6 +41,19 @@ func (n Node) IsText() bool { return n.node.Kind == yaml.ScalarNode && n.node.Ta
 
 // IsNumber reports whether the value is a whole number.
 func (n Node) IsNumber() bool { return n.node.Kind == yaml.ScalarNode && n.node.Tag == "!!int" }
+
+// Items returns the items of a list; it notes a mistake where the value is none.
+func (n Node) Items() []Node {
+	if n.node.Kind != yaml.SequenceNode {
+		n.Problem("must be a list, not %s", describe(n.node))
+		return nil
+	}
+	items := make([]Node, len(n.node.Content))
+	for i, item := range n.node.Content {
+		items[i] = Node{n.d, item, itemPath(n.path, i, item), n.depth + 1}
+	}
+	return items
+}
 
 // Place returns where the value stands.
 func (n Node) Place() Place { return n.d.place(n.node) }
@@ -72,7 +88,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		d.value(n.Alias, v, path, depth+1)
 		return
 	}
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+	if isNull(n) {
 		return
 	}
 	if c, ok := v.Addr().Interface().(Custom); ok {
@@ -241,13 +257,4 @@ func join(path, key string) string {
 		return key
 	}
 	return path + ": " + key
-}
-
-// JSON returns the value as JSON, for a type that has a JSON schema of its own.
-func (n Node) JSON() ([]byte, error) {
-	var value any
-	if err := n.node.Decode(&value); err != nil {
-		return nil, err
-	}
-	return json.Marshal(value)
 }

@@ -67,7 +67,12 @@ func (d *decoder) mergeInto(out []pair, seen map[string]int, n *yaml.Node, path 
 type field struct {
 	name     string
 	required bool
+	anyCase  bool // of a foreign struct, whose users spell it in more than one way
 	index    []int
+}
+
+func (f field) is(key string) bool {
+	return f.name == key || f.anyCase && strings.EqualFold(f.name, key)
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int) {
@@ -79,11 +84,13 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 	at := At{Place: d.place(n), Path: path, keys: map[string]Place{}}
 	fields := fieldsOf(v.Type())
 	for _, p := range pairs {
-		at.keys[p.key.Value] = d.place(p.key)
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == p.key.Value })
+		i := slices.IndexFunc(fields, func(f field) bool { return f.is(p.key.Value) })
 		if i < 0 {
 			d.unknown(p.key, path, fields)
 			continue
+		}
+		if !isNull(p.value) {
+			at.keys[fields[i].name] = d.place(p.key)
 		}
 		d.value(p.value, v.FieldByIndex(fields[i].index), join(path, p.key.Value), depth+1)
 	}
@@ -95,18 +102,25 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 	if embedded := v.FieldByName("At"); embedded.IsValid() && embedded.Type() == reflect.TypeFor[At]() {
 		embedded.Set(reflect.ValueOf(at))
 	}
+	if c, ok := v.Addr().Interface().(Checked); ok {
+		d.problems = append(d.problems, c.Check()...)
+	}
 }
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // fieldsOf lists the keys of a struct, those of embedded structs among them.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for _, f := range reflect.VisibleFields(t) {
-		tag, ok := f.Tag.Lookup("yaml")
-		if !ok || tag == "-" {
-			continue
+		tag, own := f.Tag.Lookup("yaml")
+		if !own {
+			tag = f.Tag.Get("json")
 		}
 		name, option, _ := strings.Cut(tag, ",")
-		fields = append(fields, field{name, option == "required", f.Index})
+		if name != "" && name != "-" && f.IsExported() {
+			fields = append(fields, field{name, option == "required", !own, f.Index})
+		}
 	}
 	return fields
 }

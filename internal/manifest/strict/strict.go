@@ -3,9 +3,13 @@
 // with its place in the file, what was expected, and the nearest valid key. All
 // mistakes of a file are told at once.
 //
-// Struct fields are named by their `yaml` tag; one tagged `yaml:"name,required"`
-// must be given. A struct that embeds At learns where in the file it stood, so
-// that a mistake found later (an image nobody signed) is still told with its place.
+// Struct fields are named by their `yaml` tag, or else by their `json` tag, as the
+// structs of OCI specifications are; one tagged `yaml:"name,required"` must be given.
+// A struct that embeds At learns where in the file it stood, so that a mistake found
+// later (an image nobody signed) is still told with its place. A type that is written
+// in more than one shape is Custom; one with rules between its fields is Checked.
+//
+// Encode is the way back: what was given, in the same words.
 //
 // The files come from strangers: the size of the input, the depth, and the number
 // of nodes that aliases unfold to are bounded.
@@ -28,6 +32,8 @@ const (
 	MaxBytes = 8 << 20 // of text
 	maxNodes = 500_000 // visited, aliases counted each time they are used
 	maxDepth = 64      // LinuxKit's deepest field is at 8
+
+	maxDocuments = 100
 )
 
 // ErrInvalid is wrapped by every mistake that Decode finds.
@@ -148,44 +154,63 @@ func Read(name string, r io.Reader) ([]byte, error) {
 // Decode fills the struct that into points to from the one document in data. The
 // error is an *Error with every mistake.
 func Decode(file string, data []byte, into any) error {
-	root, problem := parse(file, data)
-	if problem != nil {
-		return Join([]Problem{*problem})
+	documents, err := Documents(file, data)
+	if err != nil {
+		return err
 	}
-	d := &decoder{file: file}
-	d.value(root, reflect.ValueOf(into).Elem(), "", 0)
+	if len(documents) > 1 {
+		second := documents[1].root
+		return Join([]Problem{{Place: Place{file, second.Line, max(second.Column, 1)}, Text: "a second document (---) starts here; put it into a file of its own"}})
+	}
+	return documents[0].Decode(into)
+}
+
+// Document is one of the documents in a file.
+type Document struct {
+	file string
+	root *yaml.Node
+}
+
+// Decode fills the struct that into points to. The error is an *Error with every mistake.
+func (doc Document) Decode(into any) error {
+	d := &decoder{file: doc.file}
+	d.value(doc.root, reflect.ValueOf(into).Elem(), "", 0)
 	return Join(d.problems)
 }
 
-func parse(file string, data []byte) (*yaml.Node, *Problem) {
+// Documents takes a file apart at its --- lines. There is at least one, or an *Error.
+func Documents(file string, data []byte) ([]Document, error) {
 	if len(data) > MaxBytes {
-		return nil, &Problem{Place: Place{File: file}, Text: fmt.Sprintf("is larger than %d MiB", MaxBytes>>20)}
+		return nil, Join([]Problem{{Place: Place{File: file}, Text: fmt.Sprintf("is larger than %d MiB", MaxBytes>>20)}})
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, second yaml.Node
-	err := dec.Decode(&doc)
-	if errors.Is(err, io.EOF) {
-		return nil, &Problem{Place: Place{File: file}, Text: "is empty"}
+	var documents []Document
+	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var node yaml.Node
+		err := dec.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, Join([]Problem{syntax(file, err)})
+		}
+		if documents = append(documents, Document{file, node.Content[0]}); len(documents) > maxDocuments {
+			return nil, Join([]Problem{{Place: Place{file, node.Line, 1}, Text: fmt.Sprintf("has more than %d documents", maxDocuments)}})
+		}
 	}
-	if err != nil {
-		return nil, syntax(file, err)
+	if len(documents) == 0 {
+		return nil, Join([]Problem{{Place: Place{File: file}, Text: "is empty"}})
 	}
-	if err := dec.Decode(&second); err == nil {
-		return nil, &Problem{Place: Place{file, second.Line, max(second.Column, 1)}, Text: "a second document (---) starts here; put it into a file of its own"}
-	} else if !errors.Is(err, io.EOF) {
-		return nil, syntax(file, err)
-	}
-	return doc.Content[0], nil
+	return documents, nil
 }
 
 // syntax turns the parser's "yaml: line 3: did not find …" into a problem.
-func syntax(file string, err error) *Problem {
+func syntax(file string, err error) Problem {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	place := Place{File: file, Line: 1, Column: 1}
 	if n, scanErr := fmt.Sscanf(text, "line %d:", &place.Line); n == 1 && scanErr == nil {
 		_, text, _ = strings.Cut(text, ": ")
 	}
-	return &Problem{Place: place, Text: "not YAML: " + strings.TrimSpace(text)}
+	return Problem{Place: place, Text: "not YAML: " + strings.TrimSpace(text)}
 }
 
 // Inherit adds the keys that only an earlier file gave.

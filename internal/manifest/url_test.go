@@ -1,0 +1,50 @@
+package manifest
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestManifestAtAURL(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/os.yml":
+			w.Write([]byte(small))
+		case "/endless.yml":
+			for range maxEndless {
+				if _, err := w.Write([]byte(strings.Repeat("# ", 512))); err != nil {
+					return
+				}
+			}
+		case "/template.yml":
+			w.Write([]byte("init: ['@pkg:.']"))
+		default:
+			http.Error(w, "services: []", http.StatusNotFound) // LinuxKit builds this
+		}
+	}))
+	t.Cleanup(server.Close)
+	m, err := Load(t.Context(), []string{server.URL + "/os.yml?raw=1"}, Options{})
+	if err != nil || m.Name != "os" || m.Files[0].Local() {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for name, tt := range map[string]struct {
+		path string
+		kind error
+		want string
+	}{
+		"not there": {"/none.yml", ErrUnreadable, "the server answers 404 Not Found"},
+		"endless":   {"/endless.yml", ErrInvalid, "is larger than 8 MiB"},
+		"template":  {"/template.yml", ErrInvalid, "it has no folder to look in"},
+	} {
+		if _, err := Load(t.Context(), []string{server.URL + tt.path}, Options{}); !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %s", name, err, tt.want)
+		}
+	}
+}
+
+// maxEndless is how many KiB the server is ready to send: more than anybody takes.
+const maxEndless = 16 << 10
