@@ -5,7 +5,7 @@ BIN      := bin
 PAYLOAD  := internal/build/payload/bin
 INIT     := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags="-s -w"
 
-.PHONY: help demo test build lint bench image clean need-demo need-test
+.PHONY: help demo test build lint bench conformance image clean need-demo need-test
 
 help:
 	@echo 'make demo   build a real system from Debian packages, boot it, sign it'
@@ -13,6 +13,7 @@ help:
 	@echo 'make build  bin/linuxkit-action, with PID 1 for amd64 and arm64 inside'
 	@echo 'make lint   gofmt, go vet, staticcheck'
 	@echo 'make bench  sizes and times'
+	@echo 'make conformance  the same images as a linuxkit on the PATH makes?'
 	@echo 'make image  the container image of the action'
 
 need-demo:
@@ -47,6 +48,11 @@ bench: need-test build
 	@for arch in amd64 arm64; do printf 'PID 1, %s: %s bytes on disk, %s as shipped (zstd -19)\n' $$arch \
 		$$(wc -c <$(PAYLOAD)/init-$$arch) $$(zstd -q -19 -c $(PAYLOAD)/init-$$arch | wc -c); done
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# MANIFESTS='a.yml b.yml' compares those as well.
+conformance: build
+	@command -v linuxkit >/dev/null || { echo 'conformance: there is no linuxkit on the PATH; install it from github.com/linuxkit/linuxkit' >&2; exit 2; }
+	$(GO) test -count=1 -tags conformance ./fixtures/conformance
 
 image:
 	docker build --network host --tag linuxkit-action .

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 )
 
@@ -16,6 +18,13 @@ func newBuild() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.dryRun {
+				return l.showMerged(c.Context(), args)
+			}
+			if o.stream != "" {
+				defer l.show.Close()
+				return l.streamed(c.Context(), args)
+			}
 			set, err := l.built(c.Context(), args)
 			l.show.Close()
 			if err != nil {
@@ -28,4 +37,18 @@ func newBuild() *cobra.Command {
 	o.verifyFlags(c)
 	o.buildFlags(c)
 	return c
+}
+
+// showMerged shows what would be built: the manifests, merged.
+func (l *line) showMerged(ctx context.Context, paths []string) error {
+	m, err := l.load(ctx, paths)
+	if err != nil {
+		return err
+	}
+	text, err := m.YAML()
+	if err != nil {
+		return err
+	}
+	_, err = l.out.Write(text)
+	return err
 }

@@ -19,7 +19,7 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := l.load(args)
+			m, err := l.load(c.Context(), args)
 			if err != nil {
 				return err
 			}

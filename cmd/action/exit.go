@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/org/linuxkit-action/internal/boottest"
 	"github.com/org/linuxkit-action/internal/build"
@@ -68,12 +69,18 @@ func exitCode(ctx context.Context, err error) int {
 	return exitAssembly
 }
 
+// placed is how an error begins that belongs to a line of a file. It is told as it is,
+// for editors find the line by it.
+var placed = regexp.MustCompile(`^[^:\s][^:]*:\d+(:\d+)?: `)
+
 // explainFailure tells a person what went wrong.
 func explainFailure(w io.Writer, err error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "linuxkit-action: interrupted; nothing was left behind")
+	case placed.MatchString(err.Error()):
+		fmt.Fprintln(w, err)
 	default:
 		fmt.Fprintf(w, "linuxkit-action: %v\n", err)
 	}

@@ -54,9 +54,13 @@ func openBuild(o *options, c *cobra.Command, path string) (*line, *artifacts.Set
 	return l, set, err
 }
 
-// load reads the manifest.
-func (l *line) load(paths []string) (*manifest.Manifest, error) {
-	return manifest.Load(paths, manifest.Options{Stdin: os.Stdin})
+// load reads the manifest, and finds what is wrong with it before anybody is asked.
+func (l *line) load(ctx context.Context, paths []string) (*manifest.Manifest, error) {
+	m, err := manifest.Load(ctx, paths, manifest.Options{Stdin: os.Stdin})
+	if err != nil {
+		return nil, err
+	}
+	return m, build.Check(m, l.allowOutside)
 }
 
 // resolve finds out which images the manifest means, by digest.
@@ -89,25 +93,57 @@ func (l *line) verify(ctx context.Context, set *component.Set, policy *verify.Po
 // assemble writes the files.
 func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifacts.Set, error) {
 	l.show.Step("assemble")
-	codec, err := initrd.ParseCodec(l.compress)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	cache, err := component.OpenCache(cmp.Or(l.cache, defaultCache()))
+	options, err := l.buildOptions(verified.Manifest())
 	if err != nil {
 		return nil, err
 	}
+	return build.Assemble(ctx, verified, options)
+}
+
+// streamed runs the line as far as assembly, into the one file of --o.
+func (l *line) streamed(ctx context.Context, paths []string) error {
+	verified, err := l.verified(ctx, paths)
+	if err != nil {
+		return err
+	}
+	l.show.Step("assemble")
+	options, err := l.buildOptions(verified.Manifest())
+	if err != nil {
+		return err
+	}
+	if options.Formats = l.formats; len(options.Formats) == 0 {
+		options.Formats = []string{defaultStream}
+	}
+	if l.stream == "-" {
+		options.Output = os.TempDir()
+		return build.Stream(ctx, verified, l.out, options)
+	}
+	options.Output = filepath.Dir(l.stream)
+	task := l.show.Begin(l.stream, 0)
+	return artifacts.WriteFile(ctx, l.stream, task, func(w io.Writer) error { return build.Stream(ctx, verified, w, options) })
+}
+
+// buildOptions says what is to be built of a manifest.
+func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
+	codec, err := initrd.ParseCodec(l.compress)
+	if err != nil {
+		return build.Options{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	cache, err := component.OpenCache(cmp.Or(l.cache, defaultCache()))
+	if err != nil {
+		return build.Options{}, err
+	}
 	formats := l.formats
 	if len(formats) == 0 {
-		formats = verified.Manifest().Formats()
+		formats = m.Formats()
 	}
 	if len(formats) == 0 {
 		formats = []string{defaultFormat}
 	}
-	return build.Assemble(ctx, verified, build.Options{
-		Name: cmp.Or(l.name, verified.Manifest().Name), Output: l.output, Formats: formats, Codec: codec,
-		Init: l.init, AllowOutside: l.allowOutside, Cache: cache, Report: l.show,
-	})
+	return build.Options{
+		Name: cmp.Or(l.name, m.Name), Output: l.output, Formats: formats, Codec: codec,
+		Init: l.init, AllowOutside: l.allowOutside, DecompressKernel: l.decompress, Cache: cache, Report: l.show,
+	}, nil
 }
 
 // boot tests what was built.
@@ -155,7 +191,7 @@ func (l *line) release(ctx context.Context, set *artifacts.Set, output string) (
 
 // verified runs the line as far as verification.
 func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, error) {
-	m, err := l.load(paths)
+	m, err := l.load(ctx, paths)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/org/linuxkit-action/internal/gha"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -27,6 +29,11 @@ func run(args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if gha.Inside() {
+		job := gha.Start(os.Stderr) // what is told may be a stranger's text
+		defer job.Close()
+		defer job.Annotate(err)
+	}
 	explainFailure(os.Stderr, err)
 	return exitCode(ctx, err)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -29,6 +30,10 @@ type options struct {
 	init         string
 	allowOutside bool
 	progress     string
+	dryRun       bool
+	stream       string // file of one format, or - for standard output
+	size         string
+	decompress   bool
 
 	spec    string
 	accel   string
@@ -43,7 +48,7 @@ type options struct {
 
 func defaults() *options {
 	return &options{
-		arch: runtime.GOARCH, output: ".", compress: "zstd", init: build.InitAuto,
+		arch: runtime.GOARCH, output: defaultOutput, size: "1024M", compress: "zstd", init: build.InitAuto,
 		progress: "auto", accel: "auto",
 	}
 }
@@ -56,8 +61,12 @@ func defaultCache() string {
 	return filepath.Join(dir, "linuxkit-action")
 }
 
-// defaultFormat is built where neither the command line nor the manifest names one.
-const defaultFormat = "kernel+initrd"
+// What is built where neither the command line nor the manifest says it.
+const (
+	defaultOutput = "."
+	defaultFormat = "kernel+initrd"
+	defaultStream = "tar" // with --o
+)
 
 // Groups of flags, each for the commands that need it.
 
@@ -84,9 +93,16 @@ func (o *options) buildFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.Formats(), ", ")+" (default the manifest's outputs, or "+defaultFormat+")")
 	f.StringVar(&o.output, "output", o.output, "`DIR` to write to")
+	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; LinuxKit's name for --output")
+	f.StringVarP(&o.stream, "o", "o", "", "one `FILE` instead, or - for standard output: "+strings.Join(build.Streamable(), " or ")+" (default "+defaultStream+")")
 	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
 	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none")
 	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
+	f.StringVar(&o.size, "size", o.size, "`SIZE` of disks, for formats that have one: 512M, 2G; a number alone is GB")
+	f.BoolVar(&o.decompress, "decompress-kernel", false, "unpack the kernel as it would itself (gzip, zstd and lz4)")
+	f.Bool("pull", false, "as LinuxKit's; here tags are always asked for")
+	f.Bool("no-sbom", false, "as LinuxKit's; here no SBOM is put into the image")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show the manifests merged, and build nothing")
 	f.BoolVar(&o.allowOutside, "allow-outside", false, "let source: in files: lead out of the repository")
 }
 
@@ -130,6 +146,25 @@ func (o *options) check() error {
 	}
 	if o.name != filepath.Base(o.name) && o.name != "" {
 		return fmt.Errorf("%w: --name %q must be a plain file name; the folder is --output", errUsage, o.name)
+	}
+	if !diskSize.MatchString(o.size) {
+		return fmt.Errorf("%w: --size %q must be a number with M or G behind it, such as 1024M; a number alone is GB", errUsage, o.size)
+	}
+	return o.checkStream()
+}
+
+// diskSize is LinuxKit's way to say a size.
+var diskSize = regexp.MustCompile(`^[1-9][0-9]{0,5}[MG]?$`)
+
+// checkStream holds --o against what says the same in other words.
+func (o *options) checkStream() error {
+	switch {
+	case o.stream == "":
+		return nil
+	case o.name != "" || o.output != defaultOutput:
+		return fmt.Errorf("%w: --o %s names the file, so --name and --output cannot", errUsage, o.stream)
+	case len(o.formats) > 1 || len(o.formats) == 1 && !slices.Contains(build.Streamable(), o.formats[0]):
+		return fmt.Errorf("%w: --o %s is for one format of %s; leave it away for %s", errUsage, o.stream, strings.Join(build.Streamable(), ", "), strings.Join(o.formats, ", "))
 	}
 	return nil
 }

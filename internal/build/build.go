@@ -6,7 +6,7 @@
 //
 // Where things are: root.go lays out the system, kernel.go takes the kernel image
 // apart, container.go lays out a container, files.go adds the loose files, init.go
-// decides on PID 1, format.go lists the output formats. Package artifacts makes the
+// decides on PID 1, format.go lists the output formats, initrd.go and stream.go write them. Package artifacts makes the
 // output appear whole or not at all.
 package build
 
@@ -43,6 +43,8 @@ type Options struct {
 	AllowOutside bool   // source: may leave the repository
 	Cache        *component.Cache
 	Report       progress.Reporter
+
+	DecompressKernel bool // as the kernel would unpack itself
 }
 
 // Assemble builds the system and returns what it wrote. Nothing is left in the
@@ -52,21 +54,33 @@ func Assemble(ctx context.Context, verified *verify.Verified, opts Options) (*ar
 	if err != nil {
 		return nil, err
 	}
-	images, err := unpack(ctx, verified, opts)
-	defer images.close()
+	var set *artifacts.Set
+	err = made(ctx, verified, opts, func(s *System) (err error) {
+		set, err = write(ctx, s, formats, opts)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	return set, nil
+}
+
+// made lays the system out and lends it to use.
+func made(ctx context.Context, verified *verify.Verified, opts Options, use func(*System) error) error {
+	images, err := unpack(ctx, verified, opts)
+	defer images.close()
+	if err != nil {
+		return err
+	}
 	system, err := compose(ctx, verified, images, opts)
 	if err != nil {
-		return nil, assembly(err)
+		return assembly(err)
 	}
 	defer system.close()
-	set, err := write(ctx, system, formats, opts)
-	if err != nil {
-		return nil, assembly(err)
+	if err := use(system); err != nil {
+		return assembly(err)
 	}
-	return set, nil
+	return nil
 }
 
 // assembly marks an error as this step's, unless it has a kind of its own.

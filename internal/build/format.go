@@ -8,36 +8,46 @@ import (
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
-	"github.com/org/linuxkit-action/internal/build/initrd"
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
 // Format is one kind of output. A new one is a line in formats.
 type Format struct {
-	Name  string
-	Files []Output
+	Name       string
+	Streamable bool // as LinuxKit's: its one file may go down a pipe
+	Files      []Output
 }
 
 // Output is one file of a format.
 type Output struct {
 	Kind   string
 	Suffix string // behind the name of the build
-	Write  func(w io.Writer, s *System, opts Options) error
+	Write  func(w io.Writer, p *product) error
 	Want   func(s *System) bool
 }
 
 var formats = []Format{
-	{"kernel+initrd", []Output{
+	{"kernel+initrd", false, []Output{
 		{artifacts.KindKernel, "-kernel", writeKernel, hasKernel},
 		{artifacts.KindInitrd, "-initrd.img", writeInitrd, always},
 		{artifacts.KindCmdline, "-cmdline", writeCmdline, hasCmdline},
 	}},
+	{"tar-kernel-initrd", false, []Output{{artifacts.KindInitrdTar, "-initrd.tar", writeInitrdTar, always}}},
+	{"tar", true, []Output{{artifacts.KindTar, ".tar", writeTar, always}}},
+	{"docker", true, []Output{{artifacts.KindDocker, ".docker", writeDocker, always}}},
 }
 
 // Formats returns the names of all formats.
-func Formats() []string {
+func Formats() []string { return names(formats) }
+
+// Streamable returns the names of the formats that Stream writes.
+func Streamable() []string {
+	return names(slices.DeleteFunc(slices.Clone(formats), func(f Format) bool { return !f.Streamable }))
+}
+
+func names(list []Format) []string {
 	var names []string
-	for _, f := range formats {
+	for _, f := range list {
 		names = append(names, f.Name)
 	}
 	return names
@@ -62,26 +72,14 @@ func always(*System) bool       { return true }
 func hasKernel(s *System) bool  { return s.Kernel != nil }
 func hasCmdline(s *System) bool { return s.Cmdline != "" }
 
-func writeKernel(w io.Writer, s *System, _ Options) error {
-	_, err := io.Copy(w, s.Kernel.Open())
+func writeKernel(w io.Writer, p *product) error {
+	_, err := io.Copy(w, p.Kernel.Open())
 	return err
 }
 
-func writeCmdline(w io.Writer, s *System, _ Options) error {
-	_, err := io.WriteString(w, s.Cmdline)
+func writeCmdline(w io.Writer, p *product) error {
+	_, err := io.WriteString(w, p.Cmdline)
 	return err
-}
-
-func writeInitrd(w io.Writer, s *System, opts Options) error {
-	compressed, err := opts.Codec.Writer(w)
-	if err != nil {
-		return err
-	}
-	if err := initrd.WriteCPIO(compressed, s.Root); err != nil {
-		compressed.Close()
-		return err
-	}
-	return compressed.Close()
 }
 
 // write makes every file of every format appear in the output folder.
@@ -91,6 +89,7 @@ func write(ctx context.Context, s *System, chosen []Format, opts Options) (*arti
 		return nil, err
 	}
 	defer folder.Abandon()
+	p := &product{System: s, ctx: ctx, opts: opts}
 	set := artifacts.New(opts.Output, opts.Name)
 	set.Arch, set.Init, set.Components = s.Arch, s.Init, s.Components
 	for _, format := range chosen {
@@ -99,7 +98,7 @@ func write(ctx context.Context, s *System, chosen []Format, opts Options) (*arti
 				continue
 			}
 			base := opts.Name + output.Suffix
-			file, err := folder.Add(ctx, base, opts.Report.Begin(base, 0), func(w io.Writer) error { return output.Write(w, s, opts) })
+			file, err := folder.Add(ctx, base, opts.Report.Begin(base, 0), func(w io.Writer) error { return output.Write(w, p) })
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", format.Name, base, err)
 			}

@@ -20,26 +20,29 @@ const (
 // InitChoices lists the values of --init.
 var InitChoices = []string{InitAuto, InitBuiltin, InitManifest}
 
+// builtin is System.Init where PID 1 is ours.
+const builtin = "builtin"
+
 // systemFolders are what PID 1 mounts on or writes to, with their modes. A read-only root cannot grow them later.
 var systemFolders = map[string]uint32{
 	"dev": 0o755, "etc": 0o755, "mnt": 0o755, "proc": 0o755, "run": 0o755, "sys": 0o755, "tmp": 0o1777, "var": 0o755,
 }
 
 // commands are the names by which PID 1 is called as a command; it acts by the name.
-var commands = []string{"sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/halt"}
+var commands = []string{"sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/halt", "usr/bin/linuxkit-init"}
 
 // init decides whose PID 1 the system has, and puts ours in.
 func (l *layout) init() error {
 	l.account()
 	theirs, found := l.Root.Get("init")
 	switch {
-	case found && l.opts.Init != InitBuiltin:
-		l.Init = theirs.Source
+	case found && !l.wantsOurs():
+		l.Init = theirs.Origin.String()
 		return nil
 	case l.opts.Init == InitManifest:
 		return fmt.Errorf("--init manifest, but no init image has /init; add linuxkit/init to init:, or leave --init away")
 	}
-	l.Init = "builtin"
+	l.Init = builtin
 	binary, err := payload.Init(l.Arch)
 	if err != nil {
 		return err
@@ -47,24 +50,31 @@ func (l *layout) init() error {
 	return l.ours(binary)
 }
 
+// wantsOurs reports whether our PID 1 goes over that of an init image.
+func (l *layout) wantsOurs() bool {
+	return l.opts.Init == InitBuiltin || l.opts.Init == InitAuto && l.manifest.WantsInit()
+}
+
 func (l *layout) ours(binary []byte) error {
+	l.protectVolumes()
+	ours := tree.Origin{Source: sourceInit, Location: "init", Place: "the built-in PID 1"}
 	l.Root.Remove("init")
-	if err := l.Root.Put("init", tree.File(0o755, binary)); err != nil {
+	if err := l.Root.Put("init", tree.File(0o755, binary).From(ours)); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(systemFolders)) {
 		if _, exists := l.Root.Get(name); exists {
 			continue
 		}
-		if err := l.Root.Put(name, tree.Folder(systemFolders[name])); err != nil {
+		if err := l.Root.Put(name, tree.Folder(systemFolders[name]).From(ours)); err != nil {
 			return err
 		}
 	}
 	for _, name := range commands {
-		if old, exists := l.Root.Get(name); exists && old.Type != tar.TypeDir && l.opts.Init != InitBuiltin {
+		if old, exists := l.Root.Get(name); exists && old.Type != tar.TypeDir && !l.wantsOurs() {
 			continue // the manifest brings its own
 		}
-		if err := l.Root.Put(name, tree.Symlink("/init")); err != nil {
+		if err := l.Root.Put(name, tree.Symlink("/init").From(ours)); err != nil {
 			return err
 		}
 	}

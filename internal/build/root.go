@@ -1,6 +1,7 @@
 package build
 
 import (
+	"archive/tar"
 	"context"
 	"fmt"
 
@@ -15,10 +16,12 @@ import (
 // System is what the formats are made of.
 type System struct {
 	Root       *tree.Tree  // without /boot
+	Boot       *tree.Tree  // /boot, which is for boot loaders: kernel, cmdline, ucode.cpio, device trees
 	Kernel     *tree.Inode // nil where the manifest has no kernel
+	Ucode      *tree.Inode // microcode: a cpio archive; nil where the kernel image has none, or none is wanted
 	Cmdline    string
 	Arch       string
-	Init       string // "builtin", or the reference of the image that brought /init
+	Init       string // builtin, or the reference of the image that brought /init
 	Components []artifacts.Component
 
 	open closers
@@ -47,7 +50,7 @@ type used struct {
 // what comes later wins.
 func compose(ctx context.Context, verified *verify.Verified, unpacked images, opts Options) (*System, error) {
 	l := &layout{
-		System:   &System{Root: tree.New(), Arch: verified.Arch(), Cmdline: verified.Manifest().KernelLine()},
+		System:   &System{Root: tree.New(), Boot: tree.New(), Arch: verified.Arch(), Cmdline: verified.Manifest().KernelLine()},
 		ctx:      ctx,
 		manifest: verified.Manifest(),
 		opts:     opts,
@@ -60,7 +63,7 @@ func compose(ctx context.Context, verified *verify.Verified, unpacked images, op
 			l.images[use.Image] = &used{unpacked[i], result.Signer}
 		}
 	}
-	for _, step := range []func() error{l.kernel, l.inits, l.containers, l.files, l.init} {
+	for _, step := range []func() error{l.kernel, l.inits, l.volumes, l.containers, l.files, l.init, l.boot} {
 		if err := step(); err != nil {
 			l.close()
 			return nil, err
@@ -80,19 +83,23 @@ func (l *layout) image(reference string) (*used, error) {
 
 // inits unpacks the init images onto /.
 func (l *layout) inits() error {
-	for _, init := range l.manifest.Init {
-		image, err := l.image(init.Image)
+	var databases []*tree.Inode
+	for i, init := range l.manifest.Init {
+		image, err := l.image(string(init.Image))
 		if err != nil {
 			return err
 		}
 		if err := fixUp(image.Tree, forSystem); err != nil {
 			return err
 		}
-		if err := l.Root.Overlay("", image.Tree); err != nil {
+		if db, found := image.Tree.Resolve(packageDatabase); found && db.Type == tar.TypeReg {
+			databases = append(databases, db)
+		}
+		if err := l.Root.Overlay("", image.Tree, brought(init.Image, "init", i)); err != nil {
 			return fmt.Errorf("%s: %s: %w", init.Place, init.Path, err)
 		}
 	}
-	return nil
+	return l.joinPackages(databases)
 }
 
 // account lists the components in the order of the manifest, with the size of each

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
@@ -35,9 +36,11 @@ type Component struct {
 	Reference name.Reference // as the user means it
 	Root      v1.Hash        // what the reference resolves to: an index, or the image itself
 	Digest    v1.Hash        // the image for the platform
-	Config    *v1.ConfigFile
+	Config    *v1.ConfigFile // nil, as Manifest, where the image is only wanted as a layout
 	Manifest  *v1.Manifest
 
+	raw        []byte          // what Root is the digest of
+	mediaType  types.MediaType // of raw
 	repository name.Repository // where it is fetched from: the reference's own, or a mirror
 	registry   *Registry
 }
@@ -64,6 +67,9 @@ func (c *Component) RemoteOptions() []remote.Option { return c.registry.options(
 // Bytes returns the compressed size of the layers.
 func (c *Component) Bytes() int64 {
 	var total int64
+	if c.Manifest == nil {
+		return 0 // never unpacked
+	}
 	for _, l := range c.Manifest.Layers {
 		total += l.Size
 	}

@@ -25,7 +25,7 @@ import (
 // resolve loads a manifest with one service and resolves it.
 func resolve(t *testing.T, reference string, registry *Registry) (*Set, error) {
 	t.Helper()
-	m, err := manifest.Load([]string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + reference + "'}]")})
+	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + reference + "'}]")})
 	if err != nil {
 		t.Fatal(err)
 	}

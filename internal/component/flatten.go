@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/org/linuxkit-action/internal/component/tree"
+	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"golang.org/x/sync/errgroup"
 )
@@ -66,6 +67,9 @@ func (c *Component) Unpack(ctx context.Context, cache *Cache, report progress.Re
 }
 
 func (c *Component) fetchAll(ctx context.Context, cache *Cache, task progress.Task) ([]*os.File, error) {
+	if c.onlyLayout() {
+		return nil, nil
+	}
 	layers := make([]*os.File, len(c.Manifest.Layers))
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(fetchesAtOnce)
@@ -112,7 +116,7 @@ func (c *Component) apply(ctx context.Context, into *tree.Tree, contents *spool,
 	defer plain.Close()
 	hash := sha256.New()
 	stream := io.TeeReader(io.LimitReader(plain, maxUnpackedBytes), hash)
-	unpack := &unpacker{into, contents.keep, c.Reference.Name(), map[*tree.Inode]bool{}}
+	unpack := &unpacker{into, contents.keep, manifest.Canonical(c.Uses[0].Image), map[*tree.Inode]bool{}}
 	if err := unpack.run(ctx, stream); err != nil {
 		return err
 	}

@@ -92,6 +92,10 @@ func (c *Component) resolve(ctx context.Context, arch string) error {
 		return Classify(err)
 	}
 	c.Root, c.Digest = found.Digest, found.Digest
+	c.raw, c.mediaType = found.Manifest, found.MediaType
+	if c.onlyLayout() {
+		return nil
+	}
 	if found.MediaType.IsIndex() {
 		if c.Digest, err = choose(found, arch); err != nil {
 			return err

@@ -76,7 +76,7 @@ func (u *unpacker) add(h *tar.Header, content io.Reader) error {
 	}
 	inode := &tree.Inode{
 		Type: h.Typeflag, Perm: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, ModTime: h.ModTime,
-		Target: h.Linkname, Major: h.Devmajor, Minor: h.Devminor, Xattrs: xattrs(h), Source: u.source,
+		Target: h.Linkname, Major: h.Devmajor, Minor: h.Devminor, Xattrs: xattrs(h), Origin: tree.Origin{Source: u.source},
 	}
 	switch h.Typeflag {
 	case tar.TypeLink:

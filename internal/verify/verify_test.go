@@ -48,7 +48,7 @@ func sign(t *testing.T, reference, key string) {
 // check resolves one service and holds it against a policy.
 func check(t *testing.T, reference string, policy *Policy, mode string) (*Verified, error) {
 	t.Helper()
-	m, err := manifest.Load([]string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + reference + "'}]")})
+	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + reference + "'}]")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestTrustDemandsASignature(t *testing.T) {
 	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), host+"/acme/web:1")
 	try := func(trust string, policy *Policy, mode string) error {
 		text := "trust: " + trust + "\nservices: [{name: web, image: '" + host + "/acme/web:1'}]"
-		m, err := manifest.Load([]string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
+		m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,9 +40,12 @@ type Set struct {
 
 // Kinds of files.
 const (
-	KindKernel  = "kernel"
-	KindInitrd  = "initrd"
-	KindCmdline = "cmdline"
+	KindKernel    = "kernel"
+	KindInitrd    = "initrd"
+	KindCmdline   = "cmdline"
+	KindInitrdTar = "initrd-tar" // the three, and microcode, as one archive
+	KindTar       = "tar"        // root file system with /boot
+	KindDocker    = "docker"     // that, as the context of a docker build
 )
 
 // File is one file of one format. A format may have several.

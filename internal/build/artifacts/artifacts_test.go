@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/org/linuxkit-action/internal/progress"
@@ -181,5 +182,64 @@ func TestAddMeasuresAndStopsWhenCancelled(t *testing.T) {
 	cancel()
 	if _, err := f.Add(ctx, "b", progress.Silent().Begin("b", 0), write); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWriteFileAppearsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "made", "os.tar")
+	task := progress.Silent().Begin("", 0)
+	say := func(text string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, writeErr := io.WriteString(w, text)
+			return errors.Join(writeErr, err)
+		}
+	}
+	if err := WriteFile(t.Context(), path, task, say("first", nil)); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	if err := WriteFile(t.Context(), path, task, say("half", broken)); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "first" {
+		t.Errorf("left %q", b)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
+		t.Errorf("left %v", left)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(t.Context(), link, task, say("through", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "through" {
+		t.Errorf("the link was replaced, not followed: %q", b)
+	}
+}
+
+func TestWriteFileLeavesDevicesAlone(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1)
+	go func() {
+		b, _ := os.ReadFile(pipe)
+		got <- string(b)
+	}()
+	err := WriteFile(t.Context(), pipe, progress.Silent().Begin("", 0), func(w io.Writer) error {
+		_, err := io.WriteString(w, "bytes")
+		return err
+	})
+	if info, statErr := os.Stat(pipe); err != nil || statErr != nil || info.Mode().IsRegular() {
+		t.Fatalf("%v, %v, %v", err, info, statErr)
+	}
+	if text := <-got; text != "bytes" {
+		t.Errorf("the reader got %q", text)
 	}
 }

@@ -105,6 +105,38 @@ func (f *Folder) Commit(last string) error {
 	return syncFolder(f.dir)
 }
 
+// WriteFile writes one file that is of no build. It appears whole or not at all; what
+// is no regular file, such as a pipe or a device, is written to as it is.
+func WriteFile(ctx context.Context, path string, task progress.Task, write func(io.Writer) error) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeInto(path, task, write)
+	}
+	base := filepath.Base(path)
+	folder, err := OpenFolder(filepath.Dir(path), base)
+	if err != nil {
+		return err
+	}
+	defer folder.Abandon()
+	if _, err := folder.Add(ctx, base, task, write); err != nil {
+		return err
+	}
+	return folder.Commit(base)
+}
+
+func writeInto(path string, task progress.Task, write func(io.Writer) error) error {
+	out, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	err = write(out)
+	task.Done(err == nil)
+	return err
+}
+
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

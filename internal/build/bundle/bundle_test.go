@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ import (
 func load(t *testing.T, fields string) (manifest.Entry, IDs) {
 	t.Helper()
 	text := "onboot: [{name: first, image: x}]\nservices:\n  - {name: web, image: nginx, " + fields + "}\n"
-	m, err := manifest.Load([]string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
+	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +89,15 @@ func TestWhoseSettingCounts(t *testing.T) {
 		"empty list clears":   {label, "capabilities: [], env: []", func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 }},
 		"false clears":        {label, "readonly: false", func(s manifest.Settings) bool { return !s.Readonly }},
 		"add joins the label": {label, "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", func(s manifest.Settings) bool {
-			return len(s.Capabilities) == 2 && strings.Join(s.Binds, " ") == "/l:/l /m:/m"
+			return len(s.Capabilities) == 2 && written(s.Binds) == "/l:/l /m:/m"
 		}},
-		"add beside the whole":         {label, "binds: ['/m:/m'], binds.add: ['/x:/x']", func(s manifest.Settings) bool { return strings.Join(s.Binds, " ") == "/m:/m" }},
-		"label's add means nothing":    {label, "", func(s manifest.Settings) bool { return strings.Join(s.Binds, " ") == "/l:/l" }},
+		"add beside the whole":         {label, "binds: ['/m:/m'], binds.add: ['/x:/x']", func(s manifest.Settings) bool { return written(s.Binds) == "/m:/m" }},
+		"label's add means nothing":    {label, "", func(s manifest.Settings) bool { return written(s.Binds) == "/l:/l" }},
 		"runtime is joined by field":   {label, "runtime: {mkdir: [/m]}", func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" }},
+		"empty text says nothing":      {`{"net":"new","cwd":"/l"}`, `net: "", cwd: ""`, func(s manifest.Settings) bool { return s.Net == "new" && s.Cwd == "/l" }},
+		"empty text that clears":       {`{"rootfsPropagation":"shared"}`, `rootfsPropagation: ""`, func(s manifest.Settings) bool { return s.RootfsPropagation == "" }},
+		"bindNS is joined by field":    {`{"runtime":{"bindNS":{"net":"/n","pid":"/p"}}}`, `runtime: {bindNS: {pid: ""}}`, func(s manifest.Settings) bool { return s.Runtime.BindNS.Net == "/n" && s.Runtime.BindNS.PID == "" }},
+		"resources are not joined":     {`{"resources":{"pids":{"limit":1}}}`, `resources: {cpu: {shares: 2}}`, func(s manifest.Settings) bool { return s.Resources.OCI.Pids == nil }},
 		"working folder is never none": {`{"cwd":""}`, "", func(s manifest.Settings) bool { return s.Cwd == "/" }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +126,8 @@ func TestWhatCannotBeABundle(t *testing.T) {
 		want   string
 	}{
 		"nothing to run":       {"", v1.Config{}, "nothing to run"},
-		"id of nobody":         {"uid: nobody", plainImage, `no entry is called "nobody"`},
-		"additional of nobody": {"additionalGids: [x]", plainImage, `no entry is called "x"`},
+		"label's id":           {"", v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"uid":"nobody"}`}}, `no entry is called "nobody"`},
+		"label's mount":        {"", v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"mounts":[{"type":"ext4"}]}`}}, "has no destination"},
 		"label with a name":    {"", v1.Config{Labels: map[string]string{Label: `{"name":"x"}`}}, `unknown key "name"`},
 		"label that is a list": {"", v1.Config{Labels: map[string]string{Label: `[]`}}, "must be a mapping"},
 		"label's capability":   {"", v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"capabilities":["X"]}`}}, `there is no capability "X"`},
@@ -158,4 +163,25 @@ func TestRuntimeMountsTheRootFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "runtime-readonly.json", got)
+}
+
+func written(binds []manifest.Bind) string {
+	var words []string
+	for _, b := range binds {
+		words = append(words, b.String())
+	}
+	return strings.Join(words, " ")
+}
+
+// FuzzLabel: a label is a stranger's text.
+func FuzzLabel(f *testing.F) {
+	f.Add(`{"binds":["/a:/b"],"runtime":{"mkdir":["/x"]}}`)
+	f.Add(`{"resources":{"blockio":{"weight":3}},"devices":[{"path":"all","type":"b"}]}`)
+	f.Fuzz(func(t *testing.T, label string) {
+		entry := manifest.Entry{Name: "a", Image: "b"}
+		_, err := Make(entry, v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: label}}, IDs{})
+		if err != nil && !errors.Is(err, manifest.ErrInvalid) && !errors.Is(err, ErrUnknownID) {
+			t.Errorf("no kind: %v", err)
+		}
+	})
 }

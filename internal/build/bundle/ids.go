@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/org/linuxkit-action/internal/manifest"
@@ -8,6 +9,9 @@ import (
 
 // firstID is LinuxKit's.
 const firstID = 100
+
+// ErrUnknownID is wrapped by the error for an id that is the name of nobody.
+var ErrUnknownID = errors.New("unknown id")
 
 // IDs are the user ids, which are group ids too, that names of entries stand for.
 type IDs map[string]uint32
@@ -34,7 +38,7 @@ func (ids IDs) Find(id manifest.ID) (uint32, error) {
 	}
 	number, ok := ids[id.Name]
 	if !ok {
-		return 0, fmt.Errorf("no entry is called %q, so it has no id; write a number", id.Name)
+		return 0, fmt.Errorf("%w: no entry is called %q, so it has no id; write a number", ErrUnknownID, id.Name)
 	}
 	return number, nil
 }

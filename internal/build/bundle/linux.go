@@ -1,22 +1,19 @@
 package bundle
 
 import (
-	"strings"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-func makeLinux(s manifest.Settings) (*specs.Linux, error) {
+func makeLinux(s manifest.Settings) *specs.Linux {
 	resources := &specs.LinuxResources{}
 	if s.Resources.OCI != nil {
 		*resources = *s.Resources.OCI
 	}
-	devices, rules, err := makeDevices(s.Devices)
-	if err != nil {
-		return nil, err
-	}
-	resources.Devices = append(resources.Devices, rules...)
+	devices, rules := makeDevices(s.Devices)
+	resources.Devices = append(slices.Clone(resources.Devices), rules...)
 	return &specs.Linux{
 		UIDMappings:       mappings(s.UIDMappings),
 		GIDMappings:       mappings(s.GIDMappings),
@@ -25,10 +22,10 @@ func makeLinux(s manifest.Settings) (*specs.Linux, error) {
 		CgroupsPath:       s.CgroupsPath,
 		Namespaces:        namespaces(s),
 		Devices:           devices,
-		RootfsPropagation: s.RootfsPropagation,
+		RootfsPropagation: string(s.RootfsPropagation),
 		MaskedPaths:       s.MaskedPaths,
 		ReadonlyPaths:     s.ReadonlyPaths,
-	}, nil
+	}
 }
 
 // namespaces lists those that the container does not share with the system.
@@ -38,11 +35,11 @@ func namespaces(s manifest.Settings) []specs.LinuxNamespace {
 		kind specs.LinuxNamespaceType
 		text string
 	}{
-		{specs.NetworkNamespace, orHost(s.Net)},
-		{specs.IPCNamespace, orHost(s.IPC)},
-		{specs.UTSNamespace, orHost(s.UTS)},
-		{specs.PIDNamespace, s.PID},
-		{specs.UserNamespace, orHost(s.Userns)},
+		{specs.NetworkNamespace, orHost(string(s.Net))},
+		{specs.IPCNamespace, orHost(string(s.IPC))},
+		{specs.UTSNamespace, orHost(string(s.UTS))},
+		{specs.PIDNamespace, string(s.PID)},
+		{specs.UserNamespace, orHost(string(s.Userns))},
 	} {
 		switch text := n.text; {
 		case text == "host" || text == "root":
@@ -64,20 +61,17 @@ func orHost(text string) string {
 
 // makeDevices returns the nodes, and the rules that allow their use. "all" allows a
 // whole type and makes no node.
-func makeDevices(devices []manifest.Device) (nodes []specs.LinuxDevice, rules []specs.LinuxDeviceCgroup, err error) {
+func makeDevices(devices []manifest.Device) (nodes []specs.LinuxDevice, rules []specs.LinuxDeviceCgroup) {
 	for _, d := range devices {
-		if strings.EqualFold(d.Path, "all") {
+		if d.Path == manifest.EveryDevice {
 			rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: d.Type, Access: "rwm"})
 			continue
 		}
-		mode, err := d.FileMode()
-		if err != nil {
-			return nil, nil, err
-		}
+		mode := d.Mode.FileMode()
 		nodes = append(nodes, specs.LinuxDevice{Path: d.Path, Type: d.Type, Major: d.Major, Minor: d.Minor, FileMode: &mode})
 		rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: d.Type, Major: &d.Major, Minor: &d.Minor, Access: "rwm"})
 	}
-	return nodes, rules, nil
+	return nodes, rules
 }
 
 func mappings(list []manifest.IDMapping) []specs.LinuxIDMapping {

@@ -41,13 +41,13 @@ func makeRuntime(r manifest.Runtime) Runtime {
 	out := Runtime{
 		Cgroups: orEmpty(r.Cgroups), Mounts: []specs.Mount{}, Mkdir: orEmpty(r.Mkdir), Interfaces: []Interface{},
 		BindNS: Namespaces{
-			Cgroup: r.BindNS["cgroup"], IPC: r.BindNS["ipc"], Mnt: r.BindNS["mnt"], Net: r.BindNS["net"],
-			PID: r.BindNS["pid"], User: r.BindNS["user"], UTS: r.BindNS["uts"],
+			Cgroup: r.BindNS.Cgroup, IPC: r.BindNS.IPC, Mnt: r.BindNS.Mnt, Net: r.BindNS.Net,
+			PID: r.BindNS.PID, User: r.BindNS.User, UTS: r.BindNS.UTS,
 		},
 		Namespace: r.Namespace,
 	}
 	for _, m := range r.Mounts {
-		out.Mounts = append(out.Mounts, specs.Mount{Destination: m.Destination, Type: m.Type, Source: m.Source, Options: m.Options})
+		out.Mounts = append(out.Mounts, m.OCI())
 	}
 	for _, i := range r.Interfaces {
 		out.Interfaces = append(out.Interfaces, Interface(i))
@@ -74,7 +74,7 @@ func (r *Runtime) MountRoot(dir, lower string, readonly bool) {
 	scratch := path.Join(dir, "tmp")
 	r.prepend(
 		specs.Mount{Destination: scratch, Type: "tmpfs", Source: "tmpfs"},
-		specs.Mount{Destination: scratch, Type: "none", Source: "none", Options: []string{"remount", "private"}},
+		specs.Mount{Destination: scratch, Options: []string{"remount", "private"}},
 		specs.Mount{Destination: rootfs, Type: "overlay", Source: "overlay", Options: []string{
 			"lowerdir=" + lower, "upperdir=" + path.Join(scratch, "upper"), "workdir=" + path.Join(scratch, "work"),
 		}},

@@ -17,22 +17,14 @@ func makeSpec(s manifest.Settings, ids IDs) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	mounts, err := makeMounts(s)
-	if err != nil {
-		return nil, err
-	}
-	linux, err := makeLinux(s)
-	if err != nil {
-		return nil, err
-	}
 	return &specs.Spec{
 		Version:     ociVersion,
 		Process:     process,
 		Root:        &specs.Root{Path: "rootfs", Readonly: s.Readonly},
 		Hostname:    s.Hostname,
-		Mounts:      mounts,
+		Mounts:      makeMounts(s),
 		Annotations: s.Annotations,
-		Linux:       linux,
+		Linux:       makeLinux(s),
 	}, nil
 }
 
@@ -44,20 +36,15 @@ func makeProcess(s manifest.Settings, ids IDs) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	caps, err := makeCapabilities(s)
-	if err != nil {
-		return nil, err
-	}
 	process := &specs.Process{
-		User: user, Args: s.Command, Env: s.Env, Cwd: s.Cwd,
-		Capabilities: caps, NoNewPrivileges: s.NoNewPrivileges, OOMScoreAdj: s.OOMScoreAdj,
+		User: user, Args: s.Command, Cwd: s.Cwd,
+		Capabilities: makeCapabilities(s), NoNewPrivileges: s.NoNewPrivileges, OOMScoreAdj: s.OOMScoreAdj,
 	}
-	for _, text := range s.Rlimits {
-		limit, err := manifest.ParseRlimit(text)
-		if err != nil {
-			return nil, err
-		}
-		process.Rlimits = append(process.Rlimits, limit)
+	for _, variable := range s.Env {
+		process.Env = append(process.Env, string(variable))
+	}
+	for _, limit := range s.Rlimits {
+		process.Rlimits = append(process.Rlimits, limit.OCI)
 	}
 	return process, nil
 }
@@ -84,52 +71,36 @@ func makeUser(s manifest.Settings, ids IDs) (specs.User, error) {
 
 // makeCapabilities gives what is asked for to the effective set in the order given,
 // and, joined with the ambient ones and sorted, to the sets that bound it.
-func makeCapabilities(s manifest.Settings) (*specs.LinuxCapabilities, error) {
-	asked, err := manifest.ExpandCapabilities(s.Capabilities)
-	if err != nil {
-		return nil, err
-	}
-	ambient, err := manifest.ExpandCapabilities(s.Ambient)
-	if err != nil {
-		return nil, err
-	}
-	effective := union(nil, asked)
-	bound := union(effective, ambient)
+func makeCapabilities(s manifest.Settings) *specs.LinuxCapabilities {
+	effective, ambient := s.Capabilities.Expand(), s.Ambient.Expand()
+	bound := slices.Concat(effective, ambient)
 	slices.Sort(bound)
-	return &specs.LinuxCapabilities{Effective: effective, Bounding: bound, Inheritable: bound, Permitted: bound, Ambient: ambient}, nil
+	bound = slices.Compact(bound)
+	return &specs.LinuxCapabilities{Effective: effective, Bounding: bound, Inheritable: bound, Permitted: bound, Ambient: ambient}
 }
 
 // makeMounts joins LinuxKit's default mounts with those of the entry. Of two for
 // one destination the later counts; they are sorted by destination.
-func makeMounts(s manifest.Settings) ([]specs.Mount, error) {
+func makeMounts(s manifest.Settings) []specs.Mount {
 	mounts := map[string]specs.Mount{}
+	add := func(m specs.Mount) { mounts[m.Destination] = m }
 	for _, m := range defaultMounts(s.Readonly) {
-		mounts[m.Destination] = m
+		add(m)
 	}
-	add := func(m specs.Mount, err error) error {
-		mounts[m.Destination] = m
-		return err
+	for _, t := range s.Tmpfs {
+		add(t.Mount())
 	}
-	for _, text := range s.Tmpfs {
-		if err := add(manifest.ParseTmpfs(text)); err != nil {
-			return nil, err
-		}
-	}
-	for _, text := range s.Binds {
-		if err := add(manifest.ParseBind(text)); err != nil {
-			return nil, err
-		}
+	for _, b := range s.Binds {
+		add(b.Mount())
 	}
 	for _, m := range s.Mounts {
-		if err := add(m.Complete()); err != nil {
-			return nil, err
-		}
+		add(m.Complete())
 	}
 	var sorted []specs.Mount
 	for _, destination := range slices.Sorted(maps.Keys(mounts)) {
 		sorted = append(sorted, mounts[destination])
 	}
-	return sorted, nil
+	return sorted
 }
 
 func defaultMounts(readonly bool) []specs.Mount {

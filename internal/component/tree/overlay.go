@@ -11,14 +11,26 @@ import (
 // stays whole. Where a file would replace a folder, or a folder a file, neither
 // component would work as built: that is ErrConflict, and both are named.
 //
-// The other tree's inodes are shared, not copied.
-func (t *Tree) Overlay(prefix string, other *Tree) error {
+// What is laid over has the origin given from then on, unless that is the zero value:
+// one image may be used at several places. So its inodes are copied; hard links share
+// one copy.
+func (t *Tree) Overlay(prefix string, other *Tree, origin Origin) error {
 	if prefix != "" {
-		if err := t.MkdirAll(prefix); err != nil {
+		if err := t.MkdirAll(prefix, origin); err != nil {
 			return err
 		}
 	}
-	return other.Walk(func(name string, inode *Inode) error {
+	copies := map[*Inode]*Inode{}
+	return other.Walk(func(name string, theirs *Inode) error {
+		inode := copies[theirs]
+		if inode == nil {
+			own := *theirs
+			if origin != (Origin{}) {
+				own.Origin = origin
+			}
+			inode = &own
+			copies[theirs] = inode
+		}
 		full := Clean(prefix + "/" + name)
 		if inode.Type == tar.TypeDir {
 			return t.join(full, inode)
@@ -56,7 +68,7 @@ func (t *Tree) join(full string, inode *Inode) error {
 
 func conflict(full string, later, earlier *Inode) error {
 	return fmt.Errorf("%w: /%s is a %s in %s and a %s in %s; leave one of them out, or change its image",
-		ErrConflict, full, kind(earlier), earlier.Source, kind(later), later.Source)
+		ErrConflict, full, kind(earlier), earlier.Origin, kind(later), later.Origin)
 }
 
 func kind(i *Inode) string {
@@ -70,8 +82,8 @@ func kind(i *Inode) string {
 }
 
 // MkdirAll makes a folder and those above it, where they are missing.
-func (t *Tree) MkdirAll(name string) error {
-	walker := &walker{tree: t, make: true, source: "the manifest"}
+func (t *Tree) MkdirAll(name string, origin Origin) error {
+	walker := &walker{tree: t, make: true, origin: origin}
 	_, err := walker.descend(Clean(name))
 	return err
 }

@@ -8,15 +8,15 @@ import (
 
 // parent returns the folder that holds name, and the last element of name. It
 // makes the folders that are missing.
-func (t *Tree) parent(name, source string) (*node, string, error) {
+func (t *Tree) parent(name string, origin Origin) (*node, string, error) {
 	name = Clean(name)
 	if len(name) > maxPathLen || strings.Count(name, "/") > maxDepth {
-		return nil, "", fmt.Errorf("%w: %s brings a path of %d bytes, %d folders deep", ErrTooLarge, source, len(name), strings.Count(name, "/"))
+		return nil, "", fmt.Errorf("%w: %s brings a path of %d bytes, %d folders deep", ErrTooLarge, origin, len(name), strings.Count(name, "/"))
 	}
-	walker := &walker{tree: t, make: true, source: source}
+	walker := &walker{tree: t, make: true, origin: origin}
 	dirs, base := cutLast(name)
 	if len(base) > maxNameLen {
-		return nil, "", fmt.Errorf("%w: %s brings a name of %d bytes", ErrTooLarge, source, len(base))
+		return nil, "", fmt.Errorf("%w: %s brings a name of %d bytes", ErrTooLarge, origin, len(base))
 	}
 	dir, err := walker.descend(dirs)
 	return dir, base, err
@@ -56,8 +56,8 @@ func cutLast(name string) (dirs, base string) {
 // root: symbolic links are followed, and ".." never leaves the root.
 type walker struct {
 	tree   *Tree
-	make   bool // missing folders
-	source string
+	make   bool   // missing folders
+	origin Origin // of what needs them
 	hops   int
 }
 
@@ -93,7 +93,7 @@ func (w *walker) lookup(name string, followLast bool) (*node, error) {
 			trail = append(trail, next)
 		case next.inode.Type == tar.TypeSymlink && (followLast || !last):
 			if w.hops++; w.hops > maxHops {
-				return nil, fmt.Errorf("%w: %s: too many symbolic links at /%s", ErrConflict, w.source, name)
+				return nil, fmt.Errorf("%w: %s: too many symbolic links at /%s", ErrConflict, w.origin, name)
 			}
 			if strings.HasPrefix(next.inode.Target, "/") {
 				trail = trail[:1]
@@ -109,7 +109,7 @@ func (w *walker) lookup(name string, followLast bool) (*node, error) {
 }
 
 func (w *walker) notFolder(name string, n *node) error {
-	return fmt.Errorf("%w: %s needs a folder on the way to /%s, where %s brings a file", ErrConflict, w.source, name, n.inode.Source)
+	return fmt.Errorf("%w: %s needs a folder on the way to /%s, where %s brings a file", ErrConflict, w.origin, name, n.inode.Origin)
 }
 
 // child returns one name in a folder, made where it is missing and wanted.
@@ -120,9 +120,7 @@ func (w *walker) child(dir *node, base string) (*node, error) {
 	if !w.make {
 		return nil, fmt.Errorf("%w: %s is not there", ErrConflict, base)
 	}
-	folder := Folder(0o755)
-	folder.Source = w.source
-	if err := w.tree.add(dir, base, folder); err != nil {
+	if err := w.tree.add(dir, base, Folder(0o755).From(w.origin)); err != nil {
 		return nil, err
 	}
 	return dir.children[base], nil

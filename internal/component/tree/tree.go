@@ -8,6 +8,7 @@ package tree
 
 import (
 	"archive/tar"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,23 @@ type Inode struct {
 	Xattrs       map[string]string
 	Size         int64       // bytes of content
 	Data         io.ReaderAt // the content, from offset 0
-	Source       string      // the component that brought it, for error messages
+	Origin       Origin
+}
+
+// Origin says who brought a file.
+type Origin struct {
+	Source   string // reference of the image, as LinuxKit records it, or what else made it: linuxkit.files
+	Location string // what it is of in the manifest: kernel, init[0], services[1]
+	Place    string // where a person finds it, if no image brought it: os.yml:3:5
+}
+
+// String names the origin in an error.
+func (o Origin) String() string { return cmp.Or(o.Place, o.Source) }
+
+// From sets the origin of a new inode and returns it.
+func (i *Inode) From(o Origin) *Inode {
+	i.Origin = o
+	return i
 }
 
 // Open returns the content.
@@ -96,7 +113,7 @@ func (t *Tree) Len() int { return t.paths }
 // folder over a folder keeps its content. Missing folders above it are made, and
 // symbolic links in the path are followed within the tree.
 func (t *Tree) Put(name string, inode *Inode) error {
-	dir, base, err := t.parent(name, inode.Source)
+	dir, base, err := t.parent(name, inode.Origin)
 	if err != nil {
 		return err
 	}
@@ -130,6 +147,21 @@ func (t *Tree) Remove(name string) {
 	if dir, base := t.split(name); dir != nil {
 		t.drop(dir, base)
 	}
+}
+
+// Cut takes a folder out and returns what was in it as a tree of its own; an empty
+// one where there is no such folder.
+func (t *Tree) Cut(name string) *Tree {
+	out := New()
+	dir, base := t.split(name)
+	if dir == nil || dir.children[base] == nil {
+		return out
+	}
+	if found := dir.children[base]; found.isDir() {
+		out.root, out.paths, out.text = found, count(found)-1, t.text
+	}
+	t.drop(dir, base)
+	return out
 }
 
 // Prune takes out all below a folder but what is in keep, and the folders that
@@ -217,14 +249,14 @@ func (t *Tree) Size() int64 {
 
 func (t *Tree) add(dir *node, base string, inode *Inode) error {
 	if t.paths++; t.paths > MaxPaths {
-		return fmt.Errorf("%w: %s brings more than %d paths", ErrTooLarge, inode.Source, MaxPaths)
+		return fmt.Errorf("%w: %s brings more than %d paths", ErrTooLarge, inode.Origin, MaxPaths)
 	}
 	t.text += len(base) + len(inode.Target)
 	for key, value := range inode.Xattrs {
 		t.text += len(key) + len(value)
 	}
 	if t.text > maxText || len(inode.Target) > maxPathLen {
-		return fmt.Errorf("%w: %s brings more than %d MiB of names, links and attributes", ErrTooLarge, inode.Source, maxText>>20)
+		return fmt.Errorf("%w: %s brings more than %d MiB of names, links and attributes", ErrTooLarge, inode.Origin, maxText>>20)
 	}
 	if dir.children == nil {
 		dir.children = map[string]*node{}

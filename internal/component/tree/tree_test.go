@@ -50,8 +50,7 @@ func put(out *Tree, source, line string) error {
 	case strings.HasSuffix(name, "/"):
 		inode = Folder(0o755)
 	}
-	inode.Source = source
-	return out.Put(name, inode)
+	return out.Put(name, inode.From(Origin{Source: source}))
 }
 
 func TestPutUnpacksLikeALayer(t *testing.T) {
@@ -111,7 +110,7 @@ func TestOverlayJoinsOrNamesBoth(t *testing.T) {
 			t.Parallel()
 			root := grow(t, "first", tt.under...)
 			got := ""
-			if err := root.Overlay("", grow(t, "second", tt.over...)); err != nil {
+			if err := root.Overlay("", grow(t, "second", tt.over...), Origin{Source: "second"}); err != nil {
 				if !errors.Is(err, ErrConflict) {
 					t.Errorf("not ErrConflict: %v", err)
 				}
@@ -123,6 +122,73 @@ func TestOverlayJoinsOrNamesBoth(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestOverlayStampsWhereItIsUsed(t *testing.T) {
+	t.Parallel()
+	image, root := grow(t, "image", "bin/sh 1", "etc/"), New()
+	if err := image.Link("bin/ash", "bin/sh", "image"); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{"onboot[0]", "services[1]"} {
+		if err := root.Overlay("containers/"+place, image, Origin{"docker.io/library/busybox", place, ""}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	root.Walk(func(name string, i *Inode) error {
+		got = append(got, name+" "+i.Origin.Location)
+		return nil
+	})
+	want := []string{
+		"containers onboot[0]", // the first that needed it
+		"containers/onboot[0] onboot[0]", "containers/onboot[0]/bin onboot[0]", "containers/onboot[0]/bin/ash onboot[0]", "containers/onboot[0]/bin/sh onboot[0]", "containers/onboot[0]/etc onboot[0]",
+		"containers/services[1] services[1]", "containers/services[1]/bin services[1]", "containers/services[1]/bin/ash services[1]", "containers/services[1]/bin/sh services[1]", "containers/services[1]/etc services[1]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got:\n%s", strings.Join(got, "\n"))
+	}
+	ash, _ := root.Get("containers/services[1]/bin/ash")
+	sh, _ := root.Get("containers/services[1]/bin/sh")
+	if ash != sh {
+		t.Error("the hard link became a copy")
+	}
+	if own, _ := image.Get("bin/sh"); own.Origin.Location != "" {
+		t.Error("the image itself was stamped")
+	}
+}
+
+func TestOriginNamesAPlaceBeforeASource(t *testing.T) {
+	t.Parallel()
+	loose := Origin{"linuxkit.files", "files[0]", "os.yml:3:5"}
+	if got := loose.String(); got != "os.yml:3:5" {
+		t.Errorf("got %s", got)
+	}
+	if got := (Origin{Source: "docker.io/library/a"}).String(); got != "docker.io/library/a" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		lines     []string
+		cut, rest string
+	}{
+		"a folder":          {[]string{"boot/dtb/a 1", "lib/m 2"}, "dtb/\ndtb/a 1", "lib/\nlib/m 2"},
+		"nothing there":     {[]string{"lib/m 2"}, "", "lib/\nlib/m 2"},
+		"a file":            {[]string{"boot 1", "lib/m 2"}, "", "lib/\nlib/m 2"},
+		"a link to a place": {[]string{"boot -> lib", "lib/m 2"}, "", "lib/\nlib/m 2"},
+	} {
+		tree := grow(t, "image", tt.lines...)
+		cut := tree.Cut("boot")
+		if show(cut) != tt.cut || show(tree) != tt.rest {
+			t.Errorf("%s: cut\n%s\nand left\n%s", name, show(cut), show(tree))
+		}
+		if cut.Len() != strings.Count(tt.cut, "\n")+min(1, len(tt.cut)) || tree.Len() != 2 {
+			t.Errorf("%s: %d and %d paths", name, cut.Len(), tree.Len())
+		}
 	}
 }
 

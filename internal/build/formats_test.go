@@ -1,0 +1,394 @@
+package build
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/fixtures/image"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/build/initrd"
+	"github.com/org/linuxkit-action/internal/progress"
+)
+
+// member is one of an archive.
+type member struct {
+	*tar.Header
+	content string
+}
+
+func (m member) String() string {
+	return fmt.Sprintf("%c %o %s", m.Typeflag, m.Mode, m.content)
+}
+
+func members(t *testing.T, r io.Reader) (names []string, found map[string]member) {
+	t.Helper()
+	found = map[string]member{}
+	for archive := tar.NewReader(r); ; {
+		h, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return names, found
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := found[h.Name]; twice {
+			t.Errorf("%s is there twice", h.Name)
+		}
+		names, found[h.Name] = append(names, h.Name), member{h, string(content)}
+	}
+}
+
+func read(t *testing.T, set *artifacts.Set, format, kind string) []byte {
+	t.Helper()
+	f, ok := set.Find(format, kind)
+	if !ok {
+		t.Fatalf("no %s of %s in %+v", kind, format, set.Files)
+	}
+	b, err := os.ReadFile(set.Abs(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// fullKernel pushes a kernel image with microcode, to HOST/full:1.
+func fullKernel(t *testing.T, w *world, kernel, ucode string) {
+	t.Helper()
+	modules := image.Tar(t, image.File("./lib/modules/6.1/modules.dep", "overlay.ko:\n"), image.File("./boot/dtb/board.dtb", "DTB"), image.File("./boot/kernel", "not this"))
+	binary := image.File("kernel", kernel)
+	binary.Mode = 0o600
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, binary, image.File("kernel.tar", string(modules)), image.File("ucode.cpio", ucode))), w.host+"/full:1")
+}
+
+const whole = `
+kernel: {image: HOST/full:1, cmdline: console=ttyS0, ucode: ucode.cpio}
+init: [HOST/runc:1]
+volumes:
+  - {name: blank}
+  - {name: seeded, image: HOST/app:1}
+onboot:
+  - {name: first, image: HOST/app:1}
+services:
+  - {name: app, image: HOST/app:1, readonly: true}
+files:
+  - {path: etc/deep/motd, contents: hello}
+`
+
+func formatsOf(names ...string) func(*Options) {
+	return func(o *Options) { o.Formats = names }
+}
+
+func TestTarIsTheSystemWithBoot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fullKernel(t, w, "KERNEL", "UCODE")
+	set, err := w.assemble(whole, formatsOf("tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
+	if got := strings.Join(names[:6], " "); got != "boot boot/cmdline boot/dtb boot/dtb/board.dtb boot/kernel boot/ucode.cpio" {
+		t.Errorf("it begins with %s", got)
+	}
+	for i, name := range names {
+		if dir := filepath.Dir(name); dir != "." && slices.Index(names, dir) > i || strings.HasSuffix(name, "/") || strings.HasPrefix(name, ".") {
+			t.Errorf("%s: its folder comes later, or it is spelled otherwise than LinuxKit does", name)
+		}
+	}
+	for name, want := range map[string]string{
+		"boot": "5 755 ", "boot/cmdline": "0 644 console=ttyS0", "boot/kernel": "0 600 KERNEL", "boot/ucode.cpio": "0 644 UCODE", "boot/dtb/board.dtb": "0 644 DTB",
+		"usr/bin/runc": "0 644 RUNC", "lib/modules/6.1/modules.dep": "0 644 overlay.ko:\n", "etc/deep/motd": "0 600 hello",
+	} {
+		if got := found[name].String(); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if f := set.Files[0]; len(set.Files) != 1 || f.Path != "os.tar" {
+		t.Errorf("files: %+v", set.Files)
+	}
+}
+
+func TestEveryMemberSaysWhereItIsFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fullKernel(t, w, "KERNEL", "UCODE")
+	set, err := w.assemble(whole, formatsOf("tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
+	from := func(m member) string {
+		return m.PAXRecords["LINUXKIT.source"] + " " + m.PAXRecords["LINUXKIT.location"]
+	}
+	for name, m := range found {
+		if source, location, _ := strings.Cut(from(m), " "); source == "" || location == "" || m.Format != tar.FormatPAX {
+			t.Errorf("%s: %q, %v", name, from(m), m.Format)
+		}
+	}
+	for name, want := range map[string]string{
+		"boot/kernel": "full:1 kernel", "boot/cmdline": "full:1 kernel", "lib/modules/6.1": "full:1 kernel",
+		"usr/bin": "runc:1 init[0]", "etc/hosts": "runc:1 init[0]",
+		"containers/volumes/blank/lower": "empty volume[0]", "containers/volumes/blank/tmp": "linuxkit.volumes volume[0]",
+		"containers/volumes/seeded/lower/run": "app:1 volume[1]", "containers/volumes/seeded/merged": "linuxkit.volumes volume[1]",
+		"containers/onboot": "app:1 onboot[0]", "containers/onboot/000-first/lower/run": "app:1 onboot[0]", "containers/onboot/000-first/config.json": "app:1 onboot[0]",
+		"containers/services/app/rootfs": "app:1 services[0]", "containers/services/app/runtime.json": "app:1 services[0]",
+		"etc/deep": "linuxkit.files files[0]", "etc/deep/motd": "linuxkit.files files[0]",
+		"init": "linuxkit-action.init init", "sbin/modprobe": "linuxkit-action.init init",
+	} {
+		if got := strings.TrimPrefix(from(found[name]), w.host+"/"); got != want {
+			t.Errorf("%s is from %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestDockerIsTheTarAndADockerfile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fullKernel(t, w, "KERNEL", "UCODE")
+	for text, entry := range map[string]string{whole: `ENTRYPOINT ["/init"]`, "init: [HOST/init:1]": `ENTRYPOINT ["/bin/rc.init"]`} {
+		set, err := w.assemble(text, formatsOf("tar", "docker"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, _ := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
+		names, found := members(t, bytes.NewReader(read(t, set, "docker", artifacts.KindDocker)))
+		if !slices.Equal(names, append(plain, "Dockerfile")) {
+			t.Errorf("members: %q", names)
+		}
+		if got := found["Dockerfile"].String(); got != "0 644 FROM scratch\nCOPY . /\n"+entry+"\n" {
+			t.Errorf("Dockerfile: %q", got)
+		}
+	}
+}
+
+func TestInitrdTarIsWhatALoaderTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fullKernel(t, w, "KERNEL", "UCODE")
+	set, err := w.assemble(whole, formatsOf("kernel+initrd", "tar-kernel-initrd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, found := members(t, bytes.NewReader(read(t, set, "tar-kernel-initrd", artifacts.KindInitrdTar)))
+	if got := strings.Join(names, " "); got != "kernel initrd.img cmdline ucode.cpio" {
+		t.Errorf("members: %s", got)
+	}
+	for name, want := range map[string]string{"kernel": "KERNEL", "cmdline": "console=ttyS0", "ucode.cpio": "UCODE"} {
+		if got := found[name].String(); got != "0 644 "+want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	// Microcode first, up to a multiple of four, then the same initrd.
+	if loose := read(t, set, "kernel+initrd", artifacts.KindInitrd); string(loose) != "UCODE\x00\x00\x00"+found["initrd.img"].content {
+		t.Errorf("os-initrd.img begins with %q", loose[:16])
+	}
+	if _, err := w.assemble("init: [HOST/runc:1]", formatsOf("tar-kernel-initrd")); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(w.dir, "out", "os-initrd.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if names, _ := members(t, f); len(names) != 1 || names[0] != "initrd.img" {
+		t.Errorf("without a kernel: %q", names)
+	}
+}
+
+// noted keeps what was told.
+type noted struct {
+	progress.Reporter
+	notes []string
+}
+
+func (n *noted) Note(format string, args ...any) {
+	n.notes = append(n.notes, fmt.Sprintf(format, args...))
+}
+
+func TestMissingMicrocodeIsTold(t *testing.T) {
+	t.Parallel()
+	w, told := newWorld(t), &noted{Reporter: progress.Silent()}
+	set, err := w.assemble("kernel: {image: HOST/kernel:1, ucode: intel-ucode.cpio}", func(o *Options) { o.Report = told })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data := read(t, set, "kernel+initrd", artifacts.KindInitrd); !bytes.HasPrefix(data, []byte("070701")) {
+		t.Errorf("the initrd begins with %q", data[:8])
+	}
+	if len(told.notes) != 1 || !strings.Contains(told.notes[0], "has no microcode /intel-ucode.cpio") {
+		t.Errorf("notes: %q", told.notes)
+	}
+}
+
+func TestStreamableFormatsAreAlwaysTheSame(t *testing.T) {
+	t.Parallel()
+	first, second := newWorld(t), newWorld(t)
+	second.host = first.host
+	fullKernel(t, first, "KERNEL", "UCODE")
+	var sums []string
+	for _, w := range []*world{first, second} {
+		set, err := w.assemble(whole, formatsOf("tar", "docker", "tar-kernel-initrd", "kernel+initrd"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := set.JSON()
+		if err != nil || len(set.Files) != 6 {
+			t.Fatal(err)
+		}
+		sums = append(sums, string(list))
+	}
+	if sums[0] != sums[1] {
+		t.Errorf("two builds differ:\n%s\n%s", sums[0], sums[1])
+	}
+}
+
+func TestOwnBootFilesWin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	set, err := w.assemble("kernel: {image: HOST/kernel:1, cmdline: quiet}\nfiles: [{path: boot/cmdline, contents: mine}, {path: boot/grub/grub.cfg, contents: x}]", formatsOf("tar", "kernel+initrd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
+	for name, want := range map[string]string{"boot": "5 755 ", "boot/kernel": "0 644 KERNEL", "boot/cmdline": "0 600 mine", "boot/grub/grub.cfg": "0 600 x", "boot/grub": "5 700 "} {
+		if got := found[name].String(); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if text := read(t, set, "kernel+initrd", artifacts.KindCmdline); string(text) != "mine" {
+		t.Errorf("os-cmdline is %q", text)
+	}
+	for name := range root(t, set) {
+		if strings.HasPrefix(name, "boot") {
+			t.Errorf("/%s is in the initrd", name)
+		}
+	}
+}
+
+func TestCmdlineThatNoKernelReads(t *testing.T) {
+	t.Parallel()
+	_, err := newWorld(t).assemble("files: [{path: boot/cmdline, contents: "+strings.Repeat("x", maxCmdline+1)+"}]", nil)
+	if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), "/boot/cmdline of ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEveryInitImagesPackagesAreListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for tag, list := range map[string]string{"a": "P:musl\n", "b": "P:busybox\n"} {
+		image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File(packageDatabase, list))), w.host+"/apk:"+tag)
+	}
+	for text, want := range map[string]string{
+		"[HOST/apk:a, HOST/runc:1, HOST/apk:b]": "P:musl\n\n\nP:busybox\n\n\n LINUXKIT.apkinit init",
+		"[HOST/apk:b, HOST/runc:1]":             "P:busybox\n HOST/apk:b init[0]",
+	} {
+		set, err := w.assemble("init: "+text, formatsOf("tar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
+		m := found[packageDatabase]
+		got := m.content + " " + m.PAXRecords["LINUXKIT.source"] + " " + m.PAXRecords["LINUXKIT.location"]
+		if got != strings.ReplaceAll(want, "HOST", w.host) {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+func TestDecompressedKernelGoesEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var packed strings.Builder
+	z := gzip.NewWriter(&packed)
+	io.WriteString(z, "KERNEL")
+	z.Close()
+	fullKernel(t, w, packed.String(), "UCODE")
+	set, err := w.assemble(whole, func(o *Options) {
+		o.Formats, o.DecompressKernel = []string{"kernel+initrd", "tar", "tar-kernel-initrd"}, true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, system := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
+	_, parts := members(t, bytes.NewReader(read(t, set, "tar-kernel-initrd", artifacts.KindInitrdTar)))
+	if loose := read(t, set, "kernel+initrd", artifacts.KindKernel); string(loose) != "KERNEL" || system["boot/kernel"].content != "KERNEL" || parts["kernel"].content != "KERNEL" {
+		t.Errorf("os-kernel %q, in the tar %q, for the loader %q", loose, system["boot/kernel"].content, parts["kernel"].content)
+	}
+	_, err = w.assemble("kernel: {image: HOST/kernel:1}", func(o *Options) { o.DecompressKernel = true })
+	if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), "os.yml:1:10: kernel: image") || !strings.Contains(err.Error(), "leave --decompress-kernel away") {
+		t.Errorf("a kernel that is none: %v", err)
+	}
+}
+
+func TestStreamIsTheFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fullKernel(t, w, "KERNEL", "UCODE")
+	set, err := w.assemble(whole, formatsOf("docker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var down bytes.Buffer
+	opts := w.options()
+	opts.Formats = []string{"docker"}
+	if err := Stream(t.Context(), w.verified(whole), &down, opts); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(down.Bytes(), read(t, set, "docker", artifacts.KindDocker)) {
+		t.Errorf("%d bytes, and not those of the file", down.Len())
+	}
+	for _, formats := range [][]string{{"kernel+initrd"}, {"tar", "docker"}, {"floppy"}, {}} {
+		opts.Formats = formats
+		if err := Stream(t.Context(), w.verified(whole), io.Discard, opts); !errors.Is(err, ErrUsage) {
+			t.Errorf("%v: %v", formats, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	verified := w.verified(whole)
+	opts.Formats = []string{"tar"}
+	err = Stream(ctx, verified, writerFunc(func(b []byte) (int, error) { cancel(); return len(b), nil }), opts)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// The initrd is packed once, and whoever takes it gets all of it.
+func TestInitrdIsPackedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	err := made(t.Context(), w.verified(system), w.options(), func(s *System) error {
+		p := &product{System: s, ctx: t.Context(), opts: Options{Output: t.TempDir(), Codec: initrd.Codec{Name: "none"}}}
+		first, err := p.initrd()
+		if err != nil {
+			return err
+		}
+		second, err := p.initrd()
+		if first != second {
+			t.Error("packed twice")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

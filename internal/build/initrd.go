@@ -1,0 +1,105 @@
+package build
+
+import (
+	"bufio"
+	"context"
+	"io"
+
+	"github.com/org/linuxkit-action/internal/build/initrd"
+	"github.com/org/linuxkit-action/internal/build/tarball"
+	"github.com/org/linuxkit-action/internal/component/tree"
+)
+
+// product is what the outputs of one build are written from: the system, and what
+// several of them need and is made once.
+type product struct {
+	*System
+	ctx    context.Context
+	opts   Options
+	packed *tree.Inode // the initrd without microcode
+}
+
+// packBuffer gathers the small pieces of a cpio archive before they go to disk.
+const packBuffer = 1 << 20
+
+// initrd returns the compressed root.
+func (p *product) initrd() (*tree.Inode, error) {
+	if p.packed != nil {
+		return p.packed, nil
+	}
+	file, err := scratch(p.opts.Output)
+	if err != nil {
+		return nil, err
+	}
+	p.open = append(p.open, file)
+	buffered := bufio.NewWriterSize(&cancellable{p.ctx, file}, packBuffer)
+	if err := p.pack(buffered); err != nil {
+		return nil, err
+	}
+	if err := buffered.Flush(); err != nil {
+		return nil, err
+	}
+	size, err := file.Seek(0, io.SeekCurrent)
+	p.packed = tree.File(0o644, nil)
+	p.packed.Size, p.packed.Data = size, file
+	return p.packed, err
+}
+
+func (p *product) pack(w io.Writer) error {
+	compressed, err := p.opts.Codec.Writer(w)
+	if err != nil {
+		return err
+	}
+	if err := initrd.WriteCPIO(compressed, p.Root); err != nil {
+		compressed.Close()
+		return err
+	}
+	return compressed.Close()
+}
+
+// writeInitrd writes what the kernel unpacks. Microcode comes first and uncompressed,
+// for it is looked for before anything can be unpacked (kernel
+// Documentation/arch/x86/microcode.rst); what follows it begins at a multiple of 4, as
+// everything in a cpio archive does.
+func writeInitrd(w io.Writer, p *product) error {
+	packed, err := p.initrd()
+	if err != nil {
+		return err
+	}
+	if p.Ucode != nil {
+		if _, err := io.Copy(w, p.Ucode.Open()); err != nil {
+			return err
+		}
+		if _, err := w.Write(make([]byte, -p.Ucode.Size&3)); err != nil {
+			return err
+		}
+	}
+	_, err = io.Copy(w, packed.Open())
+	return err
+}
+
+// writeInitrdTar writes all that a boot loader takes as one archive, under LinuxKit's
+// names. What is empty is left out, as the files of kernel+initrd are.
+func writeInitrdTar(w io.Writer, p *product) error {
+	packed, err := p.initrd()
+	if err != nil {
+		return err
+	}
+	archive := tarball.NewWriter(w)
+	for _, member := range []struct {
+		name string
+		file *tree.Inode
+	}{
+		{"kernel", p.Kernel}, {"initrd.img", packed}, {"cmdline", tree.File(0, []byte(p.Cmdline))}, {"ucode.cpio", p.Ucode},
+	} {
+		if member.file == nil || member.file.Size == 0 {
+			continue
+		}
+		public := *member.file
+		public.Perm = 0o644
+		if err := archive.File(member.name, &public); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}

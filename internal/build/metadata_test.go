@@ -1,0 +1,30 @@
+package build
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/org/linuxkit-action/internal/manifest"
+)
+
+// The manifest inside the image builds the same image again.
+func TestMetadataIsTheManifest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	set, err := w.assemble(system+"  - {path: etc/linuxkit.yml, metadata: yaml}\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(root(t, set)["etc/linuxkit.yml"], " 0 ")
+	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
+	if err != nil {
+		t.Fatalf("%s\n%v", text, err)
+	}
+	if m.Onboot[0].Name != "first" || m.Files[1].Metadata != "yaml" || string(m.Kernel.Image) != w.host+"/kernel:1" {
+		t.Errorf("%s", text)
+	}
+	again, err := w.assemble(text, nil)
+	if err != nil || again.Files[1].SHA256 != set.Files[1].SHA256 {
+		t.Errorf("another image: %v", err)
+	}
+}

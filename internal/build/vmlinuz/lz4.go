@@ -1,0 +1,59 @@
+package vmlinuz
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/pierrec/lz4/v4"
+)
+
+const (
+	lz4Magic = 0x184c2102
+	lz4Block = 8 << 20
+)
+
+// lz4Reader reads lz4's legacy frame, the only one of the kernel (lib/decompress_unlz4.c):
+// blocks of up to 8 MiB, each behind its packed size. The magic number may stand in
+// place of a size any number of times, which lz4.Reader follows by calling itself.
+type lz4Reader struct {
+	r      io.Reader
+	packed []byte
+	plain  []byte
+	rest   []byte // of plain
+}
+
+func openLZ4(r io.Reader) (io.Reader, error) {
+	return &lz4Reader{r, make([]byte, lz4.CompressBlockBound(lz4Block)), make([]byte, lz4Block), nil}, nil
+}
+
+func (l *lz4Reader) Read(p []byte) (int, error) {
+	for len(l.rest) == 0 {
+		if err := l.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+func (l *lz4Reader) next() error {
+	var word [4]byte
+	if _, err := io.ReadFull(l.r, word[:]); err != nil {
+		return err
+	}
+	size := binary.LittleEndian.Uint32(word[:])
+	switch {
+	case size == lz4Magic:
+		return nil
+	case int64(size) > int64(len(l.packed)):
+		return fmt.Errorf("a block of %d bytes", size)
+	}
+	if _, err := io.ReadFull(l.r, l.packed[:size]); err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	n, err := lz4.UncompressBlock(l.packed[:size], l.plain)
+	l.rest = l.plain[:max(n, 0)]
+	return err
+}
