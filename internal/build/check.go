@@ -28,6 +28,7 @@ func Check(m *manifest.Manifest, allowOutside bool) error {
 			problems = append(problems, f.Problem("source", "%s", text))
 		}
 	}
+	problems = append(problems, checkInitConfig(m, allowOutside)...)
 	known := slices.Concat(Formats(), linuxKitFormats)
 	for _, o := range m.Outputs {
 		if o.Format != "" && !slices.Contains(known, o.Format) {

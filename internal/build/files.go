@@ -103,7 +103,7 @@ func (l *layout) content(f manifest.File) (*tree.Inode, error) {
 		text, err := l.manifest.Dump(f.Metadata)
 		return tree.File(0, text), err
 	case f.Source == "":
-		return tree.File(0, []byte(f.Contents)), nil
+		return tree.File(0, []byte(f.Contents.Value)), nil
 	}
 	file, size, err := openSource(f, l.opts.AllowOutside)
 	if errors.Is(err, fs.ErrNotExist) && f.Optional {

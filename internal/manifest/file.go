@@ -14,7 +14,7 @@ type File struct {
 	Path      string `yaml:"path,required"` // where it is in the system
 	Directory bool   `yaml:"directory"`     // it is a directory
 	Symlink   string `yaml:"symlink"`       // it is a symbolic link to this
-	Contents  string `yaml:"contents"`      // text that is in it
+	Contents  Text   `yaml:"contents"`      // text that is in it
 	Source    string `yaml:"source"`        // file that is copied, from the manifest's folder
 	Metadata  string `yaml:"metadata"`      // yaml or json: this manifest is in it
 	Optional  bool   `yaml:"optional"`      // a source that is not there is left out
@@ -77,4 +77,31 @@ func (f File) contradiction() string {
 		return "has nothing in it; give contents, source, symlink, metadata or directory: true"
 	}
 	return ""
+}
+
+// Text is the content of a file, written into the manifest.
+type Text struct {
+	Value string
+	first strict.Place // of the first line of the text, where it is written line by line
+}
+
+// DecodeYAML reads the text.
+func (t *Text) DecodeYAML(n strict.Node) {
+	n.Into(&t.Value)
+	if n.IsBlock() {
+		t.first = n.Place()
+		t.first.Line++ // behind the line with the | that begins it
+	}
+}
+
+// String returns the text.
+func (t Text) String() string { return t.Value }
+
+// PlaceOf returns where a line of the text stands, counted from 1, or fallback where
+// the manifest does not have the text line by line.
+func (t Text) PlaceOf(line int, fallback strict.Place) strict.Place {
+	if t.first.Line == 0 || line == 0 {
+		return fallback
+	}
+	return strict.Place{File: t.first.File, Line: t.first.Line + line - 1, Column: 1}
 }

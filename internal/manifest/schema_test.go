@@ -33,6 +33,7 @@ var shapes = map[reflect.Type]object{
 	reflect.TypeFor[Bind]():         text(`^[^:]+:/[^:]*(:[^:]*)?$`),
 	reflect.TypeFor[Tmpfs]():        text(`^/[^:]*(:[^:]*)?$`),
 	reflect.TypeFor[Rlimit]():       text(`^[^,]+,[^,]+,[^,]+$`),
+	reflect.TypeFor[Text]():         object{"type": "string"},
 	reflect.TypeFor[Octal]():        text(`^[0-7]{0,4}$`),
 	reflect.TypeFor[Variable]():     text(`^[^=]+=`),
 	reflect.TypeFor[Image]():        object{"type": "string", "minLength": 1},

@@ -176,7 +176,7 @@ func TestADeviceOfEveryKindNeedsNoMode(t *testing.T) {
 func TestTextThatBeginsWithAnAtStays(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, "kernel: {cmdline: '@x'}\nfiles: [{path: a, contents: '@reboot foo'}]")
-	if err != nil || m.Kernel.Cmdline != "@x" || m.Files[0].Contents != "@reboot foo" {
+	if err != nil || m.Kernel.Cmdline != "@x" || m.Files[0].Contents.Value != "@reboot foo" {
 		t.Errorf("%+v, %v", m, err)
 	}
 }

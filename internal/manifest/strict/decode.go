@@ -42,6 +42,9 @@ func (n Node) IsText() bool { return n.node.Kind == yaml.ScalarNode && n.node.Ta
 // IsNumber reports whether the value is a whole number.
 func (n Node) IsNumber() bool { return n.node.Kind == yaml.ScalarNode && n.node.Tag == "!!int" }
 
+// IsBlock reports whether the value is a text that is written line by line, behind a |.
+func (n Node) IsBlock() bool { return n.IsText() && n.node.Style&yaml.LiteralStyle != 0 }
+
 // Items returns the items of a list; it notes a mistake where the value is none.
 func (n Node) Items() []Node {
 	if n.node.Kind != yaml.SequenceNode {
