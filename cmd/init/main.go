@@ -1,5 +1,6 @@
 // Command init is PID 1 of the machines this project builds: the builder puts
-// it into the image as /init, and links modprobe, poweroff, reboot and halt to it.
+// it into the image as /init, and links modprobe, poweroff, reboot, halt and
+// linuxkit-init, the operator's tool, to it.
 package main
 
 import (

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/watchdog"
 )
 
 // bootSequence takes the machine from the kernel's hands to running services.
@@ -15,17 +16,18 @@ func (m *machine) bootSequence(ctx context.Context) {
 	m.markTime("kernel", &began)
 	o := m.earlyBoot()
 	process.SpareFromOOM()
+	m.serveOperator()
 	m.passed(milestoneEarly, &began)
 	if !m.container {
 		m.runInstead(o)
 		m.loadModules()
-		runtime.GC() // the index of modules is the largest thing PID 1 ever holds
+		m.watchdog.Store(watchdog.Start(m.config.Watchdog, m.loop, m.console.Log)) // its driver may be a module
+		runtime.GC()                                                               // the index of modules is the largest thing PID 1 ever holds
 		m.passed(milestoneModules, &began)
 	}
 	m.system(ctx)
 	m.markTime("system", &began)
-	m.runOnboot(ctx)
-	if ctx.Err() != nil {
+	if !m.runOnboot(ctx, &began) {
 		return
 	}
 	m.loop.Post(func() {

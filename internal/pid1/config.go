@@ -1,40 +1,20 @@
 package pid1
 
 import (
-	"path/filepath"
+	"errors"
+	"io/fs"
 	"time"
 
-	"github.com/org/linuxkit-action/internal/pid1/bundle"
-	"github.com/org/linuxkit-action/internal/pid1/supervise"
+	"github.com/org/linuxkit-action/internal/pid1/config"
+	"github.com/org/linuxkit-action/internal/pid1/console"
+	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Config is how the machine is to be run: the defaults of /etc/init/config.yml.
-type Config struct {
-	Onboot   Onboot
-	Shutdown time.Duration // how long all of a shutdown may take
-	Scripts  time.Duration // how long one of /etc/init.d may take
-	Services []supervise.Service
-}
-
-// Onboot is how onboot containers are run.
-type Onboot struct{ Timeout time.Duration }
-
-// onshutdownTimeout is how long one onshutdown container may take; all of the
-// shutdown has Config.Shutdown.
-const onshutdownTimeout = 10 * time.Second
-
-// defaults returns the configuration of a machine with these services.
-func defaults(services []string) Config {
-	c := Config{
-		Onboot:   Onboot{Timeout: 5 * time.Minute},
-		Shutdown: 30 * time.Second,
-		Scripts:  time.Minute,
-	}
-	for _, name := range services {
-		c.Services = append(c.Services, supervise.Default(name, filepath.Join(bundle.Services, name)))
-	}
-	return c
-}
+// Times that the configuration does not set.
+const (
+	onshutdownTimeout = 10 * time.Second // of one onshutdown container; all of a shutdown has Config.Shutdown
+	scriptTimeout     = time.Minute      // of one script of /etc/init.d
+)
 
 // Milestones of a boot, in their order.
 const (
@@ -45,3 +25,38 @@ const (
 	milestoneServices = "services" // all are being started
 	milestoneReady    = "ready"
 )
+
+// readConfig reads the configuration and holds to what of it can be understood.
+// That nobody has written one is normal.
+func (m *machine) readConfig(path string) config.Config {
+	text, err := file.Read(path, config.MaxBytes)
+	if err != nil {
+		if path != configPath || !errors.Is(err, fs.ErrNotExist) {
+			m.note(err, "its settings; the defaults hold")
+		}
+		return config.Default()
+	}
+	c, problems := config.Parse(text)
+	m.report(path, problems)
+	return c
+}
+
+// report reports mistakes in the configuration, each with its place.
+func (m *machine) report(path string, problems []config.Problem) {
+	for _, p := range problems {
+		m.console.Log(console.Error, path+": "+p.Error())
+	}
+}
+
+// configure sets how the machine is run. It waits until the loop has taken it in,
+// and from then on nobody changes it, so that all may read it.
+func (m *machine) configure(path string, c config.Config) {
+	done := make(chan struct{})
+	m.loop.Post(func() {
+		defer close(done)
+		if m.ending == nil { // which may be under way by what held when it began
+			m.config, m.file = c, path
+		}
+	})
+	<-done
+}

@@ -8,11 +8,16 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/early"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/modules"
+	"github.com/org/linuxkit-action/internal/pid1/uevent"
 )
 
 // wanted are modules that PID 1 and runc need but no device asks for.
 var wanted = []string{"overlay", "button", "evdev", "af_packet"}
+
+// devices is where the kernel shows what there is.
+const devices = "/sys/devices"
 
 // loadModules loads what devices ask for and what is needed besides. A kernel
 // with everything built in has no modules, and that is fine.
@@ -23,17 +28,41 @@ func (m *machine) loadModules() {
 		return
 	}
 	m.note(err, "the modules it lists")
+	events, err := uevent.Listen() // from before the walk through the devices, so that none is missed
+	m.note(err, "modules of devices that appear later")
 	l := modules.NewLoader(index)
 	for _, name := range wanted {
 		m.noteModule(l.Load(name))
 	}
-	l.Coldplug("/sys/devices", m.noteModule)
+	l.Coldplug(devices, m.noteModule)
+	if events != nil {
+		m.hotplug(events, l)
+	}
 	m.console.Log(console.Debug, strconv.Itoa(l.Count())+" modules loaded")
 	for _, s := range early.Optionals() {
 		if s.Wanted() && l.Load("fs-"+s.Type) == nil {
 			m.note(s.Do(), s.Lost())
 		}
 	}
+}
+
+// catchUp bounds how many batches of events may have come during the walk.
+const catchUp = 32
+
+// hotplug loads what has appeared meanwhile, with the index there is, and then
+// listens for as long as the machine runs.
+func (m *machine) hotplug(events *uevent.Listener, l *modules.Loader) {
+	for range catchUp {
+		b, err := events.Pending()
+		if err != nil || b.Empty() {
+			break // an error comes again, and is told then
+		}
+		l.Plug(b, devices, m.noteModule)
+	}
+	guard.Go("hotplug", func() {
+		err := modules.Hotplug(events, modules.OpenLoader, devices, m.noteModule)
+		m.note(err, "modules of devices that appear from now on")
+	})
 }
 
 // noteModule reports a module that did not load. One that did not find its

@@ -12,7 +12,7 @@ import (
 // earlyBoot mounts and makes what everything else needs, and begins to write records.
 func (m *machine) earlyBoot() options {
 	if m.container {
-		m.console.Start(console.Terminal{FD: 2})
+		m.console.Start(&m.recent, console.Terminal{FD: 2})
 		return m.readOptions()
 	}
 	m.note(early.MoveRoot(), "running containers: their runtime cannot leave this root")
@@ -29,9 +29,11 @@ func (m *machine) earlyBoot() options {
 func (m *machine) readOptions() options {
 	o := readOptions(m.args[1:])
 	m.console.SetLevel(o.level)
-	if _, err := os.Stat(o.config); err == nil {
-		m.console.Log(console.Error, o.config+": this version of the init does not read it; its defaults hold")
+	c := m.readConfig(o.config)
+	if level, ok := console.ParseLevel(c.LogLevel); ok && !o.levelAsked {
+		m.console.SetLevel(level)
 	}
+	m.configure(o.config, c)
 	return o
 }
 
@@ -52,7 +54,7 @@ func (m *machine) optional() {
 // startConsole chooses where records go: into the kernel's log, which shows
 // them unless it is told to be quiet, and otherwise to the console itself.
 func (m *machine) startConsole(quiet bool) {
-	var sinks []console.Sink
+	sinks := []console.Sink{&m.recent}
 	kmsg, err := console.OpenKmsg()
 	if err == nil {
 		sinks = append(sinks, kmsg)

@@ -5,10 +5,12 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/early"
@@ -17,6 +19,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
+	"github.com/org/linuxkit-action/internal/pid1/watchdog"
 )
 
 // machine is all state of PID 1. The loop owns it; the first block is set
@@ -33,17 +36,23 @@ type machine struct {
 	over      chan struct{}           // closed when a container is to end
 
 	phase    string
-	config   Config
+	config   config.Config // see configure
+	file     string        // that it is from
 	runtime  container.Runtime
 	null     *os.File
 	onboot   []entry
 	services *supervise.Supervisor // nil until services start
 	marks    []mark
+	recent   recent
+	wishes   []wish // of operators
 	booting  bool
 	ready    bool
-	ending   *ending // nil until a shutdown is asked for
-	picture  string  // as last shown
+	readyAt  time.Duration // on the clock of console.Uptime
+	ending   *ending       // nil until a shutdown is asked for
+	picture  string        // as last shown
 	events   int
+
+	watchdog atomic.Pointer[watchdog.Watchdog] // nil until it is started; for everyone
 }
 
 // environ is what runc and scripts get. Containers have their own.
@@ -55,11 +64,12 @@ func boot(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	m := &machine{
 		console: console.New(), reaper: process.NewReaper(), args: args, container: early.InContainer(),
-		context: ctx, cancel: cancel, phase: milestoneEarly, config: defaults(nil), runtime: container.None{}, booting: true, over: make(chan struct{}),
+		context: ctx, cancel: cancel, phase: milestoneEarly, config: config.Default(), runtime: container.None{}, booting: true, over: make(chan struct{}),
 	}
 	if m.container {
-		m.origin = console.Uptime()
+		m.origin = clock()
 	}
+	m.recent.Size = recentSize
 	m.loop = loop.New(m.advance)
 	guard.OnPanic(func(what, why string) { m.console.Log(console.Error, "fault in this init: "+what+": "+why) })
 	m.console.Emit(record.Start, record.Field{Key: "version", Value: Version}, record.Field{Key: "kernel", Value: kernel()})
@@ -92,6 +102,7 @@ func (m *machine) advance() {
 	m.checkReady()
 	m.checkEnding()
 	m.showState()
+	m.grant()
 	if m.events++; m.events%tidyEvery == 0 {
 		runtime.GC()
 	}
@@ -106,7 +117,7 @@ func (m *machine) checkReady() {
 	if m.ready || m.services == nil || m.ending != nil || !m.services.AllReady() {
 		return
 	}
-	m.ready = true
+	m.ready, m.readyAt = true, clock()
 	m.phase = milestoneReady
 	m.reach(milestoneReady)
 	m.showBlame()

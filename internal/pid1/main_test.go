@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -15,8 +16,10 @@ import (
 // machine's programs. Nothing outside is touched.
 
 const (
-	stageRoot = "PID1_TEST_ROOT" // set: this process is the one that becomes PID 1
-	stageHide = "PID1_TEST_HIDE" // a file to hide
+	stageRoot  = "PID1_TEST_ROOT" // set: this process is the one that becomes PID 1
+	stageHide  = "PID1_TEST_HIDE" // a file to hide
+	stageArgs  = "PID1_TEST_ARGS" // set: the arguments of PID 1, which then has no INIT_LOG_LEVEL but stageLevel
+	stageLevel = "PID1_TEST_LEVEL"
 )
 
 var initBinary, guestBinary string
@@ -67,7 +70,11 @@ func stage(dir string) {
 	}
 	must(unix.Chroot(root))
 	must(unix.Chdir("/"))
-	must(syscall.Exec("/init", []string{"/init"}, []string{"INIT_LOG_LEVEL=debug"}))
+	args, level := []string{"/init"}, "debug"
+	if words, set := os.LookupEnv(stageArgs); set {
+		args, level = append(args, strings.Fields(words)...), os.Getenv(stageLevel)
+	}
+	must(syscall.Exec("/init", args, []string{"INIT_LOG_LEVEL=" + level}))
 }
 
 // borrow makes a directory of this machine, or the link that stands for it,

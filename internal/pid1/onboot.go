@@ -3,9 +3,9 @@ package pid1
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
-	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
@@ -15,25 +15,30 @@ const logDir = "/run/log/onboot"
 // entry is one line of the onboot picture: NAME:RESULT.
 type entry struct{ name, result string }
 
-// runOnboot runs the onboot containers one after another. One that fails is
-// loud, and the next follows.
-func (m *machine) runOnboot(ctx context.Context) {
+// runOnboot runs the onboot containers one after another, and reports whether the
+// boot goes on. One that fails is loud, and the next follows, unless the
+// configuration says that the boot stops there. The time of each counts from began
+// or the end of the one before.
+func (m *machine) runOnboot(ctx context.Context, began *time.Duration) bool {
 	ids, err := bundle.List(bundle.Onboot)
 	m.note(err, "onboot")
 	m.note(os.MkdirAll(logDir, 0o755), "logs of onboot")
 	m.loop.Post(func() { m.setPhase(milestoneOnboot) })
 	for _, id := range ids {
 		if ctx.Err() != nil {
-			return
+			return false
 		}
-		o := oneshot{record.Onboot, bundle.Onboot, id, logDir + "/onboot.", m.config.Onboot.Timeout}
-		began := console.Uptime()
+		o := oneshot{record.Onboot, bundle.Onboot, id, logDir + "/onboot.", m.config.Onboot.Timeout, m.config.Onboot.Stop}
 		m.loop.Post(func() { m.onboot = append(m.onboot, entry{o.name(), "running"}) })
 		r := m.run(ctx, o)
 		m.loop.Post(func() { m.onboot[len(m.onboot)-1].result = r.short() })
-		m.markTime("onboot/"+o.name(), &began)
+		m.markTime("onboot/"+o.name(), began)
+		if o.stop && !r.well() {
+			return false
+		}
 	}
 	_ = os.Symlink(logDir, "/var/log/onboot") // a convenience of LinuxKit's
+	return ctx.Err() == nil
 }
 
 // runOnshutdown runs the onshutdown containers one after another.
@@ -41,7 +46,7 @@ func (m *machine) runOnshutdown(ctx context.Context) {
 	ids, err := bundle.List(bundle.Onshutdown)
 	m.note(err, "onshutdown")
 	for _, id := range ids {
-		m.run(ctx, oneshot{record.Onshutdown, bundle.Onshutdown, id, logDir + "/shutdown.", onshutdownTimeout})
+		m.run(ctx, oneshot{record.Onshutdown, bundle.Onshutdown, id, logDir + "/shutdown.", onshutdownTimeout, false})
 	}
 }
 

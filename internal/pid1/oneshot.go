@@ -3,6 +3,7 @@ package pid1
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type oneshot struct {
 	id      string // NNN-name, as the directory is called
 	logs    string // prefix of the paths of its logs
 	timeout time.Duration
+	stop    bool // the boot stops where it fails
 }
 
 // name returns the name in the manifest: the id without its number.
@@ -27,6 +29,15 @@ func (o oneshot) name() string {
 		return name
 	}
 	return o.id
+}
+
+// reason says how it failed, and what follows from it.
+func (o oneshot) reason(r result) string {
+	text := r.key + " " + r.value
+	if o.stop {
+		text += "; the boot stops here (onboot.onFailure)"
+	}
+	return text
 }
 
 // result is how a oneshot ended: by "exit", "signal" or "error".
@@ -43,6 +54,7 @@ func (m *machine) run(ctx context.Context, o oneshot) result {
 	began := time.Now()
 	job := &container.Job{
 		ID: o.id, Dir: filepath.Join(o.dir, o.id), Env: environ, Null: m.null,
+		RunDir: runDir, Environ: slices.Concat(m.config.Env, m.config.Service(o.name()).Env),
 		Log: o.logs + o.id + ".log", OutLog: o.logs + o.id + ".out.log",
 		Warn: func(msg string) { m.console.Log(console.Error, o.event+" "+o.name()+": "+msg) },
 	}
@@ -51,7 +63,7 @@ func (m *machine) run(ctx context.Context, o oneshot) result {
 		record.Field{Key: "ms", Value: milliseconds(time.Since(began))})
 	if !r.well() && ctx.Err() == nil { // one that a shutdown ended has not failed
 		m.console.Emit(record.Failed, record.Field{Key: o.event, Value: o.name()},
-			record.Field{Key: "reason", Value: r.key + " " + r.value}, record.Field{Key: "tail", Value: job.Tail.Lines(5, 500)})
+			record.Field{Key: "reason", Value: o.reason(r)}, record.Field{Key: "tail", Value: job.Tail.Lines(5, 500)})
 	}
 	if err := job.Release(); err != nil {
 		m.console.Log(console.Warn, o.name()+": "+err.Error()) // memory that is not given back

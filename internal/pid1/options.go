@@ -15,6 +15,7 @@ const configPath = "/etc/init/config.yml"
 // options are what the kernel line, the arguments and the environment ask for.
 type options struct {
 	level         console.Level
+	levelAsked    bool // for level, so that the configuration's does not hold
 	config        string
 	program       string // to run instead, init=
 	quiet         bool   // the kernel shows no records
@@ -38,14 +39,16 @@ func parseOptions(line cmdline.Line, args []string, level string) options {
 		o.unifiedCgroup = false
 	}
 	if line.Has("debug") {
-		o.level = console.Debug
+		o.askLevel(console.Debug)
 	}
 	if l, ok := console.ParseLevel(level); ok {
-		o.level = l
+		o.askLevel(l)
 	}
 	o.arguments(args)
 	return o
 }
+
+func (o *options) askLevel(l console.Level) { o.level, o.levelAsked = l, true }
 
 // arguments reads --debug, --config FILE and --config=FILE.
 func (o *options) arguments(args []string) {
@@ -53,7 +56,7 @@ func (o *options) arguments(args []string) {
 		value, isConfig := strings.CutPrefix(arg, "--config=")
 		switch {
 		case arg == "--debug":
-			o.level = console.Debug
+			o.askLevel(console.Debug)
 		case arg == "--config" && i+1 < len(args):
 			o.config = args[i+1]
 		case isConfig:

@@ -9,6 +9,9 @@
 //	ready     every service is
 //	shutdown  services, onshutdown, everybody else, file systems, power
 //
+// How a machine is to be run says /etc/init/config.yml (package config), where
+// somebody has written one.
+//
 // One goroutine, the loop (package loop), owns all state. The boot and the
 // shutdown are sequences and so have a goroutine each, which tell the loop what
 // came of every step. A shutdown can be asked for at any moment and ends a boot
@@ -20,6 +23,9 @@
 // panic leaves a goroutine (package guard), and all signals are caught, since
 // Go's runtime would end the process for most.
 //
+// Once the machine runs the same program is its operator's tool: linuxkit-init
+// status, stop and the like ask PID 1 on a socket (package control).
+//
 // The package links little: no fmt, no net, no encoding/json. A test names what
 // may not come in.
 package pid1
@@ -28,18 +34,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 	"github.com/org/linuxkit-action/internal/pid1/modules"
 )
 
 // Version is set by the linker.
 var Version = "dev"
-
-const usage = `linuxkit-init is the first process of a LinuxKit machine: put it into the image as /init.
-Under other names it is modprobe, poweroff, reboot and halt.
-`
 
 // Main does what the name it was called by stands for, and returns the exit
 // code. As the first process of a machine it does not return.
@@ -51,36 +51,12 @@ func Main(args []string) int {
 	switch {
 	case name == "modprobe":
 		return report(modules.Modprobe(args[1:]))
-	case name == "poweroff" || name == "reboot" || name == "halt":
-		return report(ask(halt.How(name), args[1:]))
+	case halt.How(name).Known():
+		return end(halt.How(name), args[1:])
+	case name == ownName && len(args) > 1 && isCommand(args[1]): // in a container it may be first, and is no init there
+		return command(args[1:])
 	case os.Getpid() == 1:
 		return boot(args)
 	}
-	_, _ = os.Stderr.WriteString(usage) // nowhere else to say it
-	return 2
-}
-
-func report(err error) int {
-	if err == nil {
-		return 0
-	}
-	_, _ = os.Stderr.WriteString("linuxkit-init: " + err.Error() + "\n") // nowhere else to say it
-	return 1
-}
-
-// ask tells PID 1 to end the machine, by busybox's signals. With -f it is done
-// here and now.
-func ask(how halt.How, args []string) error {
-	for _, arg := range args {
-		if arg == "-f" {
-			unix.Sync()
-			return os.NewSyscallError("reboot", halt.Now(how))
-		}
-	}
-	for _, s := range signals {
-		if s.how == how {
-			return os.NewSyscallError("signal PID 1", unix.Kill(1, s.signal))
-		}
-	}
-	return nil
+	return command(args[min(1, len(args)):])
 }

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/cmdline"
 	"github.com/org/linuxkit-action/internal/pid1/console"
@@ -103,7 +102,7 @@ func TestOptions(t *testing.T) {
 	}{
 		"nothing":               {"", "", "", base},
 		"quiet":                 {"quiet", "", "", with(func(o *options) { o.quiet = true })},
-		"debug":                 {"debug", "", "", with(func(o *options) { o.level = console.Debug })},
+		"debug":                 {"debug", "", "", with(func(o *options) { o.level, o.levelAsked = console.Debug, true })},
 		"another program":       {"init=/bin/sh", "", "", with(func(o *options) { o.program = "/bin/sh" })},
 		"cgroups of version 1":  {"linuxkit.unified_cgroup_hierarchy=0", "", "", with(func(o *options) { o.unifiedCgroup = false })},
 		"cgroups of version 2":  {"linuxkit.unified_cgroup_hierarchy=1", "", "", base},
@@ -111,8 +110,8 @@ func TestOptions(t *testing.T) {
 		"config as an argument": {"init.config=/a.yml", "--config /b.yml", "", with(func(o *options) { o.config = "/b.yml" })},
 		"config with =":         {"", "--config=/b.yml", "", with(func(o *options) { o.config = "/b.yml" })},
 		"config without a file": {"", "--config", "", base},
-		"the environment":       {"debug", "", "warn", with(func(o *options) { o.level = console.Warn })},
-		"--debug wins":          {"", "--debug", "error", with(func(o *options) { o.level = console.Debug })},
+		"the environment":       {"debug", "", "warn", with(func(o *options) { o.level, o.levelAsked = console.Warn, true })},
+		"--debug wins":          {"", "--debug", "error", with(func(o *options) { o.level, o.levelAsked = console.Debug, true })},
 		"an unknown level":      {"", "", "shout", base},
 	} {
 		if got := parseOptions(cmdline.Parse(tt.line), strings.Fields(tt.args), tt.env); got != tt.want {
@@ -143,17 +142,6 @@ func TestStateIsSplitWhereItWouldNotFit(t *testing.T) {
 	}
 	if one := split(nil, []string{"web:ready:0"}, partSize); len(one) != 1 || len(one[0].fields("ready", 1, 1)) != 3 {
 		t.Error("a short list needs one record, without part=")
-	}
-}
-
-func TestBlameNamesTheSlowestFirst(t *testing.T) {
-	t.Parallel()
-	marks := []mark{{"early", 20 * time.Millisecond}, {"service/web", time.Second}, {"onboot/dhcp", 800 * time.Millisecond}}
-	if got := blame(marks, blameSize); got != "service/web:1000,onboot/dhcp:800,early:20" {
-		t.Error(got)
-	}
-	if got := blame(marks, 35); got != "service/web:1000,onboot/dhcp:800" {
-		t.Errorf("cut: %s", got)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/process"
@@ -42,14 +43,19 @@ func isService(path string) bool {
 }
 
 func (m *machine) runScript(ctx context.Context, path string) {
-	ctx, cancel := context.WithTimeout(ctx, m.config.Scripts)
-	defer cancel()
 	m.console.Log(console.Debug, "run "+path)
-	status, err := m.reaper.Run(ctx, process.Program{Args: []string{path}, Env: environ, Stdin: m.null, Stdout: os.Stdout, Stderr: os.Stderr})
+	m.note(m.command(ctx, scriptTimeout, environ, path), "what it sets up")
+}
+
+// command runs a program of the machine within its time, with the console as output.
+func (m *machine) command(ctx context.Context, timeout time.Duration, env []string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	status, err := m.reaper.Run(ctx, process.Program{Args: args, Env: env, Stdin: m.null, Stdout: os.Stdout, Stderr: os.Stderr})
 	if err == nil && status != 0 {
-		err = errors.New(path + ": " + strings.Join(pair(process.Outcome(status)), " "))
+		err = errors.New(args[0] + ": " + strings.Join(pair(process.Outcome(status)), " "))
 	}
-	m.note(err, "what it sets up")
+	return err
 }
 
 func pair(key, value string) []string { return []string{key, value} }

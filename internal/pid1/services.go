@@ -1,11 +1,12 @@
 package pid1
 
 import (
-	"errors"
-	"strings"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
+	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/early"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
@@ -22,24 +23,41 @@ func (m *machine) calm() {
 
 // startServices hands the services to a supervisor on the loop.
 func (m *machine) startServices() {
-	names, err := bundle.List(bundle.Services)
-	m.note(err, "services")
+	services := m.resolve()
 	m.loop.Post(func() {
 		if m.ending != nil {
 			return // asked for since the boot last looked
 		}
-		services, problems := supervise.Order(defaults(names).Services, []string{milestoneNetwork, milestoneOnboot})
-		if len(problems) > 0 {
-			m.note(errors.New(strings.Join(problems, "; ")), "that order")
-		}
 		m.services = supervise.New(supervise.Env{
 			Context: m.context, Loop: m.loop, Console: m.console, Runtime: m.runtime,
-			Null: m.null, Environ: environ, LogDir: "/var/log",
+			Null: m.null, Environ: environ, LogDir: serviceLogs, RunDir: runDir, Reaper: m.reaper,
+			GaveUp: m.gaveUp,
 		}, services)
-		m.services.Reach(milestoneNetwork)
-		m.services.Reach(milestoneOnboot)
+		for _, name := range config.Milestones { // containerd too: nothing that is waited for brings it
+			m.services.Reach(name)
+		}
 		m.setPhase(milestoneServices)
 		m.reach(milestoneServices)
 		m.loop.After(hurryFor, m.calm)
 	})
+}
+
+// resolve returns the services of the image, each as the configuration says.
+func (m *machine) resolve() []supervise.Service {
+	names, err := bundle.List(bundle.Services)
+	m.note(err, "services")
+	ids, err := bundle.List(bundle.Onboot)
+	m.note(err, "onboot")
+	var onboot []string
+	for _, id := range ids {
+		onboot = append(onboot, oneshot{id: id}.name())
+	}
+	resolved, problems := m.config.Resolve(onboot, names)
+	m.report(m.file, problems)
+	var services []supervise.Service
+	for _, s := range resolved {
+		s.Env = slices.Concat(m.config.Env, s.Env)
+		services = append(services, supervise.FromConfig(s, filepath.Join(bundle.Services, s.Name)))
+	}
+	return services
 }

@@ -18,7 +18,7 @@ const flushWait = 2 * time.Second
 
 // reserve is what of the time for the shutdown is kept for its last steps: they
 // begin then even if a service or the boot hangs in the kernel.
-const reserve = 10 * time.Second
+func (m *machine) reserve() time.Duration { return min(10*time.Second, m.config.Shutdown/3) }
 
 var errShutdown = errors.New("the machine is shutting down")
 
@@ -48,7 +48,7 @@ func (m *machine) shutdown(how halt.How, cause string) {
 	if m.services != nil {
 		m.services.Shutdown()
 	}
-	m.loop.After(m.config.Shutdown-reserve, func() { e.late = true })
+	m.loop.After(m.config.Shutdown-m.reserve(), func() { e.late = true })
 	guard.Go("shutdown deadline", func() {
 		time.Sleep(m.config.Shutdown)
 		m.console.Log(console.Error, "the shutdown took longer than "+m.config.Shutdown.String()+"; it ends here")
@@ -79,7 +79,7 @@ func (m *machine) checkEnding() {
 
 // lastSteps runs onshutdown and then leaves nothing running and nothing mounted.
 func (m *machine) lastSteps(e *ending) {
-	ctx, cancel := context.WithDeadline(context.Background(), e.began.Add(m.config.Shutdown-reserve))
+	ctx, cancel := context.WithDeadline(context.Background(), e.began.Add(m.config.Shutdown-m.reserve()))
 	defer cancel()
 	m.runOnshutdown(ctx)
 	m.runScripts(ctx, "/etc/shutdown.d")
@@ -105,6 +105,7 @@ func (m *machine) bye(e *ending) {
 		record.Field{Key: "stopped", Value: strconv.Itoa(e.stopped)},
 		record.Field{Key: "killed", Value: strconv.Itoa(e.killed)})
 	m.console.Flush(flushWait)
+	m.watchdog.Load().End(e.how)
 	err := halt.Now(e.how)
 	if m.container {
 		close(m.over)

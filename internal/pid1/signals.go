@@ -27,6 +27,7 @@ var signals = []struct {
 	{rtMin + 3, halt.Halt, "SIGRTMIN+3"},
 	{rtMin + 4, halt.PowerOff, "SIGRTMIN+4"},
 	{rtMin + 5, halt.Reboot, "SIGRTMIN+5"},
+	{rtMin + 6, halt.Kexec, "SIGRTMIN+6"},
 }
 
 // catchSignals catches every signal that can be: for most of those nobody asks
@@ -50,11 +51,20 @@ func (m *machine) serveSignals(caught <-chan os.Signal) {
 		for got := range caught {
 			for _, s := range signals {
 				if got == s.signal {
-					m.loop.Post(func() { m.shutdown(s.how, s.cause) })
+					m.loop.Post(func() { m.note(m.end(s.how, s.cause), string(s.how)+" by "+s.cause) })
 				}
 			}
 		}
 	})
+}
+
+// end begins to end the machine in a way that is possible.
+func (m *machine) end(how halt.How, cause string) error {
+	if err := halt.Possible(how); err != nil {
+		return err
+	}
+	m.shutdown(how, cause)
+	return nil
 }
 
 // disableCtrlAltDel makes the kernel send SIGINT instead of resetting the

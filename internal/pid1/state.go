@@ -22,10 +22,12 @@ func (m *machine) setPhase(name string) {
 func (m *machine) showState() {
 	var onboot, services []string
 	for _, e := range m.onboot {
-		onboot = append(onboot, e.name+":"+e.result)
+		onboot = append(onboot, escape(e.name)+":"+e.result)
 	}
 	if m.services != nil {
-		services = m.services.Picture()
+		for _, s := range m.services.Status() {
+			services = append(services, escape(s.Name)+":"+string(s.State)+":"+strconv.Itoa(s.Restarts))
+		}
 	}
 	picture := m.phase + " " + strings.Join(onboot, ",") + " " + strings.Join(services, ",")
 	if picture == m.picture {
@@ -36,6 +38,23 @@ func (m *machine) showState() {
 	for i, p := range parts {
 		m.console.Emit(record.State, p.fields(m.phase, i+1, len(parts))...)
 	}
+}
+
+// escape makes a name fit for a list: it writes what separates items, what a
+// record would quote, and "%" itself as %XX. The names that this project's
+// builder lets through have none of these.
+func escape(name string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if c <= ' ' || c > '~' || strings.IndexByte(`,:%"\`, c) >= 0 {
+			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // part is what of the two lists goes into one record.

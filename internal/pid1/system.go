@@ -14,6 +14,9 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
+// runDir is where PID 1 keeps what runc needs: pid files, changed bundles, sockets.
+const runDir = "/run/linuxkit-init"
+
 // system does the rest that containers and scripts expect.
 func (m *machine) system(ctx context.Context) {
 	if err := early.Limits(); !m.container || !errors.Is(err, unix.EPERM) { // a container's limits are its maker's
@@ -34,15 +37,24 @@ func (m *machine) system(ctx context.Context) {
 	null, err := process.DevNull()
 	m.note(err, "running anything")
 	m.null = null
-	runtime, err := container.FindRunc(m.reaper, null, "/run/linuxkit-init")
+	runtime, err := container.FindRunc(m.reaper, null, runDir)
 	m.runtime = runtime
 	m.note(err, "running containers")
+	m.mounts()
 	if !m.container {
 		m.note(early.ProtectRoot(), "a root that nobody can write to")
 		m.note(early.ShareRoot(), "mounts that reach containers later")
 	}
 	m.volumes()
 	m.runScripts(ctx, "/etc/init.d")
+}
+
+// mounts makes the mounts of the configuration, while their targets can still be
+// made in the root.
+func (m *machine) mounts() {
+	for _, c := range m.config.Mounts {
+		m.note(bundle.NewMount(c.Type, c.Source, c.Target, c.Options).Do(), c.Target)
+	}
 }
 
 // volumes mounts the overlays of volumes, which containers bind.

@@ -1,6 +1,7 @@
 // Package bundle prepares the OCI bundles that LinuxKit lays out below
 // /containers: what runtime.json asks to be done in the root mount namespace
-// before the runtime gets the bundle (LinuxKit's pkg/init, cmd/service).
+// before the runtime gets the bundle, and between its making of the container
+// and the start of it (LinuxKit's pkg/init, cmd/service).
 package bundle
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/json"
+	"github.com/org/linuxkit-action/internal/pid1/netlink"
 )
 
 // Directories of a stock image.
@@ -31,7 +33,7 @@ type Bundle struct {
 	Mkdir      []string
 	Cgroups    []string
 	BindNS     []BindNS
-	Interfaces int // how many network interfaces it wants moved or made
+	Interfaces []netlink.Interface
 	made       []string
 	prepared   bool
 }
@@ -75,13 +77,17 @@ func Open(dir string) (*Bundle, error) {
 
 func (b *Bundle) read(v json.Value) {
 	for _, m := range v.Get("mounts").List() {
-		b.Mounts = append(b.Mounts, newMount(m.Get("type").Text(), m.Get("source").Text(), b.path(m.Get("destination").Text()), m.Get("options").Texts()))
+		b.Mounts = append(b.Mounts, NewMount(m.Get("type").Text(), m.Get("source").Text(), b.path(m.Get("destination").Text()), m.Get("options").Texts()))
 	}
 	for _, dir := range v.Get("mkdir").Texts() {
 		b.Mkdir = append(b.Mkdir, b.path(dir))
 	}
 	b.Cgroups = v.Get("cgroups").Texts()
-	b.Interfaces = len(v.Get("interfaces").List())
+	for _, i := range v.Get("interfaces").List() {
+		b.Interfaces = append(b.Interfaces, netlink.Interface{
+			Name: i.Get("name").Text(), Add: i.Get("add").Text(), Peer: i.Get("peer").Text(), CreateInRoot: i.Get("createInRoot").True(),
+		})
+	}
 	v.Get("bindNS").Each(func(name string, path json.Value) {
 		if path.Text() != "" {
 			b.BindNS = append(b.BindNS, BindNS{name, path.Text()})

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/json"
+	"github.com/org/linuxkit-action/internal/pid1/netlink"
 )
 
 // stock is what linuxkit build writes for a writable container, with all that a
@@ -24,7 +26,7 @@ const stock = `{
         {"destination": "data", "type": "bind", "source": "/var/data", "options": ["rbind", "ro", "nosuid", "rslave"]}
     ],
     "mkdir": ["/var/data", "inside"],
-    "interfaces": [{"name": "wg0", "add": "wireguard"}],
+    "interfaces": [{"name": "wg0", "add": "wireguard", "createInRoot": true}, {"name": "eth0", "peer": "veth0"}],
     "bindNS": {"cgroup": "", "ipc": "", "mnt": "", "net": "/run/netns/wg", "pid": "", "user": "", "uts": ""},
     "namespace": ""
 }`
@@ -49,7 +51,8 @@ func TestOpenReadsWhatLinuxKitWrites(t *testing.T) {
 			{Type: "bind", Source: "/var/data", Target: dir + "/rootfs/data", Flags: unix.MS_BIND | unix.MS_REC | unix.MS_RDONLY | unix.MS_NOSUID, Propagation: unix.MS_SLAVE | unix.MS_REC},
 		},
 		Mkdir: []string{"/var/data", dir + "/rootfs/inside"}, Cgroups: []string{"podruntime"},
-		BindNS: []BindNS{{"net", "/run/netns/wg"}}, Interfaces: 1,
+		BindNS:     []BindNS{{"net", "/run/netns/wg"}},
+		Interfaces: []netlink.Interface{{Name: "wg0", Add: "wireguard", CreateInRoot: true}, {Name: "eth0", Peer: "veth0"}},
 	}
 	if !reflect.DeepEqual(b, want) {
 		t.Errorf("got  %+v\nwant %+v", b, want)
@@ -69,7 +72,7 @@ func TestOptions(t *testing.T) {
 		"noatime strictatime": {Flags: unix.MS_NOATIME | unix.MS_STRICTATIME},
 		"made-up":             {Data: []string{"made-up"}},
 	} {
-		if got := newMount("", "", "", strings.Fields(options)); !reflect.DeepEqual(got, want) {
+		if got := NewMount("", "", "", strings.Fields(options)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v", options, got)
 		}
 	}
@@ -79,8 +82,20 @@ func TestABundleWithoutRuntimeJSONAsksForNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b, err := Open(dir)
-	if err != nil || !reflect.DeepEqual(b, &Bundle{Dir: dir}) || b.Prepare() != nil || b.Release() != nil {
+	if err != nil || !reflect.DeepEqual(b, &Bundle{Dir: dir}) || b.Attaches() || b.Prepare() != nil || b.Release() != nil {
 		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+func TestAttachBindsNamespacesAndSaysWhichInterfaceItCannotGive(t *testing.T) {
+	t.Parallel()
+	b := &Bundle{BindNS: []BindNS{{"net", filepath.Join(t.TempDir(), "ns/web")}}, Interfaces: []netlink.Interface{{Name: "eth7"}}}
+	if err := b.Attach(os.Getpid()); !errors.Is(err, netlink.ErrSameNamespace) || !strings.Contains(err.Error(), "eth7") {
+		t.Errorf("a process without a network namespace of its own: %v", err)
+	}
+	b.Interfaces, b.BindNS[0].Namespace = nil, "nonsense"
+	if err := b.Attach(os.Getpid()); !b.Attaches() || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "ns/web") {
+		t.Errorf("a namespace that there is not: %v", err)
 	}
 }
 

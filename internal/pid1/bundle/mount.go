@@ -39,7 +39,8 @@ var propagation = map[string]uintptr{
 	"rslave": unix.MS_SLAVE | unix.MS_REC, "runbindable": unix.MS_UNBINDABLE | unix.MS_REC,
 }
 
-func newMount(kind, source, target string, options []string) Mount {
+// NewMount returns a mount with options as mount(8) names them.
+func NewMount(kind, source, target string, options []string) Mount {
 	m := Mount{Type: kind, Source: source, Target: target}
 	for _, o := range options {
 		set, isSet := setFlags[o]

@@ -23,6 +23,7 @@ type Container struct {
 	Stdin  *os.File
 	Stdout *os.File
 	Stderr *os.File
+	Files  []*os.File // descriptors 3 and up
 	// Created, if set, is called between the making of the container and the
 	// start of its program, with the pid that program will have.
 	Created func(pid int) error

@@ -3,7 +3,7 @@ package container
 import (
 	"context"
 	"os"
-	"strconv"
+	"path/filepath"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
@@ -15,12 +15,18 @@ import (
 type Job struct {
 	ID     string
 	Dir    string
-	Log    string // path of the log of standard error
-	OutLog string // path of that of standard output
-	Env    []string
+	Log    string   // path of the log of standard error
+	OutLog string   // path of that of standard output
+	Env    []string // of the runtime itself
 	Null   *os.File
-	Warn   func(msg string) // told of what is not done, and of log lines lost
+	Warn   func(msg string) // told of log lines lost
 	Tail   logs.Tail
+	Mark   *logs.Mark // looked for in what the next run prints, or nil
+	Files  []*os.File // descriptors 3 and up of the next run
+
+	RunDir  string   // where a changed config.json goes, below bundles/ID
+	Environ []string // NAME=VALUE, over the environment in config.json
+	Notify  string   // path of the socket that NOTIFY_SOCKET is to lead to, or ""
 
 	bundle   *bundle.Bundle
 	out, err *logs.Stream
@@ -37,19 +43,23 @@ func (j *Job) Start(ctx context.Context, rt Runtime) (*Run, error) {
 	if err := j.open(); err != nil {
 		return nil, err
 	}
-	out, err := j.out.Pipe()
+	dir, err := j.adjust()
 	if err != nil {
 		return nil, err
 	}
-	errPipe, err := j.err.Pipe()
+	out, err := j.out.Pipe(j.Mark)
+	if err != nil {
+		return nil, err
+	}
+	errPipe, err := j.err.Pipe(j.Mark)
 	if err != nil {
 		out.Close()
 		return nil, err
 	}
 	r := &Run{out: out, err: errPipe}
-	c := Container{ID: j.ID, Bundle: j.Dir, Env: j.Env, Stdin: j.Null, Stdout: out.W, Stderr: errPipe.W}
-	if len(j.bundle.BindNS) > 0 {
-		c.Created = func(pid int) error { return j.bundle.Bind(strconv.Itoa(pid)) }
+	c := Container{ID: j.ID, Bundle: dir, Env: j.Env, Stdin: j.Null, Stdout: out.W, Stderr: errPipe.W, Files: j.Files}
+	if j.bundle.Attaches() {
+		c.Created = j.bundle.Attach
 	}
 	r.Process, err = rt.Start(ctx, c)
 	out.Started()
@@ -72,17 +82,33 @@ func (j *Job) open() error {
 			return err
 		}
 		j.bundle = b
-		if b.Interfaces > 0 {
-			j.Warn("runtime.json asks for " + strconv.Itoa(b.Interfaces) + " network interfaces, which this init neither moves nor makes; configure them inside the container")
-		}
 	}
 	return j.bundle.Prepare()
+}
+
+// adjust returns the directory of the bundle as the next run needs it.
+func (j *Job) adjust() (string, error) {
+	if len(j.Environ) == 0 && j.Notify == "" {
+		return j.Dir, nil
+	}
+	c, err := bundle.ReadConfig(j.Dir)
+	if err != nil {
+		return "", err
+	}
+	for _, variable := range j.Environ {
+		c.SetEnv(variable)
+	}
+	if j.Notify != "" {
+		c.SetEnv("NOTIFY_SOCKET=" + c.Bind(j.Notify, "notify"))
+	}
+	dir := filepath.Join(j.RunDir, "bundles", j.ID)
+	return dir, c.Write(dir)
 }
 
 func (j *Job) tellLost() {
 	for _, s := range []*logs.Stream{j.out, j.err} {
 		if err := s.Err(); err != nil {
-			j.Warn("log goes nowhere: " + err.Error())
+			j.Warn("log: " + err.Error())
 		}
 	}
 }

@@ -93,7 +93,8 @@ func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process
 	if err := os.Remove(pidFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err // an old pid must not be taken for the new one
 	}
-	if err := r.call(ctx, c, append(verb, "--bundle", c.Bundle, "--pid-file", pidFile, c.ID)...); err != nil {
+	verb = append(verb, "--bundle", c.Bundle, "--pid-file", pidFile, "--preserve-fds", strconv.Itoa(len(c.Files)), c.ID)
+	if err := r.call(ctx, c, verb...); err != nil {
 		return nil, err
 	}
 	text := file.Line(pidFile)
@@ -107,7 +108,7 @@ func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process
 func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 	status, err := r.reaper.Run(ctx, process.Program{
 		Args: append([]string{r.path}, args...), Env: c.Env,
-		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
+		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
 	})
 	if err == nil && status != 0 {
 		err = errStart

@@ -21,7 +21,7 @@ func Cgroups(unified bool) []Step {
 
 // cgroupsV1 reads /proc/cgroups (cgroups(7)): name, hierarchy, number, enabled.
 func cgroupsV1(table string) []Step {
-	steps := []Step{Mount{cgroupPath, tmpfs, tmpfs, noExec, "mode=755", lostCgroups}}
+	steps := []Step{Mount{cgroupPath, tmpfs, "cgroup_root", noExec, "size=10m,mode=755", lostCgroups}}
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
 		if len(fields) < 4 || strings.HasPrefix(line, "#") || fields[3] != "1" {

@@ -49,6 +49,29 @@ func TestTheTableReadsAsLinuxKits(t *testing.T) {
 	}
 }
 
+// What follows where the kernel and the machine have it.
+const optionals = `mount -t securityfs -o nosuid,nodev,noexec securityfs /sys/kernel/security
+mount -t debugfs -o nosuid,nodev,noexec debugfs /sys/kernel/debug
+mount -t configfs -o nosuid,nodev,noexec configfs /sys/kernel/config
+mount -t fusectl -o nosuid,nodev,noexec fusectl /sys/fs/fuse/connections
+mount -t selinuxfs -o nosuid,noexec selinuxfs /sys/fs/selinux
+mount -t pstore -o nosuid,nodev,noexec pstore /sys/fs/pstore
+mount -t bpf -o nodev bpffs /sys/fs/bpf
+mount -t efivarfs -o nosuid,nodev,noexec efivarfs /sys/firmware/efi/efivars
+mount -t binfmt_misc -o nosuid,nodev,noexec binfmt_misc /proc/sys/fs/binfmt_misc
+`
+
+func TestTheOptionalsReadAsLinuxKits(t *testing.T) {
+	t.Parallel()
+	var steps []Step
+	for _, o := range Optionals() {
+		steps = append(steps, o.Mount)
+	}
+	if got := text(steps); got != optionals {
+		t.Errorf("got\n%s\nwant\n%s", got, optionals)
+	}
+}
+
 func text(steps []Step) string {
 	var b strings.Builder
 	for _, s := range steps {
@@ -73,7 +96,7 @@ func TestEveryStepSaysWhatIsLostWithoutIt(t *testing.T) {
 func TestCgroupsOfVersion1AreThoseTheKernelHasEnabled(t *testing.T) {
 	t.Parallel()
 	const proc = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\nmemory\t0\t1\t1\nrdma\t0\t1\t0\nbroken\n"
-	const want = `mount -t tmpfs -o nosuid,nodev,noexec,mode=755 tmpfs /sys/fs/cgroup
+	const want = `mount -t tmpfs -o nosuid,nodev,noexec,size=10m,mode=755 cgroup_root /sys/fs/cgroup
 mount -t cgroup -o nosuid,nodev,noexec,cpuset cpuset /sys/fs/cgroup/cpuset
 mount -t cgroup -o nosuid,nodev,noexec,memory memory /sys/fs/cgroup/memory
 echo 1 > /sys/fs/cgroup/memory/memory.use_hierarchy

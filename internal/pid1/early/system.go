@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
+	"github.com/org/linuxkit-action/internal/pid1/netlink"
 )
 
 // HostName sets the host name: /etc/hostname, else linuxkit-MAC of eth0 where
@@ -34,22 +35,7 @@ func hostName(configured, present, mac string) string {
 }
 
 // Loopback brings up lo; the kernel gives it its addresses then.
-func Loopback() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("loopback: socket", err)
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return os.NewSyscallError("loopback", err)
-	}
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, req); err != nil {
-		return os.NewSyscallError("loopback: SIOCGIFFLAGS", err)
-	}
-	req.SetUint16(req.Uint16() | unix.IFF_UP)
-	return os.NewSyscallError("loopback: SIOCSIFFLAGS", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req))
-}
+func Loopback() error { return netlink.Up("lo") }
 
 // firstYear is before any kernel this runs on was built: a clock that shows an
 // earlier one has not been set.

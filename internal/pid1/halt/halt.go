@@ -20,17 +20,29 @@ const (
 	PowerOff How = "poweroff"
 	Reboot   How = "reboot"
 	Halt     How = "halt"
+	Kexec    How = "kexec" // into the kernel that was loaded
 )
 
 var commands = map[How]int{
 	PowerOff: unix.LINUX_REBOOT_CMD_POWER_OFF,
 	Reboot:   unix.LINUX_REBOOT_CMD_RESTART,
 	Halt:     unix.LINUX_REBOOT_CMD_HALT,
+	Kexec:    unix.LINUX_REBOOT_CMD_KEXEC,
 }
 
-// Now ends the machine. In a container it ends the container. It returns only
+// Known reports whether it is one of the ways.
+func (h How) Known() bool { _, known := commands[h]; return known }
+
+// Now ends the machine. In a container it ends the container. Where the kernel
+// refuses a kexec it reboots: by then nothing runs any more. It returns only
 // when it is not allowed to.
-func Now(how How) error { return unix.Reboot(commands[how]) }
+func Now(how How) error {
+	err := unix.Reboot(commands[how])
+	if how == Kexec {
+		err = unix.Reboot(commands[Reboot])
+	}
+	return err
+}
 
 // Deadlines of the steps.
 const (

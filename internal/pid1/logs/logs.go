@@ -4,9 +4,12 @@
 // The containers write into pipes, and one goroutine a pipe empties it. So a
 // file system that is full, or a flood, costs lost log lines and no more: the
 // container is never blocked by its log, and PID 1 holds one buffer a pipe.
+// Where the machine has a logger (LinuxKit's memlogd), the pumps write there in
+// the place of files, and no logger can block anybody either.
 package logs
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -22,21 +25,28 @@ const MaxFile = 1 << 20
 // bufferSize is what a pump reads at once.
 const bufferSize = 4096
 
-// Stream is one log: a file, and the end of it in memory.
+// Stream is one log: a file or the logger, and the end of it in memory.
 type Stream struct {
 	mu      sync.Mutex
 	path    string
+	logger  *outlet // in the place of the file, or nil
 	file    *os.File
 	size    int64
 	lastErr error
 	tail    *Tail
 }
 
-// Open starts a log afresh. Where the file cannot be made the stream works
-// without, and Err says why.
-func Open(path string, tail *Tail) *Stream {
+// Open starts a log afresh, with the machine's logger or in a file. Where the
+// file cannot be made the stream works without, and Err says why.
+func Open(path string, tail *Tail) *Stream { return open(Logger, path, tail) }
+
+func open(socket, path string, tail *Tail) *Stream {
 	s := &Stream{path: path, tail: tail}
-	s.create()
+	logger, err := handOver(socket, name(path))
+	if s.logger = logger; logger == nil {
+		s.create()
+		s.lastErr = errors.Join(err, s.lastErr)
+	}
 	return s
 }
 
@@ -47,9 +57,12 @@ func (s *Stream) create() {
 
 // Write implements io.Writer. It takes everything, also what the file does not.
 func (s *Stream) Write(p []byte) (int, error) {
-	s.tail.write(p)
+	_, _ = s.tail.Write(p) // it always takes all
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.logger != nil && s.tell(p) {
+		return len(p), nil
+	}
 	if s.size+int64(len(p)) > MaxFile {
 		s.rotate()
 	}
@@ -64,6 +77,24 @@ func (s *Stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// tell writes to the logger, and returns false when that has gone: from then on
+// the file takes all.
+func (s *Stream) tell(p []byte) bool {
+	err := s.logger.write(p)
+	switch err {
+	case nil:
+		return true
+	case errSlow:
+		s.lastErr = err
+		return true
+	}
+	s.logger.close()
+	s.logger = nil
+	s.create()
+	s.lastErr = errors.Join(err, s.lastErr)
+	return false
+}
+
 // rotate begins a new file. If the old one cannot be renamed it is emptied.
 func (s *Stream) rotate() {
 	if s.file != nil {
@@ -74,17 +105,21 @@ func (s *Stream) rotate() {
 	s.create()
 }
 
-// Err returns why bytes did not reach the file, or nil.
+// Err returns why bytes did not get to where they were to go, or nil.
 func (s *Stream) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lastErr
 }
 
-// Close closes the file. Later writes reach the tail only.
+// Close closes the log. Later writes reach the tail only.
 func (s *Stream) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.logger != nil {
+		s.logger.close()
+		s.logger = nil
+	}
 	if s.file != nil {
 		_ = s.file.Close() // nothing is buffered
 		s.file = nil
@@ -98,16 +133,21 @@ type Pipe struct {
 	done chan struct{}
 }
 
-// Pipe makes a pipe into the stream.
-func (s *Stream) Pipe() (*Pipe, error) {
+// Pipe makes a pipe into the stream. A mark, where there is one, is looked for
+// in what comes through it.
+func (s *Stream) Pipe(mark *Mark) (*Pipe, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
+	var to io.Writer = s
+	if mark != nil {
+		to = &finder{Writer: s, mark: mark}
+	}
 	p := &Pipe{W: w, r: r, done: make(chan struct{})}
 	guard.Go("log pump", func() {
 		defer close(p.done)
-		_, _ = io.CopyBuffer(onlyWriter{s}, onlyReader{r}, make([]byte, bufferSize))
+		_, _ = io.CopyBuffer(onlyWriter{to}, onlyReader{r}, make([]byte, bufferSize))
 	})
 	return p, nil
 }

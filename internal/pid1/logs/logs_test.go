@@ -17,7 +17,7 @@ func TestWhatIsWrittenIsInTheFileAndTheTail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.log")
 	var tail Tail
 	s := Open(path, &tail)
-	p, err := s.Pipe()
+	p, err := s.Pipe(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestAFloodIsBoundedOnDiskAndInMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.log")
 	var tail Tail
 	s := Open(path, &tail)
-	p, err := s.Pipe()
+	p, err := s.Pipe(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
 	for name, path := range map[string]string{"full disk": "/dev/full", "no directory": "/no/such/dir/log", "a directory": t.TempDir()} {
 		var tail Tail
 		s := Open(path, &tail)
-		p, err := s.Pipe()
+		p, err := s.Pipe(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
 func TestDrainDoesNotWaitForAWriterThatStays(t *testing.T) {
 	t.Parallel()
 	var tail Tail
-	p, err := Open(filepath.Join(t.TempDir(), "l"), &tail).Pipe()
+	p, err := Open(filepath.Join(t.TempDir(), "l"), &tail).Pipe(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,9 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	t.Parallel()
 	var tail Tail
 	for range 1000 {
-		tail.write([]byte("some words\n"))
+		tail.Write([]byte("some words\n"))
 	}
-	tail.write([]byte(strings.Repeat("y", 3*tailSize) + "\r\nend\n"))
+	tail.Write([]byte(strings.Repeat("y", 3*tailSize) + "\r\nend\n"))
 	if got := tail.Lines(1, 100); got != "end" {
 		t.Errorf("last line %q", got)
 	}

@@ -10,20 +10,26 @@ const tailSize = 2048
 
 // Tail is the end of what was written to one or more streams.
 type Tail struct {
+	Size int // how much to keep, in bytes; 2048 where it is 0
+
 	mu  sync.Mutex
 	end []byte
 }
 
-func (t *Tail) write(p []byte) {
+// Write implements io.Writer. It takes everything and keeps the end.
+func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(p) > tailSize {
-		p = p[len(p)-tailSize:]
+	size := t.Size
+	if size == 0 {
+		size = tailSize
 	}
-	if over := len(t.end) + len(p) - tailSize; over > 0 {
+	kept := p[max(len(p)-size, 0):]
+	if over := len(t.end) + len(kept) - size; over > 0 {
 		t.end = append(t.end[:0], t.end[over:]...)
 	}
-	t.end = append(t.end, p...)
+	t.end = append(t.end, kept...)
+	return len(p), nil
 }
 
 // Lines returns the last n lines that are not empty, and of these the last max bytes.

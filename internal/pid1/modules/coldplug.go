@@ -1,7 +1,6 @@
 package modules
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
@@ -18,8 +17,7 @@ const (
 
 // Coldplug loads the modules for all devices below dir (/sys/devices), and for
 // those that appear by that, until there is nothing new. Each device is asked
-// for once, and what fails is told to report. A device without a module of this
-// kernel is normal.
+// for once, and what fails is told to report.
 func (l *Loader) Coldplug(dir string, report func(error)) {
 	for range maxRounds {
 		found := 0
@@ -29,9 +27,7 @@ func (l *Loader) Coldplug(dir string, report func(error)) {
 				return
 			}
 			found++
-			if err := l.Load(alias); err != nil && !errors.Is(err, ErrUnknown) {
-				report(err)
-			}
+			l.device(alias, report)
 		})
 		if found == 0 {
 			return

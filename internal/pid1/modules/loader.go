@@ -26,6 +26,16 @@ func NewLoader(x *Index) *Loader {
 	return &Loader{index: x, insert: insert, asked: map[string]bool{}, tried: map[string]bool{}}
 }
 
+// OpenLoader returns a loader of the running kernel's modules. A part of the
+// index that is missing was reported when it was first read.
+func OpenLoader() (*Loader, error) {
+	index, err := Open(Release())
+	if index == nil {
+		return nil, err
+	}
+	return NewLoader(index), nil
+}
+
 // Count returns how many modules the kernel took.
 func (l *Loader) Count() int { return l.count }
 

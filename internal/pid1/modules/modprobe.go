@@ -23,11 +23,11 @@ func Modprobe(args []string) error {
 			quiet = true
 		}
 	}
-	index, err := Open(Release())
-	if index == nil {
+	l, err := OpenLoader()
+	if err != nil {
 		return err
 	}
-	return load(NewLoader(index), names, quiet)
+	return load(l, names, quiet)
 }
 
 func load(l *Loader, names []string, quiet bool) error {

@@ -6,10 +6,14 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/uevent"
 )
 
 // tree writes files below a new directory.
@@ -135,6 +139,76 @@ func TestColdplugAsksOnceAndFollowsNewDevices(t *testing.T) {
 	l.Coldplug(devices, func(err error) { t.Error(err) })
 	if want := []string{"virtio", "virtio_ring", "virtio_pci", "overlay"}; !reflect.DeepEqual(r.files, want) {
 		t.Errorf("loaded %q, want %q", r.files, want)
+	}
+}
+
+// swarm is what events tell: its batches one after another, then an error.
+type swarm struct{ batches []uevent.Batch }
+
+var errOver = errors.New("no more events")
+
+func (s *swarm) Next(time.Duration) (uevent.Batch, error) {
+	if len(s.batches) == 0 {
+		return uevent.Batch{}, errOver
+	}
+	b := s.batches[0]
+	s.batches = s.batches[1:]
+	return b, nil
+}
+
+func aliases(names ...string) uevent.Batch { return uevent.Batch{Aliases: names} }
+
+func TestHotplug(t *testing.T) {
+	t.Parallel()
+	present := tree(t, map[string]string{"pci0/modalias": "fs-overlay\n"})
+	for name, tt := range map[string]struct {
+		batches []uevent.Batch
+		want    []string
+		opened  int
+	}{
+		"nothing appears":                     {[]uevent.Batch{{}, {}}, nil, 0},
+		"a device, and what it needs":         {[]uevent.Batch{aliases("virtio_ring")}, []string{"virtio", "virtio_ring"}, 1},
+		"one that comes and goes":             {[]uevent.Batch{aliases("overlay"), aliases("overlay")}, []string{"overlay"}, 1},
+		"the index is given back and is read": {[]uevent.Batch{aliases("overlay"), {}, aliases("crc")}, []string{"overlay", "crc"}, 2},
+		"events were lost":                    {[]uevent.Batch{{Lost: true}}, []string{"overlay"}, 1},
+		"lost, and some known":                {[]uevent.Batch{{Lost: true, Aliases: []string{"crc"}}}, []string{"overlay", "crc"}, 1},
+		"no module for it":                    {[]uevent.Batch{aliases("usb:unknown")}, nil, 1},
+		"no index is kept for ever":           {slices.Repeat([]uevent.Batch{aliases("usb:unknown")}, maxBatches+1), nil, 2},
+	} {
+		r, opened := &recorder{}, 0
+		open := func() (*Loader, error) {
+			opened++
+			l, _ := loader(t)
+			l.insert = r.insert
+			return l, nil
+		}
+		err := Hotplug(&swarm{tt.batches}, open, present, func(err error) { t.Errorf("%s: %v", name, err) })
+		if err != errOver || !reflect.DeepEqual(r.files, tt.want) || opened != tt.opened {
+			t.Errorf("%s: loaded %q with %d indexes, want %q with %d, %v", name, r.files, opened, tt.want, tt.opened, err)
+		}
+	}
+}
+
+func TestHotplugSurvivesWhatFails(t *testing.T) {
+	t.Parallel()
+	var told []error
+	l, r := loader(t)
+	r.fail["crc"] = unix.ENOEXEC
+	opens := []func() (*Loader, error){
+		func() (*Loader, error) { return nil, os.ErrNotExist },
+		func() (*Loader, error) { return l, nil },
+	}
+	open := func() (*Loader, error) {
+		next := opens[0]
+		opens = opens[1:]
+		return next()
+	}
+	err := Hotplug(&swarm{[]uevent.Batch{aliases("overlay"), aliases("crc"), aliases("overlay")}}, open, "", func(err error) { told = append(told, err) })
+	if err != errOver || len(told) != 2 || !errors.Is(told[0], os.ErrNotExist) || !errors.Is(told[1], unix.ENOEXEC) {
+		t.Errorf("told %v, ended with %v", told, err)
+	}
+	if want := []string{"crc", "overlay"}; !reflect.DeepEqual(r.files, want) {
+		t.Errorf("tried %q, want %q", r.files, want)
 	}
 }
 

@@ -2,61 +2,111 @@ package process
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
 const (
 	cgroupRoot = "/sys/fs/cgroup"
 	maxStatus  = 64 << 10
+	maxProcs   = 4 << 20 // bytes of cgroup.procs, half a million processes
+	maxDepth   = 16      // of cgroups within a container's
 )
 
-// Cgroup is the path of a cgroup of version 2 below /sys/fs/cgroup, or "" where
-// a process has none that could be killed as a whole: under version 1, and when
-// it is in the same one as PID 1.
+// Cgroup is the directory of the cgroup that a container's processes are in: of
+// version 2, or of a hierarchy of version 1. It is "" where they have none that
+// could be killed as a whole, since PID 1 is in the same.
 type Cgroup string
 
 // CgroupOf returns the cgroup a process is in.
 func CgroupOf(pid int) Cgroup {
-	own, theirs := unified("self"), unified(strconv.Itoa(pid))
-	if theirs == own || theirs == "/" {
-		return ""
-	}
-	return Cgroup(theirs)
+	return cgroupOf(cgroupRoot, cgroups("self"), cgroups(strconv.Itoa(pid)))
 }
 
-// unified reads the line of version 2 in /proc/PID/cgroup (cgroups(7)).
-func unified(pid string) string {
+// cgroups returns the lines of /proc/PID/cgroup (cgroups(7)), one a hierarchy.
+func cgroups(pid string) []string {
 	data, err := file.Read("/proc/"+pid+"/cgroup", maxStatus)
 	if err != nil {
-		return "" // the process is gone, and has nothing left to kill
+		return nil // the process is gone, and has nothing left to kill
 	}
-	for line := range strings.Lines(string(data)) {
-		if path, found := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); found {
-			return path
+	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+}
+
+// cgroupOf returns the first directory that is theirs and not PID 1's own. The
+// hierarchy of version 2 is the last in the list, and the one to be preferred.
+func cgroupOf(root string, own, theirs []string) Cgroup {
+	for _, line := range slices.Backward(theirs) {
+		fields := strings.SplitN(line, ":", 3) // number, controllers, path
+		if len(fields) < 3 || slices.Contains(own, line) || fields[2] == "/" || strings.Contains(fields[2], "..") {
+			continue
+		}
+		dir := filepath.Join(root, strings.TrimPrefix(fields[1], "name="), fields[2])
+		if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
+			return Cgroup(dir)
 		}
 	}
 	return ""
 }
 
-// Kill kills every process in the cgroup (cgroup.kill, Linux 5.14).
-func (g Cgroup) Kill() error {
-	if g == "" {
-		return unix.ENOENT
+// KillAll kills the child and all in its cgroup. It does not wait. Where the
+// cgroup cannot be killed as one (cgroup.kill, version 2 and Linux 5.14) the
+// child is, and in a pid namespace of its own all others go with it; for those
+// without, every process in the cgroup is killed one by one.
+func (c *Child) KillAll(g Cgroup) {
+	if g != "" && file.Write(string(g)+"/cgroup.kill", "1") == nil {
+		return
 	}
-	return file.Write(cgroupRoot+string(g)+"/cgroup.kill", "1")
+	_ = c.Signal(unix.SIGKILL, false) // fails only when it has ended
+	if g != "" {
+		guard.Go("kill of "+string(g), g.killEach)
+	}
 }
 
-// KillAll kills the child and all in its cgroup. Where the cgroup cannot be
-// killed the process is: in a pid namespace of its own all others go with it.
-func (c *Child) KillAll(g Cgroup) {
-	if g.Kill() != nil {
-		_ = c.Signal(unix.SIGKILL, false) // fails only when it has ended
+// killPause is how long to wait for processes to go that have been killed.
+const killPause = 10 * time.Millisecond
+
+// killEach kills the processes one by one until none is left, no longer than
+// killWait. One that is killed does not fork any more; so as long as there are
+// new ones it does not pause, and is faster than they are.
+func (g Cgroup) killEach() {
+	known := map[int]bool{}
+	for end := time.Now().Add(killWait); time.Now().Before(end); {
+		before := len(known)
+		if !kill(string(g), maxDepth, known) {
+			return
+		}
+		if len(known) == before {
+			time.Sleep(killPause)
+		}
 	}
+}
+
+// kill sends SIGKILL to all in a cgroup and those within, adds them to known,
+// and returns whether anybody was there.
+func kill(dir string, depth int, known map[int]bool) (found bool) {
+	data, _ := file.Read(dir+"/cgroup.procs", maxProcs) // a cgroup that is gone has no processes
+	for _, field := range strings.Fields(string(data)) {
+		pid, err := strconv.Atoi(field) // 0 is one that this pid namespace does not see
+		if err == nil && pid > 1 && pid != os.Getpid() && unix.Kill(pid, unix.SIGKILL) == nil {
+			known[pid], found = true, true
+		}
+	}
+	if depth > 0 {
+		file.Dir(dir, func(name string, isDir bool) {
+			if isDir && kill(dir+"/"+name, depth-1, known) {
+				found = true
+			}
+		})
+	}
+	return found
 }
 
 // Shrugs reports whether a signal that would end a process has no effect on

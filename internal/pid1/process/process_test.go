@@ -3,7 +3,9 @@ package process
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -193,6 +195,24 @@ func TestChildrenGetBlockingOutputAndASessionOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestFilesFollowTheFirstThree(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := shell(t, "echo third >&3; echo fourth >&4")
+	p.Files = []*os.File{w, w}
+	if status, err := reaper.Run(context.Background(), p); err != nil || status != 0 {
+		t.Fatal(status, err)
+	}
+	w.Close()
+	if got, err := io.ReadAll(r); err != nil || string(got) != "third\nfourth\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestShrugsKnowsAFirstProcessWithoutAHandler(t *testing.T) {
 	t.Parallel()
 	if Shrugs(os.Getpid(), unix.SIGTERM) {
@@ -253,6 +273,96 @@ func TestCgroupOfOnesOwnIsNoneToKill(t *testing.T) {
 	if !c.WaitFor(wait) {
 		t.Error("KillAll without a cgroup must kill the process")
 	}
+}
+
+func TestCgroupOfIsTheirsAndNotOnesOwn(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for _, dir := range []string{"web", "pids/web", "systemd/web", "cpu,cpuacct/web", "devices"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, "cgroup.procs"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct{ own, theirs, want string }{
+		"version 2":                     {"0::/", "0::/web", "web"},
+		"version 1":                     {"3:pids:/ 2:devices:/", "3:pids:/web 2:devices:/", "pids/web"},
+		"systemd's":                     {"9:name=systemd:/", "9:name=systemd:/web", "systemd/web"},
+		"two controllers":               {"4:cpu,cpuacct:/", "4:cpu,cpuacct:/web", "cpu,cpuacct/web"},
+		"both":                          {"3:pids:/ 0::/", "3:pids:/web 0::/web", "web"},
+		"version 2 has none":            {"3:pids:/ 0::/", "3:pids:/web 0::/", "pids/web"},
+		"one's own":                     {"3:pids:/web 0::/web", "3:pids:/web 0::/web", ""},
+		"the root, seen from elsewhere": {"3:pids:/web", "3:pids:/", ""},
+		"a hierarchy that is not there": {"7:rdma:/ 3:pids:/", "7:rdma:/web 3:pids:/web", "pids/web"},
+		"outside of a cgroup namespace": {"0::/", "0::/../web", ""},
+		"a name with colons, not there": {"0::/", "0::/a:b:c", ""},
+		"a process that is gone":        {"0::/", "", ""},
+		"lines that make no sense":      {"0::/", "0 :: web", ""},
+	} {
+		want := Cgroup("")
+		if tt.want != "" {
+			want = Cgroup(filepath.Join(root, tt.want))
+		}
+		if got := cgroupOf(root, strings.Fields(tt.own), strings.Fields(tt.theirs)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Those that a service leaves in sessions of their own, with no pid namespace
+// around them, are found by their cgroup alone.
+func TestEveryProcessOfACgroupOfVersion1IsKilled(t *testing.T) {
+	t.Parallel()
+	dir := cgroupV1(t)
+	c, err := reaper.Start(shell(t, "cd "+dir+"; echo $$ >> cgroup.procs; for d in . inner; do setsid sleep 1000 & echo $! >> $d/cgroup.procs; done; wait"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := processes(t, dir, 3)
+	c.KillAll(Cgroup(dir))
+	for _, pid := range pids {
+		if state := waitState(t, pid); state != "" && state != "Z" {
+			t.Errorf("process %d is %q", pid, state)
+		}
+	}
+	if !c.WaitFor(wait) {
+		t.Error("the child itself goes on")
+	}
+}
+
+// cgroupV1 makes a cgroup with another in it: a real one where that is allowed,
+// else directories that look like it, in which processes write themselves down.
+func cgroupV1(t *testing.T) string {
+	t.Helper()
+	dir := cgroupRoot + "/pids/process-test-" + strconv.Itoa(os.Getpid())
+	if os.Mkdir(dir, 0o755) != nil {
+		dir = t.TempDir()
+	}
+	if err := os.Mkdir(dir+"/inner", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = os.Remove(dir+"/inner"), os.Remove(dir) }) // those of the kernel go, once they are empty
+	return dir
+}
+
+// processes waits until so many are in a cgroup.
+func processes(t *testing.T, dir string, count int) []int {
+	t.Helper()
+	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		outer, _ := os.ReadFile(dir + "/cgroup.procs")
+		inner, _ := os.ReadFile(dir + "/inner/cgroup.procs")
+		if fields := strings.Fields(string(outer) + string(inner)); len(fields) == count {
+			pids := make([]int, count)
+			for i, field := range fields {
+				pids[i], _ = strconv.Atoi(field)
+			}
+			return pids
+		}
+	}
+	t.Fatal("they do not come up")
+	return nil
 }
 
 func TestASignalWithoutAName(t *testing.T) {

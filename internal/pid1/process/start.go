@@ -20,14 +20,15 @@ var ErrTimeout = errors.New("killed: it did not end in time")
 // hangs in the kernel does not go; it is given up.
 const killWait = 5 * time.Second
 
-// Program is what to start. It gets no file descriptors but the three named,
-// a session of its own, and the default oom_score_adj.
+// Program is what to start. It gets no file descriptors but those named, a
+// session of its own, and the default oom_score_adj.
 type Program struct {
 	Args   []string // Args[0] is the path
 	Env    []string
 	Stdin  *os.File
 	Stdout *os.File
 	Stderr *os.File
+	Files  []*os.File // descriptors 3 and up
 }
 
 // Start starts a program and claims it.
@@ -36,7 +37,7 @@ func (r *Reaper) Start(p Program) (*Child, error) {
 	attr := &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   p.Env,
-		Files: []uintptr{p.Stdin.Fd(), p.Stdout.Fd(), p.Stderr.Fd()},
+		Files: p.descriptors(),
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
 	var pid int
@@ -46,6 +47,14 @@ func (r *Reaper) Start(p Program) (*Child, error) {
 		return nil, &os.PathError{Op: "start", Path: p.Args[0], Err: err}
 	}
 	return r.Claim(pid), nil
+}
+
+func (p Program) descriptors() []uintptr {
+	fds := []uintptr{p.Stdin.Fd(), p.Stdout.Fd(), p.Stderr.Fd()}
+	for _, f := range p.Files {
+		fds = append(fds, f.Fd())
+	}
+	return fds
 }
 
 // Run starts a program and waits for it. When ctx ends first, its process group

@@ -35,6 +35,7 @@ func (s *Supervisor) exited(u *unit, r *container.Run) {
 		return
 	}
 	u.run = nil
+	u.unfollow()
 	s.ended(u, outcomeOf(r.Status()))
 }
 
@@ -45,18 +46,25 @@ func (s *Supervisor) ended(u *unit, o outcome) {
 		told = append(told, "tail", u.job.Tail.Lines(tailLines, tailBytes))
 	}
 	s.emit(record.Exited, u, told...)
+	u.last = o
 	if u.state == Ready && time.Since(u.readyAt) >= steady {
 		u.pause = 0
 	}
+	reason := o.key + " " + o.value
+	if u.late != "" {
+		reason = u.late
+	}
 	switch {
-	case u.state == Stopping || s.stopping:
+	case u.state == Failed: // given up already: it hung in the kernel
+	case u.state == Stopping && u.late == "" || u.state == Stopped || s.stopping: // stopped already: it hung in the kernel
 		u.state = Stopped
-	case o.well() && u.Restart != Always:
+		u.restarted()
+	case o.well() && u.late == "" && u.Restart != Always:
 		u.state = Done
 	case u.Restart == Never:
-		s.fail(u, o.key+" "+o.value)
+		s.fail(u, reason)
 	case u.StartLimit.reached(u.starts, time.Now()):
-		s.fail(u, o.key+" "+o.value+"; started "+strconv.Itoa(u.StartLimit.Burst)+" times within "+u.StartLimit.Interval.String())
+		s.fail(u, reason+"; started "+strconv.Itoa(u.StartLimit.Burst)+" times within "+u.StartLimit.Interval.String())
 	default:
 		u.state = Exited
 	}
@@ -66,6 +74,9 @@ func (s *Supervisor) ended(u *unit, o outcome) {
 func (s *Supervisor) fail(u *unit, reason string) {
 	u.state = Failed
 	s.emit(record.Failed, u, "reason", reason, "tail", u.job.Tail.Lines(tailLines, tailBytes))
+	if s.gaveUp != nil {
+		s.gaveUp(u.Name, reason)
+	}
 }
 
 // rest begins the pause before the next start, when all of the last one is cleared up.

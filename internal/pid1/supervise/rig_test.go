@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/loop"
@@ -33,7 +34,7 @@ func (plain) Start(ctx context.Context, c container.Container) (*container.Proce
 		return nil, err
 	}
 	child, err := reaper.Start(process.Program{
-		Args: []string{"/bin/sh", script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
+		Args: []string{"/bin/sh", script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
 	})
 	if err != nil {
 		return nil, err
@@ -47,6 +48,7 @@ func (plain) Delete(context.Context, string) error { return nil }
 type rig struct {
 	*testing.T
 	super   *Supervisor
+	dir     string // with the bundles, logs and sockets
 	loop    *loop.Loop
 	cancel  func()
 	records chan record.Record
@@ -68,22 +70,25 @@ func newRig(t *testing.T, rt container.Runtime, scripts map[string]string, servi
 	}
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{T: t, cancel: cancel, records: make(chan record.Record, 1000)}
+	r := &rig{T: t, dir: dir, cancel: cancel, records: make(chan record.Record, 1000)}
 	for i := range services {
 		services[i].Dir = filepath.Join(dir, services[i].Name)
 		if script, found := scripts[services[i].Name]; found {
 			if err := os.MkdirAll(services[i].Dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(services[i].Dir, "run"), []byte(script), 0o644); err != nil {
-				t.Fatal(err)
+			for file, text := range map[string]string{"run": script, "config.json": "{}"} {
+				if err := os.WriteFile(filepath.Join(services[i].Dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
 	c := console.New()
 	c.Start(r)
 	r.loop = loop.New(func() { r.super.Advance() })
-	r.super = New(Env{Context: ctx, Loop: r.loop, Console: c, Runtime: rt, Null: null, LogDir: dir}, services)
+	r.super = New(Env{Context: ctx, Loop: r.loop, Console: c, Runtime: rt, Reaper: reaper, Null: null, LogDir: dir, RunDir: dir}, services)
+	r.super.means.Steady = 10 * time.Millisecond
 	stop := make(chan struct{})
 	go r.loop.Run(stop)
 	t.Cleanup(func() { r.down(); close(stop) })
@@ -148,7 +153,7 @@ func show(r record.Record) string {
 
 // quick is a service for tests that do not want to wait.
 func quick(name string) Service {
-	s := Default(name, "")
+	s := FromConfig(config.DefaultService(name), "")
 	s.Settle = 100 * time.Millisecond
 	s.Backoff = Backoff{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}
 	return s

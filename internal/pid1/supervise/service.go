@@ -4,17 +4,20 @@
 // locks. What takes time (mounting a bundle, calling runc, waiting for a
 // process) is done by goroutines that post what came of it.
 //
-//	waiting ─► starting ─► ready ─► exited ─► waiting …
+//	waiting ─► starting ◄► ready ─► exited ─► waiting …
 //	                                  ├─► done      it ended well
 //	                                  └─► failed    it ended badly too often
 //	any ─► stopping ─► stopped
+//
+// A service is ready when it has proven it (package ready), and may lose that and
+// win it back. One that takes too long to prove it is stopped, and has failed.
 package supervise
 
 import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/org/linuxkit-action/internal/pid1/config"
 )
 
 // State is where a service is.
@@ -23,7 +26,7 @@ type State string
 // States, by the names that records carry.
 const (
 	Waiting  State = "waiting"  // for what it comes after, or for its turn
-	Starting State = "starting" // being started, or not yet proven to run
+	Starting State = "starting" // being started, or not proven to be ready, not yet or not any more
 	Ready    State = "ready"
 	Exited   State = "exited" // ended, will be started again
 	Failed   State = "failed" // given up
@@ -52,11 +55,14 @@ type Service struct {
 	After    []string // services or milestones that must be through first
 	Requires []string // as After, and a service must be ready
 
-	Restart    Restart
-	Backoff    Backoff
-	StartLimit StartLimit
-	Settle     time.Duration // how long its process must run to count as ready
-	Stop       Stop
+	Restart      Restart
+	Backoff      Backoff
+	StartLimit   StartLimit
+	Ready        config.Ready
+	ReadyTimeout time.Duration
+	Settle       time.Duration // how long its process must run to count as ready, where Ready is empty
+	Stop         Stop
+	Env          []string // NAME=VALUE, over the environment of its container
 }
 
 // Backoff is the pause before a restart: Initial, doubled each time up to Max.
@@ -72,18 +78,6 @@ type StartLimit struct {
 type Stop struct {
 	Signal  syscall.Signal
 	Timeout time.Duration
-}
-
-// Default returns a service with the defaults of /etc/init/config.yml.
-func Default(name, dir string) Service {
-	return Service{
-		Name: name, Dir: dir,
-		Restart:    OnFailure,
-		Backoff:    Backoff{Initial: 200 * time.Millisecond, Max: 30 * time.Second},
-		StartLimit: StartLimit{Burst: 5, Interval: time.Minute},
-		Settle:     250 * time.Millisecond,
-		Stop:       Stop{Signal: unix.SIGTERM, Timeout: 10 * time.Second},
-	}
 }
 
 // steady is how long a service must have been ready for its earlier failures

@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
+	"github.com/org/linuxkit-action/internal/pid1/ready"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
@@ -15,47 +16,33 @@ var errPanic = errors.New("starting it panicked; that is a fault of this init")
 // start starts a service in a goroutine, which always reports back, even when
 // it panics.
 func (s *Supervisor) start(u *unit) {
-	u.state, u.begun = Starting, time.Now()
+	u.state, u.begun, u.readiness = Starting, time.Now(), readiness{}
 	u.starts = append(u.starts, u.begun)
 	u.forget()
 	s.starts++
 	guard.Go("start of "+u.Name, func() {
 		var r *container.Run
+		var p *ready.Proof
 		err := errPanic
-		guard.Do("start of "+u.Name, func() { r, err = u.job.Start(s.ctx, s.runtime) })
-		s.loop.Post(func() { s.started(u, r, err) })
+		guard.Do("start of "+u.Name, func() { r, p, err = s.launch(u) })
+		s.loop.Post(func() { s.started(u, r, p, err) })
 	})
 }
 
-func (s *Supervisor) started(u *unit, r *container.Run, err error) {
+func (s *Supervisor) started(u *unit, r *container.Run, p *ready.Proof, err error) {
 	s.starts--
 	if err != nil {
 		s.ended(u, outcome{key: "error", value: err.Error()})
 		s.rest(u)
 		return
 	}
-	u.run = r
+	u.run, u.known = r, true
 	s.emit(record.Starting, u, "pid", strconv.Itoa(r.Pid))
 	s.watch(u, r)
+	s.follow(u, r, p)
 	if u.state == Stopping { // asked for while it was being started
 		s.signal(u)
-		return
 	}
-	s.loop.After(u.Settle, func() { s.settled(u, r) })
-}
-
-// settled makes a service ready whose process has lived long enough. A command
-// that fails at once is not ready for an instant.
-func (s *Supervisor) settled(u *unit, r *container.Run) {
-	if u.run != r || u.state != Starting {
-		return
-	}
-	u.state, u.readyAt = Ready, time.Now()
-	took := u.readyAt.Sub(u.begun)
-	if u.took == 0 {
-		u.took = took
-	}
-	s.emit(record.Ready, u, "ms", strconv.FormatInt(took.Milliseconds(), 10))
 }
 
 // watch waits for the end of a process, tells it, and then clears up. The wait
@@ -69,7 +56,10 @@ func (s *Supervisor) watch(u *unit, r *container.Run) {
 			// If it cannot be deleted the next start fails and says why.
 			guard.Do("clearing up "+u.Name, func() { _ = s.runtime.Delete(s.ctx, u.Name) })
 		}
-		s.loop.Post(func() { s.rest(u) })
+		s.loop.Post(func() {
+			u.known = false
+			s.rest(u)
+		})
 	})
 }
 

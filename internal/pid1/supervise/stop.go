@@ -42,16 +42,21 @@ func (s *Supervisor) signal(u *unit) {
 	s.loop.After(u.Stop.Timeout, func() { s.kill(u, r) })
 }
 
-// kill ends a service that did not stop in time.
+// kill ends a service that did not stop in time. One that was late to be ready
+// does not count as killed by whoever stops services.
 func (s *Supervisor) kill(u *unit, r *container.Run) {
 	if u.run != r || u.state != Stopping {
 		return
 	}
-	u.killed = true
+	u.killed = u.late == ""
 	s.console.Log(console.Warn, "service "+u.Name+": not stopped by "+process.SignalName(unix.Signal(u.Stop.Signal))+" within "+u.Stop.Timeout.String()+"; killed")
 	r.KillAll(r.Cgroup)
 	s.loop.After(killWait, func() {
-		if u.run == r && u.state == Stopping {
+		switch {
+		case u.run != r || u.state != Stopping:
+		case u.late != "" && !s.stopping:
+			s.fail(u, u.late+"; it cannot be killed")
+		default:
 			u.state = Stopped
 		}
 	})

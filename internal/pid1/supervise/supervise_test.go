@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
@@ -264,7 +265,7 @@ func TestLogsAreWhereLinuxKitPutsThem(t *testing.T) {
 
 func TestBackoffDoublesToItsMaximum(t *testing.T) {
 	t.Parallel()
-	b := Default("", "").Backoff
+	b := FromConfig(config.DefaultService(""), "").Backoff
 	var got []time.Duration
 	for d := b.next(0); len(got) < 10; d = b.next(d) {
 		got = append(got, d/time.Millisecond)

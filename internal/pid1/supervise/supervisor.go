@@ -6,12 +6,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/loop"
+	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/ready"
 )
 
 // Supervisor keeps services. Its methods are called on the loop only.
@@ -20,6 +21,8 @@ type Supervisor struct {
 	loop     *loop.Loop
 	console  *console.Console
 	runtime  container.Runtime
+	means    ready.Means
+	gaveUp   func(service, reason string)
 	units    []*unit
 	byName   map[string]*unit
 	reached  map[string]bool
@@ -39,21 +42,26 @@ type Env struct {
 	Loop    *loop.Loop
 	Console *console.Console
 	Runtime container.Runtime
+	Reaper  *process.Reaper // runs the commands that ask whether a service is ready
 	Null    *os.File
-	Environ []string
+	Environ []string // of the runtime and those commands
 	LogDir  string
+	RunDir  string                       // for sockets of services, and their bundles where these are changed
+	GaveUp  func(service, reason string) // told, on the loop, of every service that has failed
 }
 
-// New returns a supervisor of services, all waiting. Their order must have
-// been checked by Order.
+// New returns a supervisor of services, all waiting. Their order must have no
+// circle, and no name that means nothing (config.Resolve).
 func New(env Env, services []Service) *Supervisor {
 	s := &Supervisor{
 		ctx: env.Context, loop: env.Loop, console: env.Console, runtime: env.Runtime,
+		gaveUp: env.GaveUp,
+		means:  ready.Means{Reaper: env.Reaper, Null: env.Null, Environ: env.Environ, Steady: steadyPause},
 		byName: map[string]*unit{}, reached: map[string]bool{},
 	}
 	for _, service := range services {
 		job := &container.Job{
-			ID: service.Name, Dir: service.Dir, Env: env.Environ, Null: env.Null,
+			ID: service.Name, Dir: service.Dir, Env: env.Environ, Null: env.Null, RunDir: env.RunDir, Environ: service.Env,
 			Log:    filepath.Join(env.LogDir, service.Name+".log"),
 			OutLog: filepath.Join(env.LogDir, service.Name+".out.log"),
 			Warn:   func(msg string) { env.Console.Log(console.Error, "service "+service.Name+": "+msg) },
@@ -77,9 +85,10 @@ func (s *Supervisor) Advance() {
 			if !u.state.over() && u.state != Stopping && s.unneeded(u) {
 				s.stop(u)
 			}
-		case u.state == Waiting && s.starts < maxStarts:
+		case u.state == Waiting && s.starts < maxStarts && !u.known:
 			s.tryStart(u)
 		}
+		u.times.stamp(u.state)
 	}
 }
 
@@ -110,7 +119,12 @@ func (s *Supervisor) has(name string, states ...State) bool {
 }
 
 // Shutdown stops all services, in reverse order.
-func (s *Supervisor) Shutdown() { s.stopping = true }
+func (s *Supervisor) Shutdown() {
+	s.stopping = true
+	for _, u := range s.units {
+		u.killed = u.killed && !u.state.over() // what an operator had stopped before is not of the shutdown
+	}
+}
 
 // unneeded reports whether all that comes after u is over.
 func (s *Supervisor) unneeded(u *unit) bool {
@@ -132,15 +146,6 @@ func (s *Supervisor) AllReady() bool {
 
 func (s *Supervisor) all(is func(State) bool) bool {
 	return !slices.ContainsFunc(s.units, func(u *unit) bool { return !is(u.state) })
-}
-
-// Picture returns NAME:STATE:RESTARTS of every service.
-func (s *Supervisor) Picture() []string {
-	var items []string
-	for _, u := range s.units {
-		items = append(items, u.Name+":"+string(u.state)+":"+strconv.Itoa(u.restarts))
-	}
-	return items
 }
 
 // Took calls fn for every service that has been ready, with the time its first start took.

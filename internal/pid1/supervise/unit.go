@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/container"
@@ -18,8 +19,14 @@ type unit struct {
 	took     time.Duration // how long the first start took, 0 before it is ready
 	restarts int
 	starts   []time.Time
-	pause    time.Duration // the last one before a restart
-	killed   bool          // it had to be killed when it was stopped
+	pause    time.Duration      // the last one before a restart
+	killed   bool               // it had to be killed when it was stopped
+	again    bool               // it is to be started when it has stopped
+	known    bool               // the runtime still has a container by its name
+	last     outcome            // of the run before this one
+	unfollow context.CancelFunc // ends what asks and hears whether the run is ready
+	times    times
+	readiness
 }
 
 // forget drops starts that no longer count, so that the list stays as long as the limit.

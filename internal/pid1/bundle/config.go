@@ -1,0 +1,95 @@
+package bundle
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
+	"github.com/org/linuxkit-action/internal/pid1/json"
+)
+
+// Config is the config.json of a bundle, to be changed for one run. The bundle
+// itself stays as it is: its file system may be read-only, and what is signed must
+// not be written to. The changed file goes into a directory of its own, which the
+// runtime gets in the place of the bundle.
+type Config struct{ root json.Value }
+
+// ReadConfig reads config.json of the bundle in dir. Paths that are relative to the
+// bundle become absolute.
+func ReadConfig(dir string) (*Config, error) {
+	path := filepath.Join(dir, "config.json")
+	text, err := file.Read(path, json.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	v, err := json.Parse(text)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	c := &Config{v}
+	rootfs := v.Get("root")
+	c.root = v.With("root", rootfs.With("path", absolute(dir, rootfs.Get("path"))))
+	c.setMounts(dir)
+	return c, nil
+}
+
+func absolute(dir string, path json.Value) json.Value {
+	if filepath.IsAbs(path.Text()) {
+		return path
+	}
+	return json.NewString(filepath.Join(dir, path.Text()))
+}
+
+func (c *Config) setMounts(dir string) {
+	var mounts []json.Value
+	for _, m := range c.root.Get("mounts").List() {
+		options := m.Get("options").Texts()
+		if slices.Contains(options, "bind") || slices.Contains(options, "rbind") {
+			m = m.With("source", absolute(dir, m.Get("source")))
+		}
+		mounts = append(mounts, m)
+	}
+	c.root = c.root.With("mounts", json.NewArray(mounts...))
+}
+
+// SetEnv sets NAME=VALUE in the environment of the container's process, in the
+// place of what the name had.
+func (c *Config) SetEnv(variable string) {
+	process := c.root.Get("process")
+	name, _, _ := strings.Cut(variable, "=")
+	env := slices.DeleteFunc(process.Get("env").Texts(), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	var list []json.Value
+	for _, v := range append(env, variable) {
+		list = append(list, json.NewString(v))
+	}
+	c.root = c.root.With("process", process.With("env", json.NewArray(list...)))
+}
+
+// Bind binds a file of the machine into the container, under that name, and returns
+// the path it has there. It is in a tmpfs of the container, which every container
+// of LinuxKit has on /dev: the root may be read-only and have no place for it.
+func (c *Config) Bind(source, name string) (path string) {
+	mounts := c.root.Get("mounts").List()
+	dir := "/"
+	for _, m := range mounts {
+		if to := m.Get("destination").Text(); m.Get("type").Text() == "tmpfs" && slices.Contains([]string{"/run", "/dev", "/tmp"}, to) {
+			dir = to
+			break
+		}
+	}
+	path = filepath.Join(dir, name)
+	bind := json.NewObject().With("destination", json.NewString(path)).With("type", json.NewString("bind")).
+		With("source", json.NewString(source)).With("options", json.NewArray(json.NewString("bind")))
+	c.root = c.root.With("mounts", json.NewArray(append(slices.Clone(mounts), bind)...))
+	return path
+}
+
+// Write makes the directory dir with this config.json.
+func (c *Config) Write(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), c.root.Append(nil), 0o600)
+}

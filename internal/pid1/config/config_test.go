@@ -1,0 +1,195 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// with returns the defaults with a change.
+func with(change func(*Config)) Config {
+	c := Default()
+	change(&c)
+	return c
+}
+
+// web returns the defaults of the service web on line 1, with a change.
+func web(change func(*Service)) Service {
+	s := DefaultService("web")
+	s.Line = 1
+	change(&s)
+	return s
+}
+
+func TestParseReadsAllOfTheDesign(t *testing.T) {
+	t.Parallel()
+	got, problems := Parse([]byte(design))
+	want := Config{
+		LogLevel: "info", Env: []string{"TZ=UTC"}, Onboot: Onboot{Timeout: 5 * time.Minute}, Shutdown: 30 * time.Second,
+		Mounts: []Mount{{Type: "tmpfs", Source: "tmpfs", Target: "/data", Options: []string{"size=64m"}}},
+		Services: []Service{{
+			Name: "web", Line: 7, After: []string{"network", "dhcpcd"}, Requires: []string{"db"},
+			Ready: Ready{TCP: "127.0.0.1:80"}, ReadyTimeout: 30 * time.Second, Restart: "on-failure",
+			Backoff: Backoff{200 * time.Millisecond, 30 * time.Second}, StartLimit: StartLimit{5, time.Minute},
+			OnFailure: Action{Kind: "log"}, Stop: Stop{"SIGTERM", 10 * time.Second}, Env: []string{"DEBUG=1"},
+		}},
+		Watchdog: Watchdog{"/dev/watchdog", 10 * time.Second},
+	}
+	if len(problems) > 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v\nproblems %v", got, want, problems)
+	}
+}
+
+func TestParseReadsTheSeed(t *testing.T) {
+	t.Parallel()
+	got, problems := Parse([]byte(seed))
+	if len(problems) > 0 || len(got.Services) != 1 || !reflect.DeepEqual(got.Services[0].After, []string{"network"}) {
+		t.Errorf("%+v, %v", got, problems)
+	}
+	if problems := got.Check([]string{"dhcpcd"}, []string{"getty"}); len(problems) > 0 {
+		t.Errorf("in its image: %v", problems)
+	}
+}
+
+func TestNothingSaidIsTheDefault(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "# nothing\n", "{}", "services:\nlog: ~\nonboot: {timeout: }\n", "services: []"} {
+		if got, problems := Parse([]byte(text)); len(problems) > 0 || !reflect.DeepEqual(got, Default()) {
+			t.Errorf("%q: %+v, %v", text, got, problems)
+		}
+	}
+}
+
+func TestService(t *testing.T) {
+	t.Parallel()
+	for text, change := range map[string]func(*Service){
+		"ready: {tcp: 80}":                               func(s *Service) { s.Ready.TCP = "127.0.0.1:80" },
+		"ready: {tcp: ':80'}":                            func(s *Service) { s.Ready.TCP = "127.0.0.1:80" },
+		`ready: {tcp: "10.0.0.1:80"}`:                    func(s *Service) { s.Ready.TCP = "10.0.0.1:80" },
+		`ready: {tcp: "[::1]:80"}`:                       func(s *Service) { s.Ready.TCP = "[::1]:80" },
+		"ready: {http: 8080}":                            func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/" },
+		`ready: {http: ":8080/health"}`:                  func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/health" },
+		"ready: {http: {port: 8080, path: /a/b}}":        func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/a/b" },
+		"ready: {http: {port: 8080}}":                    func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/" },
+		`ready: {http: "http://localhost:80/a?b:c"}`:     func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:80/a?b:c" },
+		"ready: {file: /run/up}":                         func(s *Service) { s.Ready.File = "/run/up" },
+		"ready: {exec: /bin/check  -v}":                  func(s *Service) { s.Ready.Exec = []string{"/bin/check", "-v"} },
+		`ready: {exec: [/bin/check, "a b"]}`:             func(s *Service) { s.Ready.Exec = []string{"/bin/check", "a b"} },
+		"ready: {log: listening on}":                     func(s *Service) { s.Ready.Log = "listening on" },
+		"ready: {notify: fd}":                            func(s *Service) { s.Ready.Notify = "fd" },
+		"onFailure: reboot":                              func(s *Service) { s.OnFailure = Action{Kind: "reboot"} },
+		"onFailure: {exec: [/bin/alert, x]}":             func(s *Service) { s.OnFailure = Action{"exec", []string{"/bin/alert", "x"}} },
+		"stop: {signal: QUIT, timeout: 1m30s}":           func(s *Service) { s.Stop = Stop{"SIGQUIT", 90 * time.Second} },
+		"stop: {signal: SIGRTMIN+3}":                     func(s *Service) { s.Stop.Signal = "SIGRTMIN+3" },
+		"restart: always":                                func(s *Service) { s.Restart = "always" },
+		"backoff: {max: 1h}":                             func(s *Service) { s.Backoff.Max = time.Hour },
+		"startLimit: {burst: 1}":                         func(s *Service) { s.StartLimit.Burst = 1 },
+		"env: [A=1, B=, 'C=a=b']":                        func(s *Service) { s.Env = []string{"A=1", "B=", "C=a=b"} },
+		"env: {A: 1, B: , C: yes, D: null, E: 'null'}":   func(s *Service) { s.Env = []string{"A=1", "B=", "C=yes", "D=", "E=null"} },
+		"before: [a]\n    after: [b]\n    requires: [c]": func(s *Service) { s.Before, s.After, s.Requires = []string{"a"}, []string{"b"}, []string{"c"} },
+	} {
+		c, problems := Parse([]byte("services: # web\n  - name: web\n    " + text))
+		if len(problems) > 0 || len(c.Services) != 1 {
+			t.Errorf("%s: %+v, %v", text, c, problems)
+			continue
+		}
+		want := web(change)
+		want.Line = 2
+		if !reflect.DeepEqual(c.Services[0], want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", text, c.Services[0], want)
+		}
+	}
+}
+
+// A mistake costs what it is in, and is told with its line.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	plain := web(func(*Service) {})
+	for name, tt := range map[string]struct {
+		text string
+		want Config
+		told []string
+	}{
+		"unknown key":       {"log: {level: warn}\nservice: []", with(func(c *Config) { c.LogLevel = "warn" }), []string{`line 2: unknown key "service"; did you mean "services"?`}},
+		"nothing is near":   {"network: {}", Default(), []string{`line 1: unknown key "network"`}},
+		"unknown level":     {"log: {level: loud}", Default(), []string{`line 1: log.level must be debug, info, warn, error, not "loud"`}},
+		"a word for a map":  {"onboot: stop", Default(), []string{"line 1: onboot must be KEY: VALUE lines"}},
+		"a map for a list":  {"services: {name: web}", Default(), []string{"line 1: services must be a list"}},
+		"a list for all":    {"- a", Default(), []string{"line 1: the file must be KEY: VALUE lines"}},
+		"no unit":           {"shutdown: {timeout: 30}", Default(), []string{`line 1: shutdown.timeout must be a time with a unit, like 30s or 5m, not "30"`}},
+		"negative":          {"onboot: {timeout: -1s, onFailure: stop}", with(func(c *Config) { c.Onboot.Stop = true }), []string{`line 1: onboot.timeout must be a time with a unit, like 30s or 5m, not "-1s"`}},
+		"key twice":         {"log: {level: warn}\nlog: {level: debug}", with(func(c *Config) { c.LogLevel = "debug" }), []string{"line 2: log is there twice; the later one holds"}},
+		"half a mount":      {"mounts: [{target: /a}, {type: a, target: b}, {type: tmpfs, target: /c}]", with(func(c *Config) { c.Mounts = []Mount{{"tmpfs", "tmpfs", "/c", nil}} }), []string{"line 1: mounts must each have a type and a target", `line 1: mounts.target must be an absolute path, not "b"`}},
+		"env without =":     {"env: [A, =b, [c], D=e]", with(func(c *Config) { c.Env = []string{"D=e"} }), []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"}},
+		"env of a word":     {"env: A=b", Default(), []string{"line 1: env must be"}},
+		"env of maps":       {"env: {A: {b: c}}", Default(), []string{"line 1: env must be"}},
+		"watchdog":          {"watchdog: {device: watchdog}", Default(), []string{"line 1: watchdog.device must be an absolute path"}},
+		"no name":           {"services: [{after: [a]}]", Default(), []string{"line 1: services must each have a name"}},
+		"service of a word": {"services: [web]", Default(), []string{"line 1: services must each have a name"}},
+		"service twice": {"services: [{name: web, restart: never}, {name: web, after: [a]}]", with(func(c *Config) {
+			c.Services = []Service{web(func(s *Service) { s.Restart, s.After = "never", []string{"a"} })}
+		}), []string{"line 1: service web is there twice; the later one holds"}},
+		"unknown in service": {"services: [{name: web, afer: [a]}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: unknown key "afer"; did you mean "after"?`}},
+		"a word for a list":  {"services: [{name: web, after: network}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: after must be a list"}},
+		"two ways":           {"services: [{name: web, ready: {file: /a, tcp: 1}}]", with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }), []string{"line 1: service web: ready must be one way to tell; file holds"}},
+		"a host by name":     {"services: [{name: web, ready: {tcp: 'db:1'}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: ready.tcp must be a PORT or IP:PORT, not "db:1"`}},
+		"no port":            {"services: [{name: web, ready: {http: 70000}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: ready.http must be"}},
+		"TLS":                {"services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: ready.http must be"}},
+		"no path":            {"services: [{name: web, ready: {exec: check}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: ready.exec must be a command that begins with an absolute path"}},
+		"an unknown alert":   {"services: [{name: web, onFailure: panic}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: onFailure must be log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`}},
+		"an unknown signal":  {"services: [{name: web, stop: {signal: SIGTREM}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`}},
+		"beyond real time":   {"services: [{name: web, stop: {signal: SIGRTMIN+31}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: stop.signal must be a signal"}},
+		"burst of nothing":   {"services: [{name: web, startLimit: {burst: 0}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: startLimit.burst must be a number of 1 or more, not "0"`}},
+		"backwards": {"services: [{name: web, backoff: {initial: 1m}}]", with(func(c *Config) {
+			c.Services = []Service{web(func(s *Service) { s.Backoff = Backoff{time.Minute, time.Minute} })}
+		}), []string{"line 1: service web: backoff begins with 1m0s, more than its max of 30s"}},
+		"no YAML": {"log: {level: warn}\n\tfoo", Default(), []string{"line 2: not read: a tab; write blanks"}},
+		"no text": {"\x7fELF\x02\x01", Default(), []string{"line 1: not read: a character that cannot be printed"}},
+	} {
+		got, problems := Parse([]byte(tt.text))
+		if !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, tt.want)
+		}
+		if !begin(problems, tt.told) {
+			t.Errorf("%s: told %v, want %q", name, problems, tt.told)
+		}
+	}
+}
+
+// begin reports whether the problems are those that begin so.
+func begin(problems []Problem, want []string) bool {
+	for i, p := range problems {
+		if i >= len(want) || !strings.HasPrefix(p.Error(), want[i]) {
+			return false
+		}
+	}
+	return len(problems) == len(want)
+}
+
+func TestGarbageDoesNotFlood(t *testing.T) {
+	t.Parallel()
+	_, problems := Parse([]byte(strings.Repeat("x: y\n", 10_000)))
+	if len(problems) != maxProblems+1 || !strings.Contains(problems[maxProblems].Text, "only the first 20") {
+		t.Errorf("%d problems, last %v", len(problems), problems[len(problems)-1])
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, text := range good {
+		f.Add(text)
+	}
+	f.Add("services: [{name: a, before: [b], ready: {http: {port: 1}}, onFailure: {exec: /a}}, {name: b, requires: [a, c]}]")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, _ := Parse([]byte(text))
+		services, _ := c.Resolve([]string{"c"}, []string{"a", "b"})
+		if c.Shutdown <= 0 || c.Onboot.Timeout <= 0 || c.LogLevel == "" || len(services) != 2 {
+			t.Errorf("not to be used: %+v, %+v", c, services)
+		}
+		for _, s := range append(services, c.Services...) {
+			if s.Name == "" || s.Restart == "" || s.StartLimit.Burst < 1 || s.Stop.Signal == "" || s.Backoff.Initial > s.Backoff.Max {
+				t.Errorf("not to be used: %+v", s)
+			}
+		}
+	})
+}

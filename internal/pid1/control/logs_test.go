@@ -1,0 +1,83 @@
+package control
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func write(t *testing.T, text string, elem ...string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(elem...), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lines returns "N\n" for all N from a number to another.
+func lines(from, to int) string {
+	var b strings.Builder
+	for i := from; i <= to; i++ {
+		b.WriteString(strconv.Itoa(i) + "\n")
+	}
+	return b.String()
+}
+
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	services, onboot := t.TempDir(), t.TempDir()
+	dirs := []string{services, onboot}
+	write(t, lines(1, 30), services, "web.log")
+	write(t, "hello\n", services, "web.out.log")
+	write(t, lines(1, 5), services, "fresh.log.1")
+	write(t, lines(6, 7), services, "fresh.log")
+	write(t, strings.Repeat("x", maxRead)+"\nlast\n", services, "long.log")
+	write(t, "beep\a \x1b[2J \u009b2J tab\there ü", services, "rude.log")
+	write(t, "lease\n", onboot, "onboot.000-dhcp.log")
+	write(t, "bye\n", onboot, "shutdown.010-dhcp.out.log")
+	write(t, "no log\n", services, "web.txt")
+	if err := unix.Mkfifo(filepath.Join(services, "fifo.log"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	head := func(dir, name string) string { return "==> " + filepath.Join(dir, name) + " <==\n" }
+	for name, tt := range map[string]struct {
+		n    int
+		want string
+	}{
+		"web":   {3, head(services, "web.log") + lines(28, 30) + "\n" + head(services, "web.out.log") + "hello\n"},
+		"fresh": {4, head(services, "fresh.log") + lines(4, 7)},
+		"long":  {20, head(services, "long.log") + "last\n"},
+		"rude":  {20, head(services, "rude.log") + "beep? ?[2J ?2J tab\there ü"},
+		"dhcp":  {20, head(onboot, "onboot.000-dhcp.log") + "lease\n\n" + head(onboot, "shutdown.010-dhcp.out.log") + "bye\n"},
+	} {
+		var out strings.Builder
+		if err := Logs(&out, dirs, name, tt.n); err != nil || out.String() != tt.want {
+			t.Errorf("%s: %q, %v, want %q", name, out.String(), err, tt.want)
+		}
+	}
+	for _, name := range []string{"fifo", "wbe", "../web", "", filepath.Join(services, "web")} {
+		if err := Logs(&strings.Builder{}, dirs, name, 1); !errors.Is(err, ErrNoLog) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := LogNames(append(dirs, "/no/such")); !reflect.DeepEqual(got, []string{"dhcp", "fresh", "long", "rude", "web"}) {
+		t.Errorf("names %q", got)
+	}
+}
+
+func TestOwnerOfALog(t *testing.T) {
+	t.Parallel()
+	for log, want := range map[string]string{
+		"web": "web", "web.out": "web", "onboot.000-dhcp": "dhcp", "onboot.000-a-b.out": "a-b", "shutdown.001-x": "x",
+		"onboot.dhcp": "onboot.dhcp", "onboot.a-b": "onboot.a-b", "000-web": "000-web", "": "",
+	} {
+		if got := owner(log); got != want {
+			t.Errorf("%s: %s, want %s", log, got, want)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package pid1
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/console"
+	"github.com/org/linuxkit-action/internal/pid1/control"
+	"github.com/org/linuxkit-action/internal/pid1/record"
+	"github.com/org/linuxkit-action/internal/pid1/supervise"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares what people see with a file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := "testdata/golden/" + name + ".txt"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s%v", path, got, want, err)
+	}
+}
+
+func TestStatusIsAsPeopleSeeIt(t *testing.T) {
+	t.Parallel()
+	s := scene{
+		phase: "ready", now: time.Hour, origin: 2 * time.Second,
+		onboot: []entry{{"sysctl", "0"}, {"dhcpcd", "SIGKILL"}, {"mount\x1b[2J", "error"}, {"metadata", "running"}},
+		services: []supervise.Status{
+			{Name: "web", State: supervise.Ready, Pid: 412, Since: time.Hour - 90*time.Second - 400*ms},
+			{Name: "containerd", State: supervise.Exited, Restarts: 12, Since: time.Hour - 5*time.Second, Last: "signal SIGSEGV"},
+			{Name: "db", State: supervise.Failed, Restarts: 4, Since: time.Minute, Last: "error no such file:\n/run/db"},
+			{Name: "größe", State: supervise.Waiting, Since: 50 * time.Minute},
+		},
+	}
+	volatile := strings.NewReplacer(Version, "VERSION", kernel(), "KERNEL")
+	golden(t, "status", volatile.Replace(s.String()))
+	golden(t, "status-early", volatile.Replace(scene{phase: "early", now: 300 * ms}.String()))
+}
+
+func TestHelpIsAsPeopleSeeIt(t *testing.T) {
+	t.Parallel()
+	golden(t, "help", usage)
+	for line := range strings.Lines(usage) {
+		if verb, _, _ := strings.Cut(strings.TrimPrefix(line, "  "+ownName+" "), " "); strings.HasPrefix(line, "  "+ownName) && !isCommand(verb) {
+			t.Errorf("the help names %s, which is no command", verb)
+		}
+	}
+}
+
+func TestOutcomeOfAnOperation(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status     supervise.Status
+		done, stop bool
+		want       control.Answer
+	}{
+		"stopped":            {supervise.Status{Name: "web", State: supervise.Stopped, Last: "signal SIGTERM"}, true, true, control.Answer{Text: "web: stopped, signal SIGTERM"}},
+		"failed before":      {supervise.Status{Name: "web", State: supervise.Failed, Last: "code 1"}, true, true, control.Answer{Text: "web: failed, code 1"}},
+		"still stopping":     {supervise.Status{Name: "web", State: supervise.Stopping}, false, true, control.Answer{Text: "web: stopping; that is still under way", Code: 1}},
+		"started":            {supervise.Status{Name: "web", State: supervise.Ready, Last: "code 1"}, true, false, control.Answer{Text: "web: ready"}},
+		"started and failed": {supervise.Status{Name: "web", State: supervise.Exited, Last: "code 1"}, true, false, control.Answer{Text: "web: exited, code 1", Code: 1}},
+		"waits for another":  {supervise.Status{Name: "web", State: supervise.Waiting}, false, false, control.Answer{Text: "web: waiting; that is still under way", Code: 1}},
+	} {
+		if got := outcome(tt.status, tt.done, tt.stop); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+}
+
+func TestRecentRecordsAreWholeAndBounded(t *testing.T) {
+	t.Parallel()
+	kept := &recent{}
+	kept.Size = recentSize
+	if got := kept.String(); got != "" {
+		t.Errorf("of nothing: %q", got)
+	}
+	c := console.New()
+	c.Start(kept)
+	c.Emit(record.Start)
+	c.Flush(wait)
+	if got := kept.String(); !strings.HasPrefix(got, record.Prefix+"1 start ") || strings.Count(got, "\n") != 1 {
+		t.Errorf("of one: %q", got)
+	}
+	for range 1000 {
+		c.Log(console.Info, strings.Repeat("x", 200))
+		c.Flush(wait)
+	}
+	got := kept.String()
+	if len(got) > recentSize || len(got) < recentSize-1000 || !strings.Contains(got, record.Prefix+"1001 log ") {
+		t.Errorf("%d bytes, ends with %q", len(got), got[len(got)-200:])
+	}
+	for line := range strings.Lines(got) {
+		if _, whole := record.Find([]byte(line)); !whole || !strings.HasPrefix(line, record.Prefix) {
+			t.Errorf("damaged: %q", line)
+		}
+	}
+}
+
+func TestNamesInAStateRecordAreOneItemEach(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"web": "web", "a-b_c.d+e": "a-b_c.d+e", "a,b:c": "a%2Cb%3Ac", "100%": "100%25", "a b\n": "a%20b%0A", "ü": "%C3%BC", `"\`: "%22%5C", "": "",
+	} {
+		if got := escape(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+	longest := escape(strings.Repeat("\xff", 255)) + ":stopping:1000000" // NAME_MAX of Linux
+	r := record.Record{Seq: 1 << 40, Event: record.State, Fields: split(nil, []string{longest}, partSize)[0].fields("shutdown", 1, 1)}
+	if back, ok := record.Find(r.Append(nil)); !ok || back.Get("services") != longest {
+		t.Errorf("the longest name is cut: %s", r.Append(nil))
+	}
+}

@@ -1,0 +1,33 @@
+package pid1
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestVolumesCanBeWrittenToUnlessTheyAreReadOnly(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	for _, dir := range []string{"open/lower", "open/tmp", "open/merged", "fixed/lower", "fixed/merged"} {
+		if err := os.MkdirAll(filepath.Join(im.dir, "containers/volumes", dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	im.file("containers/volumes/open/lower/a", "ours", 0o644)
+	im.file("containers/volumes/fixed/lower/a", "fixed", 0o644)
+	im.file("etc/init.d/050-try", `#!/bin/sh
+cd /containers/volumes
+echo "has $(cat open/merged/a) $(cat fixed/merged/a)" >&2
+echo new >open/merged/a && echo "open: $(cat open/merged/a), below $(cat open/lower/a)" >&2
+(echo new >fixed/merged/a) 2>/dev/null || echo "fixed: $(cat fixed/merged/a)" >&2
+`, 0o755)
+	g := im.boot()
+	g.until("text has ours fixed")
+	g.until("text open: new, below ours")
+	g.until("text fixed: fixed")
+	g.signal(syscall.SIGUSR2)
+	g.until("bye how=poweroff")
+	g.over(syscall.SIGINT)
+}
