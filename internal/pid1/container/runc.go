@@ -31,7 +31,8 @@ var places = []string{"/usr/bin/runc", "/usr/sbin/runc", "/bin/runc", "/sbin/run
 // container's process becomes a child of PID 1 when runc has gone.
 type Runc struct {
 	path   string
-	dir    string // for pid files
+	copy   *os.File // what path leads to, or nil
+	dir    string   // for pid files
 	null   *os.File
 	reaper *process.Reaper
 }
@@ -43,7 +44,8 @@ func FindRunc(reaper *process.Reaper, null *os.File, dir string) (Runtime, error
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
-		r := &Runc{path: path, dir: dir, null: null, reaper: reaper}
+		r := &Runc{dir: dir, null: null, reaper: reaper}
+		r.path, r.copy = sealed(path)
 		return r, os.MkdirAll(dir, 0o700)
 	}
 	return None{}, ErrNoRuntime
@@ -107,7 +109,7 @@ func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process
 
 func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 	status, err := r.reaper.Run(ctx, process.Program{
-		Args: append([]string{r.path}, args...), Env: c.Env,
+		Path: r.path, Args: append([]string{"runc"}, args...), Env: c.Env,
 		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
 	})
 	if err == nil && status != 0 {

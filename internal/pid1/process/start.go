@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -23,7 +24,8 @@ const killWait = 5 * time.Second
 // Program is what to start. It gets no file descriptors but those named, a
 // session of its own, and the default oom_score_adj.
 type Program struct {
-	Args   []string // Args[0] is the path
+	Path   string // Args[0] where it is empty
+	Args   []string
 	Env    []string
 	Stdin  *os.File
 	Stdout *os.File
@@ -42,7 +44,7 @@ func (r *Reaper) Start(p Program) (*Child, error) {
 	}
 	var pid int
 	var err error
-	asMortal(func() { pid, err = syscall.ForkExec(p.Args[0], p.Args, attr) })
+	asMortal(func() { pid, err = syscall.ForkExec(cmp.Or(p.Path, p.Args[0]), p.Args, attr) })
 	if err != nil {
 		return nil, &os.PathError{Op: "start", Path: p.Args[0], Err: err}
 	}

@@ -1,0 +1,49 @@
+package container
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestACopyOfRuncThatNobodyCanChange(t *testing.T) {
+	t.Parallel()
+	onTmpfs := filepath.Join("/dev/shm", filepath.Base(t.TempDir())+"-seal") // as the root of an initrd
+	script, err := os.ReadFile("/bin/true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(onTmpfs, script, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(onTmpfs) })
+	path, kept := sealed(onTmpfs)
+	if kept == nil {
+		t.Fatal("no copy was made")
+	}
+	defer kept.Close()
+	if got, err := unix.FcntlInt(kept.Fd(), unix.F_GET_SEALS, 0); err != nil || got&seals != seals {
+		t.Errorf("seals %#x, %v", got, err)
+	}
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		if _, err := f.Write([]byte("x")); err == nil {
+			t.Error("it could be written to")
+		}
+		f.Close()
+	}
+	if out, err := exec.Command(path).CombinedOutput(); err != nil {
+		t.Errorf("it does not run: %v %s", err, out)
+	}
+}
+
+func TestNoCopyWhereRuncNeedsNone(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"not there": "/none", "no tmpfs": "/proc/version"} {
+		if got, kept := sealed(path); got != path || kept != nil {
+			t.Errorf("%s: %s, %v", name, got, kept)
+		}
+	}
+}
