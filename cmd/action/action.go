@@ -48,6 +48,7 @@ func wholeLine(ctx context.Context, job *gha.Job) error {
 		return err
 	}
 	defer l.show.Close()
+	l.annotate = job.Warn
 	verified, err := l.verified(ctx, manifests(job))
 	if err != nil {
 		return err
@@ -83,6 +84,7 @@ func inputs(job *gha.Job) (*options, string, error) {
 	o.report = filepath.Join(o.output, "report")
 	o.arch = job.Input("arch", o.arch)
 	o.policy = job.Input("policy", "")
+	o.lock = job.Input("lock", "")
 	o.spec = job.Input("test-spec", "")
 	o.accel = job.Input("accel", o.accel)
 	o.sign = job.Input("sign", signByKey)

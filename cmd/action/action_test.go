@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/org/linuxkit-action/fixtures/components"
 	"github.com/org/linuxkit-action/fixtures/registry"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -48,12 +50,14 @@ func (e *end) close() {
 // TestScripts runs the commands as a user does; each script in fixtures/scripts is a
 // page of documentation as well. In a script $MIRROR leads to a registry with the
 // fixtures' components, signed by $KEYS/cosign.key; $LIAR leads to one that changes
-// a byte in every layer, $DISTRIBUTION to one run by Debian's docker-registry. UPDATE=1 writes the golden parts anew.
+// a byte in every layer, $DISTRIBUTION to one run by Debian's docker-registry, where
+// `retag FROM TO` moves a tag. UPDATE=1 writes the golden parts anew.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../fixtures/scripts",
 		UpdateScripts: os.Getenv("UPDATE") != "",
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"retag": retag},
 		Setup: func(env *testscript.Env) error {
 			world, err := theWorld()
 			if err != nil {
@@ -76,6 +80,21 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// retag lets a tag of $DISTRIBUTION mean what another means: retag busybox:demo app:1.
+func retag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: retag FROM TO")
+	}
+	world, err := theWorld()
+	ts.Check(err)
+	from, err := name.NewTag(world.distribution.Addr() + "/" + args[0])
+	ts.Check(err)
+	made, err := remote.Image(from)
+	ts.Check(err)
+	_, err = world.distribution.Push(context.Background(), made, args[1])
+	ts.Check(err)
 }
 
 // world is what all scripts share.

@@ -34,6 +34,7 @@ func newBuild() *cobra.Command {
 		},
 	}
 	o.fetchFlags(c)
+	o.lockFlags(c)
 	o.verifyFlags(c)
 	o.buildFlags(c)
 	return c

@@ -11,6 +11,7 @@ import (
 	"github.com/org/linuxkit-action/internal/build"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
@@ -31,10 +32,13 @@ const (
 var errUsage = errors.New("usage")
 
 // exitCodes says which kind of error ends with which code; the first that fits counts.
+// What is missing offline is no passing fault: the same command fails the same way until
+// the user has locked, or filled the cache.
 var exitCodes = []struct {
 	kind error
 	code int
 }{
+	{component.ErrOffline, exitUsage},
 	{component.ErrUnavailable, exitTryAgain},
 	{errUsage, exitUsage},
 	{build.ErrUsage, exitUsage},
@@ -43,6 +47,8 @@ var exitCodes = []struct {
 	{artifacts.ErrUnreadable, exitUsage},
 	{verify.ErrPolicy, exitUsage},
 	{component.ErrNotFound, exitUsage},
+	{component.ErrCertificates, exitUsage},
+	{lock.ErrUnreadable, exitUsage},
 	{boottest.ErrSpec, exitUsage},
 	{verify.ErrRefused, exitVerification},
 	{component.ErrDigest, exitVerification},

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/org/linuxkit-action/internal/boottest"
 	"github.com/org/linuxkit-action/internal/boottest/machine"
@@ -18,6 +19,8 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/build/initrd"
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/component/lock"
+	"github.com/org/linuxkit-action/internal/gha"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/publish"
@@ -29,8 +32,9 @@ import (
 // what the step before returned.
 type line struct {
 	*options
-	show progress.Reporter
-	out  io.Writer // results; progress goes to show
+	show     progress.Reporter
+	out      io.Writer           // results; progress goes to show
+	annotate func(warning error) // in a job, on the lines of the manifest
 }
 
 func newLine(o *options, out, progressOut io.Writer) (*line, error) {
@@ -41,7 +45,24 @@ func newLine(o *options, out, progressOut io.Writer) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	return &line{o, show, out}, nil
+	return &line{o, show, out, func(warning error) {
+		if gha.Inside() {
+			job := gha.Start(progressOut)
+			defer job.Close()
+			job.Warn(warning)
+		}
+	}}, nil
+}
+
+// warn tells what does not end the run, a line of it at a time.
+func (l *line) warn(warning error) {
+	if warning == nil {
+		return
+	}
+	for text := range strings.SplitSeq(warning.Error(), "\n") {
+		l.show.Note("warning: %s", text)
+	}
+	l.annotate(warning)
 }
 
 // openBuild begins a run at what an earlier one built.
@@ -56,7 +77,7 @@ func openBuild(o *options, c *cobra.Command, path string) (*line, *artifacts.Set
 
 // load reads the manifest, and finds what is wrong with it before anybody is asked.
 func (l *line) load(ctx context.Context, paths []string) (*manifest.Manifest, error) {
-	m, err := manifest.Load(ctx, paths, manifest.Options{Stdin: os.Stdin})
+	m, err := manifest.Load(ctx, paths, manifest.Options{Stdin: os.Stdin, Offline: l.offline})
 	if err != nil {
 		return nil, err
 	}
@@ -65,9 +86,39 @@ func (l *line) load(ctx context.Context, paths []string) (*manifest.Manifest, er
 
 // resolve finds out which images the manifest means, by digest.
 func (l *line) resolve(ctx context.Context, m *manifest.Manifest) (*component.Set, error) {
+	locked, err := lock.Load(l.lock)
+	if err != nil {
+		return nil, err
+	}
+	set, err := l.resolveBy(ctx, m, locked)
+	if err != nil || locked == nil {
+		return set, err
+	}
+	warnings := set.Unlocked()
+	if !l.offline {
+		warnings = errors.Join(warnings, set.Drift(ctx))
+	}
+	l.warn(warnings)
+	return set, nil
+}
+
+// resolveBy takes what a lock says, and asks for the rest.
+func (l *line) resolveBy(ctx context.Context, m *manifest.Manifest, locked *lock.Lock) (*component.Set, error) {
 	l.show.Step("resolve")
-	registry := &component.Registry{Mirrors: l.mirrors, Insecure: l.insecure}
+	roots, err := component.Roots(l.certs)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := l.openCache()
+	if err != nil {
+		return nil, err
+	}
+	registry := &component.Registry{Mirrors: l.mirrors, Insecure: l.insecure, Roots: roots, Lock: locked, Cache: cache, Offline: l.offline}
 	return component.Resolve(ctx, m, l.arch, registry, l.show)
+}
+
+func (l *line) openCache() (*component.Cache, error) {
+	return component.OpenCache(cmp.Or(l.cache, defaultCache()))
 }
 
 // trust reads the policy, and says what a miss means.
@@ -129,7 +180,7 @@ func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	if err != nil {
 		return build.Options{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	cache, err := component.OpenCache(cmp.Or(l.cache, defaultCache()))
+	cache, err := l.openCache()
 	if err != nil {
 		return build.Options{}, err
 	}

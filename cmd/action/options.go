@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/build"
+	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/verify"
 	"github.com/spf13/cobra"
 )
@@ -26,6 +27,9 @@ type options struct {
 	verify       string
 	mirrors      []string
 	insecure     []string
+	certs        []string
+	lock         string
+	offline      bool
 	compress     string
 	init         string
 	allowOutside bool
@@ -79,8 +83,15 @@ func (o *options) fetchFlags(c *cobra.Command) {
 	f.StringVar(&o.arch, "arch", o.arch, "architecture of the image: `amd64|arm64`")
 	f.StringArrayVar(&o.mirrors, "mirror", nil, "fetch through a mirror: `[REGISTRY=]URL` (repeatable)")
 	f.StringArrayVar(&o.insecure, "insecure-registry", nil, "`HOST` of a registry that speaks plain HTTP (repeatable)")
-	f.StringVar(&o.cache, "cache", "", "`DIR` that keeps fetched layers (default the user's cache folder)")
+	f.StringVar(&o.cache, "cache", "", "`DIR` that keeps what was fetched (default the user's cache folder)")
+	f.StringArrayVar(&o.certs, "cert-file", nil, "`FILE` with certificate authorities to trust besides the system's, in PEM (repeatable)")
 	o.progressFlag(c)
+}
+
+func (o *options) lockFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.lock, "lock", "", "`FILE` that says which digest each reference means (default "+lock.DefaultFile+", if there is one)")
+	f.BoolVar(&o.offline, "offline", false, "ask nobody: lock and cache alone")
 }
 
 func (o *options) verifyFlags(c *cobra.Command) {
@@ -100,7 +111,7 @@ func (o *options) buildFlags(c *cobra.Command) {
 	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
 	f.StringVar(&o.size, "size", o.size, "`SIZE` of disks, for formats that have one: 512M, 2G; a number alone is GB")
 	f.BoolVar(&o.decompress, "decompress-kernel", false, "unpack the kernel as it would itself (gzip, zstd and lz4)")
-	f.Bool("pull", false, "as LinuxKit's; here tags are always asked for")
+	f.Bool("pull", false, "as LinuxKit's; here tags that are not locked are always asked for")
 	f.Bool("no-sbom", false, "as LinuxKit's; here no SBOM is put into the image")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the manifests merged, and build nothing")
 	f.BoolVar(&o.allowOutside, "allow-outside", false, "let source: in files: lead out of the repository")

@@ -16,6 +16,7 @@ Each command runs the line as far as its name says. No Docker daemon, no root.`
 
 const examples = `  linuxkit-action check linuxkit.yml                    is it right?
   linuxkit-action explain linuxkit.yml                  what does each entry get, and from where?
+  linuxkit-action lock linuxkit.yml                     fix what its tags mean
   linuxkit-action verify linuxkit.yml                   who signed the parts?
   linuxkit-action build linuxkit.yml --output out       make the image
   linuxkit-action test out                              does it boot, and do its services run?
@@ -44,7 +45,7 @@ func newRoot() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
-	root.AddCommand(newCheck(), newExplain(), newVerify(), newBuild(), newTest(), newPublish())
+	root.AddCommand(newCheck(), newExplain(), newLock(), newVerify(), newBuild(), newTest(), newPublish())
 	root.SetUsageTemplate(root.UsageTemplate() + exitCodesHelp)
 	return root
 }

@@ -23,6 +23,7 @@ func newVerify() *cobra.Command {
 		},
 	}
 	o.fetchFlags(c)
+	o.lockFlags(c)
 	o.verifyFlags(c)
 	return c
 }

@@ -16,24 +16,26 @@ import (
 
 // Cache keeps blobs in a folder as an OCI image layout does: blobs/sha256/DIGEST.
 // A blob appears there whole or not at all, and is hashed again whenever it is
-// opened, so several runs may share a cache, and a damaged one heals.
+// opened, so several runs may share a cache, any of them may be killed at any moment,
+// and a damaged blob heals.
 type Cache struct{ dir string }
 
-// staleAfter is when what a killed run left half-fetched is swept.
+// staleAfter is when what a killed run left half-fetched is swept. A download that
+// lives writes to its file, so it is never that old.
 const staleAfter = 24 * time.Hour
 
 // OpenCache makes the folder where it is missing.
 func OpenCache(dir string) (*Cache, error) {
 	c := &Cache{dir}
-	for _, sub := range []string{"blobs/sha256", "ingest"} {
+	for _, sub := range []string{"blobs/sha256", "answers", "ingest"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, fmt.Errorf("cache: %w; name another folder with --cache", err)
 		}
 	}
 	layout := filepath.Join(dir, "oci-layout")
 	if _, err := os.Stat(layout); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(layout, []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644); err != nil {
-			return nil, fmt.Errorf("cache: %w; name another folder with --cache", err)
+		if err := c.write(layout, []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+			return nil, fmt.Errorf("%w; name another folder with --cache", err)
 		}
 	}
 	c.sweep()
@@ -54,8 +56,9 @@ func (c *Cache) path(digest v1.Hash) string {
 	return filepath.Join(c.dir, "blobs", digest.Algorithm, digest.Hex)
 }
 
-// open returns the blob if it is there and what its digest says. A damaged one is
-// taken out.
+// open returns the blob if it is there and what its digest says. A damaged one is left
+// where it is: what is fetched instead takes its place, and by now another run may have
+// put a good one there.
 func (c *Cache) open(d v1.Descriptor) (*os.File, bool) {
 	f, err := os.Open(c.path(d.Digest))
 	if err != nil {
@@ -67,37 +70,24 @@ func (c *Cache) open(d v1.Descriptor) (*os.File, bool) {
 		}
 	}
 	f.Close()
-	os.Remove(c.path(d.Digest))
 	return nil, false
 }
 
-// add stores a blob from r and returns it, open. The error wraps ErrDigest where
-// the bytes are not what the descriptor says; then nothing is stored.
-func (c *Cache) add(d v1.Descriptor, r io.Reader) (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Join(c.dir, "ingest"), d.Digest.Hex+"-")
+// write puts a small file into the cache, whole or not at all.
+func (c *Cache) write(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Join(c.dir, "ingest"), filepath.Base(path)+"-")
 	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return fmt.Errorf("cache: %w", err)
 	}
 	defer os.Remove(f.Name()) // fails once it has its final name
-	if err := c.fill(f, d, r); err != nil {
-		f.Close()
-		return nil, err
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	return f, nil
-}
-
-func (c *Cache) fill(f *os.File, d v1.Descriptor, r io.Reader) error {
-	if err := check(io.TeeReader(r, f), d); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
+	if err != nil {
 		return fmt.Errorf("cache: %w", err)
 	}
-	if err := os.Rename(f.Name(), c.path(d.Digest)); err != nil {
-		return fmt.Errorf("cache: %w", err)
-	}
-	_, err := f.Seek(0, io.SeekStart)
-	return err
+	return nil
 }
 
 // spool returns a nameless file: it is gone when it is closed, or we are killed.
@@ -112,21 +102,24 @@ func (c *Cache) spool() (*os.File, error) {
 // check reads r to its end and compares what came with the descriptor. It reads at
 // most one byte more than promised.
 func check(r io.Reader, d v1.Descriptor) error {
-	if d.Digest.Algorithm != "sha256" {
-		return fmt.Errorf("%w: %s: only sha256 is understood", ErrMalformed, d.Digest)
-	}
 	hash := sha256.New()
 	n, err := io.Copy(hash, io.LimitReader(r, d.Size+1))
 	if err != nil {
 		return err
 	}
-	if n > d.Size {
+	return compare(d, n, hash.Sum(nil))
+}
+
+// compare holds what came against the descriptor. The error wraps ErrDigest.
+func compare(d v1.Descriptor, size int64, sum []byte) error {
+	switch got := hex.EncodeToString(sum); {
+	case d.Digest.Algorithm != "sha256":
+		return fmt.Errorf("%w: %s: only sha256 is understood", ErrMalformed, d.Digest)
+	case size > d.Size:
 		return fmt.Errorf("%w: %s has more than the %d bytes its image says", ErrDigest, d.Digest, d.Size)
-	}
-	if n < d.Size {
-		return fmt.Errorf("%w: %s has %d bytes, its image says %d", ErrDigest, d.Digest, n, d.Size)
-	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != d.Digest.Hex {
+	case size < d.Size:
+		return fmt.Errorf("%w: %s has %d bytes, its image says %d", ErrDigest, d.Digest, size, d.Size)
+	case got != d.Digest.Hex:
 		return fmt.Errorf("%w: the bytes of %s hash to sha256:%s", ErrDigest, d.Digest, got)
 	}
 	return nil

@@ -4,8 +4,14 @@
 // Resolve asks the registries once what each reference is: a tag becomes a digest,
 // an index the image for one platform. From there on everything is by digest, so
 // nothing can change between what is verified and what is built. No layer is
-// fetched yet. Fetch and Unpack, used by the steps after verification, bring the
-// layers through a cache, each hashed as it flows, and flatten them to a tree.
+// fetched yet. Where there is a lock (package lock), it says which digest a tag means,
+// and the registry is only asked whether the tag has moved since. Unpack and Layout,
+// used by the steps after verification, bring the layers through a cache, each hashed
+// as it flows, and flatten them to a tree.
+//
+// What is asked goes through a stack of transports, each for one thing: memory (what the
+// cache knows is not asked), session (log in), led (where redirects may go), patient
+// (ask again), bounded (whatever a registry sends, it ends).
 package component
 
 import (
@@ -28,6 +34,10 @@ var (
 	ErrUnavailable = errors.New("registry unavailable")
 	// ErrMalformed: an image that cannot be unpacked.
 	ErrMalformed = errors.New("malformed image")
+	// ErrOffline: what only a registry could answer, and nobody may be asked.
+	ErrOffline = errors.New("offline")
+	// ErrCertificates: authorities that cannot be read, or do not vouch for a registry.
+	ErrCertificates = errors.New("certificate authorities")
 )
 
 // Component is one image, resolved. Several places of the manifest may use it.
@@ -39,10 +49,10 @@ type Component struct {
 	Config    *v1.ConfigFile // nil, as Manifest, where the image is only wanted as a layout
 	Manifest  *v1.Manifest
 
-	raw        []byte          // what Root is the digest of
-	mediaType  types.MediaType // of raw
-	repository name.Repository // where it is fetched from: the reference's own, or a mirror
-	registry   *Registry
+	raw       []byte          // what Root is the digest of
+	mediaType types.MediaType // of raw
+	memory    *memory         // the way to its repository
+	locked    bool            // the lock says what the reference means
 }
 
 // Set is the components of one manifest, for one architecture.
@@ -52,17 +62,22 @@ type Set struct {
 	Components []*Component
 }
 
-// Pinned reports whether the user named the digest.
+// Pinned reports whether the user named the digest, in the manifest or in the lock.
 func (c *Component) Pinned() bool {
 	_, ok := c.Reference.(name.Digest)
-	return ok
+	return ok || c.locked
 }
 
-// Repository returns where the image, and what is attached to it, is fetched from.
-func (c *Component) Repository() name.Repository { return c.repository }
+// Repository returns where the image, and what is attached to it, is fetched from: the
+// reference's own, or a mirror.
+func (c *Component) Repository() name.Repository { return c.memory.next.repository }
 
-// RemoteOptions returns how its registry is talked to.
-func (c *Component) RemoteOptions() []remote.Option { return c.registry.options() }
+// RemoteOptions returns how that is asked. The cache remembers the answers; passing faults
+// are retried below, so not here again.
+func (c *Component) RemoteOptions() []remote.Option {
+	never := func(error) bool { return false }
+	return []remote.Option{remote.WithTransport(c.memory), remote.WithRetryPredicate(never), remote.WithRetryStatusCodes()}
+}
 
 // Bytes returns the compressed size of the layers.
 func (c *Component) Bytes() int64 {

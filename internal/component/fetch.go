@@ -6,18 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/org/linuxkit-action/internal/progress"
 )
-
-// attempts is how often a layer is asked for when the connection breaks.
-const attempts = 3
 
 // fetch returns a layer, open and whole, from the cache or else the registry.
 func (c *Component) fetch(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
@@ -25,105 +19,125 @@ func (c *Component) fetch(ctx context.Context, cache *Cache, d v1.Descriptor, ta
 		task.Add(d.Size)
 		return f, nil
 	}
-	var err error
-	for attempt := range attempts {
-		var f *os.File
-		if f, err = c.download(ctx, cache, d, task); err == nil {
-			return f, nil
-		}
-		if errors.Is(err, ErrDigest) || errors.Is(err, ErrNotFound) || ctx.Err() != nil {
-			break
-		}
-		if wait(ctx, time.Second<<attempt) != nil {
+	f, err := c.download(ctx, cache, d, task)
+	if err != nil {
+		return nil, fmt.Errorf("layer %s: %w", d.Digest, err)
+	}
+	return f, nil
+}
+
+// download brings a layer into the cache. When the connection breaks it asks for the
+// rest; that the registry does not answer at all is the transport's to mend.
+func (c *Component) download(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
+	blob, err := cache.ingest(d)
+	if err != nil {
+		return nil, err
+	}
+	for attempt := 1; ; attempt++ {
+		err = c.transfer(ctx, blob, task)
+		if !errors.Is(err, errBrokenOff) || attempt == transfers || wait(ctx, backoff(attempt)) != nil {
 			break
 		}
 	}
-	return nil, fmt.Errorf("layer %s: %w", d.Digest, err)
+	if err != nil {
+		blob.abort()
+		return nil, err
+	}
+	f, err := blob.commit()
+	if err != nil {
+		blob.abort()
+	}
+	return f, err
 }
 
-func (c *Component) download(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
+// transfers is how many connections may be spent on one layer.
+const transfers = 10
+
+// errBrokenOff is a transfer that can be resumed.
+var errBrokenOff = fmt.Errorf("%w: the transfer broke off", ErrUnavailable)
+
+// transfer asks for what is missing of a blob, and takes it.
+func (c *Component) transfer(ctx context.Context, blob *ingest, task progress.Task) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	body, err := c.get(ctx, d.Digest)
+	response, err := c.get(ctx, blob.d.Digest, blob.size)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusPartialContent {
+		if err := checkRange(response.Header.Get("Content-Range"), blob); err != nil {
+			return err
+		}
+	} else if blob.size > 0 { // it sends everything again
+		task.Add(-blob.size)
+		if err := blob.restart(); err != nil {
+			return err
+		}
+	}
+	watched := newWatchdog(ctx, response.Body, cancel)
+	defer watched.stop()
+	err = blob.take(progress.Reader(watched, task))
+	if errors.Is(err, errBrokenOff) && blob.size >= blob.d.Size {
+		return nil // only the end of the answer was lost
+	}
+	return err
+}
+
+// checkRange holds what a registry says it sends (RFC 9110, section 14.4) against what
+// is missing: the bytes from those we have to the end, of a blob of the right size.
+func checkRange(header string, blob *ingest) error {
+	for _, total := range []string{fmt.Sprint(blob.d.Size), "*"} {
+		if header == fmt.Sprintf("bytes %d-%d/%s", blob.size, blob.d.Size-1, total) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: asked for the bytes from %d to %d, the registry sends %q", ErrMalformed, blob.size, blob.d.Size-1, header)
+}
+
+// get asks for a blob, from a byte on. The body is not checked here: the cache hashes it
+// against the descriptor of the manifest, whatever the registry says of its size.
+func (c *Component) get(ctx context.Context, digest v1.Hash, from int64) (*http.Response, error) {
+	request, err := c.memory.next.request(ctx, "blobs", digest.String())
+	if err != nil {
+		return nil, err
+	}
+	fine := []int{http.StatusOK}
+	if from > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+		fine = append(fine, http.StatusPartialContent)
+	}
+	response, err := (&http.Client{Transport: c.memory.next}).Do(request)
 	if err != nil {
 		return nil, Classify(err)
 	}
-	defer body.Close()
-	watched := newWatchdog(body, cancel)
-	defer watched.stop()
-	f, err := cache.add(d, progress.Reader(watched, task))
-	if err != nil && context.Cause(ctx) != nil {
-		return nil, context.Cause(ctx)
-	}
-	return f, Classify(err)
+	return response, expect(response, fine...)
 }
 
-// get asks for a blob. The body is not checked here: the cache hashes it against
-// the descriptor of the manifest, whatever the registry says of its size.
-func (c *Component) get(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) {
-	client, err := c.client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	address := url.URL{
-		Scheme: c.repository.Scheme(), Host: c.repository.RegistryStr(),
-		Path: "/v2/" + c.repository.RepositoryStr() + "/blobs/" + digest.String(),
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if err := transport.CheckError(response, http.StatusOK); err != nil {
-		response.Body.Close()
-		return nil, err
-	}
-	return response.Body, nil
-}
-
-// client returns an HTTP client that is logged in for pulling.
-func (c *Component) client(ctx context.Context) (*http.Client, error) {
-	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, c.repository)
-	if err != nil {
-		return nil, err
-	}
-	scopes := []string{c.repository.Scope(transport.PullScope)}
-	rt, err := transport.NewWithContext(ctx, c.repository.Registry, auth, c.registry.roundTripper(), scopes)
-	if err != nil {
-		return nil, err
-	}
-	return &http.Client{Transport: rt}, nil
-}
-
-// watchdog cancels a transfer that brings no byte for stallTimeout.
+// watchdog reads a transfer, and ends it when no byte comes for stallTimeout. Whatever
+// ends it early can be resumed, but for the user's wish.
 type watchdog struct {
+	ctx   context.Context
 	r     io.Reader
 	timer *time.Timer
 }
 
-var errStalled = fmt.Errorf("%w: no byte of the layer came for %s", ErrUnavailable, stallTimeout)
+var errStalled = fmt.Errorf("%w: no byte of the layer came for %s", errBrokenOff, stallTimeout)
 
-func newWatchdog(r io.Reader, cancel context.CancelCauseFunc) *watchdog {
-	return &watchdog{r, time.AfterFunc(stallTimeout, func() { cancel(errStalled) })}
+func newWatchdog(ctx context.Context, r io.Reader, cancel context.CancelCauseFunc) *watchdog {
+	return &watchdog{ctx, r, time.AfterFunc(stallTimeout, func() { cancel(errStalled) })}
 }
 
 func (w *watchdog) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.timer.Reset(stallTimeout)
-	return n, err
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return n, err
+	case w.ctx.Err() != nil:
+		return n, context.Cause(w.ctx)
+	}
+	return n, fmt.Errorf("%w: %w", errBrokenOff, err)
 }
 
 func (w *watchdog) stop() { w.timer.Stop() }
-
-// wait sleeps, or returns early with the error of ctx.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

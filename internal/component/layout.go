@@ -11,7 +11,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/manifest"
@@ -124,25 +123,17 @@ func (l *layoutMaker) images(wants func(*v1.Platform) bool) error {
 	return nil
 }
 
-// manifest fetches the manifest of an image of the index; the registry's answer is
-// checked against its digest.
+// manifest fetches the manifest of an image of the index.
 func (l *layoutMaker) manifest(d v1.Descriptor) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, AskTimeout)
 	defer cancel()
-	found, err := remote.Get(l.c.repository.Digest(d.Digest.String()), append(l.c.registry.options(), remote.WithContext(ctx))...)
-	if err != nil {
-		return nil, Classify(err)
-	}
-	return found.Manifest, nil
+	return l.c.ask(ctx, "manifests", d.Digest.String())
 }
 
 // image adds the config and the layers of an image.
 func (l *layoutMaker) image(raw []byte) error {
-	var m v1.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return fmt.Errorf("%w: manifest: %w", ErrMalformed, err)
-	}
-	if err := checkManifest(&m); err != nil {
+	m, err := parseManifest(raw)
+	if err != nil {
 		return err
 	}
 	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {

@@ -2,38 +2,31 @@ package component
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/org/linuxkit-action/internal/component/lock"
 )
 
-// Times after which a registry counts as gone.
-const (
-	connectTimeout = 10 * time.Second
-	headerTimeout  = 30 * time.Second // from the request to the first byte of the answer
-	stallTimeout   = 30 * time.Second // without a byte of a layer
-	AskTimeout     = 2 * time.Minute  // all questions about one component, its layers not counted
-)
-
-// maxAnswerBytes bounds what a registry answers, layers and configs not counted: those
-// have their size in the manifest.
-const maxAnswerBytes = 8 << 20
-
-// Registry is how images are fetched: through which mirrors, and how patiently.
+// Registry is how images are found and fetched.
 type Registry struct {
-	Mirrors  []string // [REGISTRY=]URL, as LinuxKit's --mirror
-	Insecure []string // registries that speak plain HTTP; loopback ones always may
+	Mirrors  []string       // [REGISTRY=]URL, as LinuxKit's --mirror
+	Insecure []string       // registries that speak plain HTTP; loopback ones always may
+	Roots    *x509.CertPool // authorities that registries are trusted by; nil for the system's
+	Lock     *lock.Lock     // what references mean; nil to ask for them
+	Cache    *Cache         // remembers manifests and signatures; nil to ask each time
+	Offline  bool           // nobody is asked: lock and cache alone
 
 	once      sync.Once
 	transport http.RoundTripper
@@ -86,68 +79,55 @@ func mirrored(address, repository string) (name.Repository, error) {
 	return name.NewRepository(u.Host+"/"+path+repository, options...)
 }
 
-func (r *Registry) options() []remote.Option {
-	return []remote.Option{
-		remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithTransport(r.roundTripper()),
-		remote.WithUserAgent("linuxkit-action"),
+// maxErrorBytes is what is read of the text of an error.
+const maxErrorBytes = 32 << 10
+
+// expect returns an error, with its kind, where an answer is none of those that are fine;
+// then its body is closed.
+func expect(response *http.Response, fine ...int) error {
+	if slices.Contains(fine, response.StatusCode) {
+		return nil
 	}
+	defer response.Body.Close()
+	response.Body = io.NopCloser(io.LimitReader(response.Body, maxErrorBytes))
+	return Classify(transport.CheckError(response, fine...))
 }
 
-func (r *Registry) roundTripper() http.RoundTripper {
-	r.once.Do(func() {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
-		t.ResponseHeaderTimeout = headerTimeout
-		t.MaxIdleConnsPerHost = fetchesAtOnce
-		r.transport = bounded{t}
-	})
-	return r.transport
-}
-
-// bounded cuts off answers that are no blob and do not end.
-type bounded struct{ http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := b.RoundTripper.RoundTrip(request)
-	if err == nil && !strings.Contains(request.URL.Path, "/blobs/") {
-		response.Body = &boundedBody{response.Body, maxAnswerBytes}
-	}
-	return response, err
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("%w: an answer of more than %d MiB", ErrMalformed, maxAnswerBytes>>20)
-	}
-	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
-}
+// kinds are those that an error has before Classify, if it is of our own making.
+var kinds = []error{ErrNotFound, ErrDigest, ErrUnavailable, ErrMalformed, ErrOffline}
 
 // Classify gives an error of a registry its kind.
 func Classify(err error) error {
+	if slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) }) {
+		var asked *url.Error // HTTP clients put the address before it, which tells no more
+		if errors.As(err, &asked) {
+			return asked.Err
+		}
+		return err
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return fmt.Errorf("%w: %w; name the registry's with --cert-file", ErrCertificates, untrusted)
+	}
 	var answer *transport.Error
 	if errors.As(err, &answer) {
-		switch {
-		case answer.StatusCode == http.StatusNotFound:
-			return fmt.Errorf("%w: the registry has nothing under this name; check the spelling and the tag", ErrNotFound)
-		case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
-			return fmt.Errorf("%w: the registry refuses to show it (%d); log in with docker login, or check the name", ErrNotFound, answer.StatusCode)
-		case answer.StatusCode == http.StatusTooManyRequests, answer.StatusCode >= 500:
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+		return classifyAnswer(answer, err)
 	}
 	var network net.Error
 	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
+}
+
+func classifyAnswer(answer *transport.Error, err error) error {
+	switch {
+	case answer.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%w: the registry has nothing under this name; check the spelling and the tag", ErrNotFound)
+	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: the registry refuses to show it (%d); log in with docker login, or check the name", ErrNotFound, answer.StatusCode)
+	case retried(answer.StatusCode):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", ErrMalformed, err)
 }

@@ -4,53 +4,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"golang.org/x/sync/errgroup"
 )
 
-// Bounds of what a registry may send before anything is verified.
-const (
-	fetchesAtOnce  = 4 // as go-containerregistry; more makes registries answer 429
-	maxConfigBytes = 4 << 20
-	maxLayers      = 500 // Docker stops at 127
-	maxLayerBytes  = 8 << 30
-)
+// fetchesAtOnce is as in go-containerregistry; more makes registries answer 429.
+const fetchesAtOnce = 4
 
-// Resolve asks for every image of the manifest once. The error tells all that
-// failed, each with its place, and wraps ErrNotFound, ErrUnavailable, ErrDigest or
-// ErrMalformed.
+// Resolve finds out once what each image of the manifest is: the digest it is named by,
+// else the one in the lock, else the one its tag has now. The error tells all that
+// failed, each with its place, and wraps ErrNotFound, ErrUnavailable, ErrDigest,
+// ErrMalformed or ErrOffline.
 func Resolve(ctx context.Context, m *manifest.Manifest, arch string, registry *Registry, report progress.Reporter) (*Set, error) {
 	components, err := group(m, registry)
 	if err != nil {
 		return nil, err
 	}
-	failures := make([]error, len(components))
-	var workers errgroup.Group
-	workers.SetLimit(fetchesAtOnce)
-	for i, c := range components {
-		workers.Go(func() error {
-			if err := c.resolve(ctx, arch); err != nil {
-				use := c.Uses[0]
-				failures[i] = fmt.Errorf("%s: %s: %w", use.Place, use, err)
-			}
-			return nil
-		})
-	}
-	workers.Wait()
-	if err := errors.Join(failures...); err != nil {
+	set := &Set{m, arch, components}
+	if err := set.each(func(c *Component) error { return c.resolve(ctx, arch) }); err != nil {
 		return nil, err
 	}
 	for _, c := range components {
 		report.Note("%s → %s", c.Reference, c.Digest)
 	}
-	return &Set{m, arch, components}, ctx.Err()
+	return set, ctx.Err()
+}
+
+// each does something with every component, side by side, and returns all errors, each
+// with the place of the image, in the order of the manifest.
+func (s *Set) each(do func(*Component) error) error {
+	failures := make([]error, len(s.Components))
+	var workers errgroup.Group
+	workers.SetLimit(fetchesAtOnce)
+	for i, c := range s.Components {
+		workers.Go(func() error {
+			if err := do(c); err != nil {
+				failures[i] = c.placed(err)
+			}
+			return nil
+		})
+	}
+	workers.Wait()
+	return errors.Join(failures...)
+}
+
+// placed tells where the manifest names the image.
+func (c *Component) placed(err error) error {
+	use := c.Uses[0]
+	return fmt.Errorf("%s: %s: %w", use.Place, use, err)
 }
 
 // group makes one component for each image, however many entries use it.
@@ -70,104 +79,85 @@ func group(m *manifest.Manifest, registry *Registry) ([]*Component, error) {
 		if err != nil {
 			return nil, err
 		}
-		components = append(components, &Component{Uses: []manifest.Use{use}, Reference: reference, repository: repository, registry: registry})
+		way := &memory{next: &session{registry: registry, repository: repository}, cache: registry.Cache, name: reference.Context().Name()}
+		components = append(components, &Component{Uses: []manifest.Use{use}, Reference: reference, memory: way})
 	}
 	return components, nil
-}
-
-// source is the reference in the repository that is really asked.
-func (c *Component) source() name.Reference {
-	if digest, ok := c.Reference.(name.Digest); ok {
-		return c.repository.Digest(digest.DigestStr())
-	}
-	return c.repository.Tag(c.Reference.Identifier())
 }
 
 func (c *Component) resolve(ctx context.Context, arch string) error {
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
 	defer cancel()
-	options := append(c.registry.options(), remote.WithContext(ctx))
-	found, err := remote.Get(c.source(), options...)
+	raw, err := c.root(ctx)
 	if err != nil {
-		return Classify(err)
+		return err
 	}
-	c.Root, c.Digest = found.Digest, found.Digest
-	c.raw, c.mediaType = found.Manifest, found.MediaType
+	if c.mediaType, err = mediaTypeOf(raw); err != nil {
+		return err
+	}
+	c.raw, c.Root = raw, digestOf(raw)
+	c.Digest = c.Root
 	if c.onlyLayout() {
 		return nil
 	}
-	if found.MediaType.IsIndex() {
-		if c.Digest, err = choose(found, arch); err != nil {
+	if c.mediaType.IsIndex() {
+		chosen, err := choose(raw, arch)
+		if err != nil {
+			return err
+		}
+		c.Digest = chosen.Digest
+		if raw, err = c.ask(ctx, "manifests", chosen.Digest.String()); err != nil {
 			return err
 		}
 	}
-	image, err := remote.Image(c.repository.Digest(c.Digest.String()), options...)
-	if err != nil {
-		return Classify(err)
-	}
-	return c.describe(image, arch)
-}
-
-// choose returns the image of an index that is for linux and an architecture.
-func choose(found *remote.Descriptor, arch string) (v1.Hash, error) {
-	index, err := found.ImageIndex()
-	if err != nil {
-		return v1.Hash{}, Classify(err)
-	}
-	list, err := index.IndexManifest()
-	if err != nil {
-		return v1.Hash{}, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	var others []string
-	for _, d := range list.Manifests {
-		if d.Platform == nil || !d.MediaType.IsImage() {
-			continue
-		}
-		if d.Platform.OS == "linux" && d.Platform.Architecture == arch {
-			return d.Digest, nil
-		}
-		others = append(others, d.Platform.String())
-	}
-	return v1.Hash{}, fmt.Errorf("%w: it is not made for linux/%s, only for %v; choose another image or --arch", ErrNotFound, arch, others)
-}
-
-// describe reads the manifest and the config, and checks their bounds.
-func (c *Component) describe(image v1.Image, arch string) error {
-	m, err := image.Manifest()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if err := checkManifest(m); err != nil {
+	if err := c.describe(ctx, raw, arch); err != nil {
 		return err
 	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		return Classify(fmt.Errorf("%w: config: %w", ErrDigest, err))
-	}
-	if len(config.RootFS.DiffIDs) != len(m.Layers) {
-		return fmt.Errorf("%w: %d layers, but %d diff ids in its config", ErrMalformed, len(m.Layers), len(config.RootFS.DiffIDs))
-	}
-	if config.Architecture != "" && config.Architecture != arch {
-		return fmt.Errorf("%w: it is made for %s/%s, not for linux/%s; choose another image or --arch", ErrNotFound, config.OS, config.Architecture, arch)
-	}
-	c.Manifest, c.Config = m, config
-	return nil
+	return c.agree()
 }
 
-func checkManifest(m *v1.Manifest) error {
-	if m.MediaType != "" && !m.MediaType.IsImage() {
-		return fmt.Errorf("%w: its manifest is a %s, not an image", ErrMalformed, m.MediaType)
-	}
-	if m.Config.Size > maxConfigBytes || len(m.Layers) > maxLayers {
-		return fmt.Errorf("%w: config of %d bytes, %d layers", ErrMalformed, m.Config.Size, len(m.Layers))
-	}
-	for _, l := range m.Layers {
-		if l.Size < 0 || l.Size > maxLayerBytes {
-			return fmt.Errorf("%w: layer %s says it has %d bytes; the most is %d", ErrMalformed, l.Digest, l.Size, int64(maxLayerBytes))
+// root returns what the reference means: an index or an image's manifest.
+func (c *Component) root(ctx context.Context) ([]byte, error) {
+	if pinned, ok := c.Reference.(name.Digest); ok {
+		if !strings.HasPrefix(pinned.DigestStr(), "sha256:") {
+			return nil, fmt.Errorf("%w: %s: only sha256 is understood", ErrMalformed, pinned.DigestStr())
 		}
-		if l.MediaType == types.DockerForeignLayer {
-			return fmt.Errorf("%w: layer %s lies outside the registry", ErrMalformed, l.Digest)
-		}
+		return c.ask(ctx, "manifests", pinned.DigestStr())
 	}
-	return nil
+	if known, ok := c.memory.next.registry.Lock.Find(c.Reference); ok {
+		c.locked = true
+		raw, err := c.ask(ctx, "manifests", known.Digest.String())
+		if err != nil {
+			return nil, fmt.Errorf("locked to %s: %w", known.Digest, err)
+		}
+		return raw, nil
+	}
+	if c.memory.next.registry.Offline {
+		return nil, fmt.Errorf("%w: it is not in the lock, so what its tag means cannot be known; run linuxkit-action lock with the network", ErrOffline)
+	}
+	return c.ask(ctx, "manifests", c.Reference.Identifier())
+}
+
+// manifestTypes are what we can read.
+var manifestTypes = []types.MediaType{types.OCIImageIndex, types.DockerManifestList, types.OCIManifestSchema1, types.DockerManifestSchema2}
+
+// ask returns a small answer of the repository: one of its manifests or (small) blobs.
+// What is asked for by digest has that digest.
+func (c *Component) ask(ctx context.Context, kind, identifier string) ([]byte, error) {
+	request, err := c.memory.next.request(ctx, kind, identifier)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range manifestTypes {
+		request.Header.Add("Accept", string(t))
+	}
+	response, err := (&http.Client{Transport: c.memory}).Do(request)
+	if err != nil {
+		return nil, Classify(err)
+	}
+	if err := expect(response, http.StatusOK); err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }

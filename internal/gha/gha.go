@@ -9,7 +9,6 @@ package gha
 
 import (
 	"crypto/rand"
-
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 )
 
-// Limits of GitHub: more annotations of a step vanish without a word; a summary that
+// Limits of GitHub: more annotations of one kind in a step vanish without a word; a summary that
 // is too large is dropped as a whole.
 const (
 	maxAnnotations  = 9
@@ -86,7 +85,15 @@ var placed = regexp.MustCompile(`^([^:\s][^:]*):(\d+):(\d+): (.*)$`)
 
 // Annotate shows each line of an error as an annotation, on the line of the manifest
 // it speaks of.
-func (j *Job) Annotate(err error) {
+func (j *Job) Annotate(err error) { j.tell(err, (*githubactions.Action).Errorf) }
+
+// Warn does the same with annotations that are warnings.
+func (j *Job) Warn(err error) { j.tell(err, (*githubactions.Action).Warningf) }
+
+// command is how an annotation of some kind is written.
+type command func(a *githubactions.Action, format string, args ...any)
+
+func (j *Job) tell(err error, say command) {
 	if err == nil {
 		return
 	}
@@ -95,21 +102,21 @@ func (j *Job) Annotate(err error) {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
 		if i == maxAnnotations {
-			j.action.Errorf("%d more; see the log", len(lines)-i)
+			say(j.action, "%d more; see the log", len(lines)-i)
 			return
 		}
-		j.annotate(line)
+		j.annotate(line, say)
 	}
 }
 
-func (j *Job) annotate(line string) {
+func (j *Job) annotate(line string, say command) {
 	if strings.TrimSpace(line) == "" {
 		return
 	}
 	at := placed.FindStringSubmatch(line)
 	if at == nil {
-		j.action.Errorf("%s", line)
+		say(j.action, "%s", line)
 		return
 	}
-	j.action.WithFieldsMap(map[string]string{"file": at[1], "line": at[2], "col": at[3]}).Errorf("%s", at[4])
+	say(j.action.WithFieldsMap(map[string]string{"file": at[1], "line": at[2], "col": at[3]}), "%s", at[4])
 }

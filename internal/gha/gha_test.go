@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,18 @@ func TestGuestTextIsNoCommand(t *testing.T) {
 	log.WriteString("::error::again\n")
 	job.Close()
 	if got := runner(log.String()); len(got) != 1 || got[0] != "::error col=5,file=linuxkit.yml,line=14::services[1]: no signature" {
+		t.Errorf("obeyed %q", got)
+	}
+}
+
+func TestWarningsAreOfTheirKind(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	job := Start(&log)
+	job.Warn(errors.New("linuxkit.yml:14:5: services[1]: the tag has moved\nno place"))
+	job.Close()
+	want := []string{"::warning col=5,file=linuxkit.yml,line=14::services[1]: the tag has moved", "::warning::no place"}
+	if got := runner(log.String()); !slices.Equal(got, want) {
 		t.Errorf("obeyed %q", got)
 	}
 }

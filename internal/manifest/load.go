@@ -23,7 +23,8 @@ var ErrUnreadable = errors.New("no manifest to read")
 
 // Options say how manifests are read.
 type Options struct {
-	Stdin io.Reader // what "-" reads
+	Stdin   io.Reader // what "-" reads
+	Offline bool      // a manifest at a URL is refused
 }
 
 // Names of manifests that are no file here.
@@ -99,6 +100,8 @@ func open(ctx context.Context, path string, opts Options) (string, io.ReadCloser
 	switch {
 	case path == stdin:
 		return stdinName, io.NopCloser(opts.Stdin), nil
+	case isURL(path) && opts.Offline:
+		return path, nil, fmt.Errorf("%s is on the network, which --offline forbids; fetch it first", path)
 	case isURL(path):
 		r, err := fetch(ctx, path)
 		return path, r, err

@@ -31,6 +31,9 @@ func TestManifestAtAURL(t *testing.T) {
 	if err != nil || m.Name != "os" || m.Files[0].Local() {
 		t.Errorf("%+v, %v", m, err)
 	}
+	if _, err := Load(t.Context(), []string{server.URL + "/os.yml"}, Options{Offline: true}); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "which --offline forbids") {
+		t.Errorf("offline: %v", err)
+	}
 	for name, tt := range map[string]struct {
 		path string
 		kind error

@@ -27,7 +27,7 @@ var ErrPolicy = errors.New("no policy to read")
 // What a component must be where no rule matches it.
 const (
 	MustBeSigned = "signed"
-	MustBePinned = "digest" // named by digest in the manifest
+	MustBePinned = "digest" // named by digest in the manifest, or locked
 	MayBeAny     = "any"
 )
 
@@ -134,7 +134,7 @@ func (p *Policy) byDefault(c *component.Component) Result {
 	case p.Default == MustBeSigned:
 		result.Miss = fmt.Errorf("%w: no rule says who may sign it; add a rule that matches %s", ErrRefused, subject(c.Reference))
 	case p.Default == MustBePinned && !c.Pinned():
-		result.Miss = fmt.Errorf("%w: it is named by a tag, which can move; write @%s behind it, or add a rule with a key", ErrRefused, c.Root)
+		result.Miss = fmt.Errorf("%w: it is named by a tag, which can move; write @%s behind it, lock it with linuxkit-action lock, or add a rule with a key", ErrRefused, c.Root)
 	}
 	return result
 }

@@ -181,6 +181,47 @@ func TestWithoutARuleTheDefaultDecides(t *testing.T) {
 	}
 }
 
+// TestLockedIsPinned: the lock names a digest as the manifest would, and offline what was
+// learned of signatures still counts.
+func TestLockedIsPinned(t *testing.T) {
+	t.Parallel()
+	ours, theirs := keys(t)
+	repository := image.Serve(t, nil) + "/web"
+	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
+	sign(t, repository+"@"+digest.String(), ours)
+	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + repository + ":1'}]")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := component.OpenCache(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := &component.Registry{Cache: cache}
+	for _, offline := range []bool{false, true} {
+		registry = &component.Registry{Cache: cache, Lock: registry.Lock, Offline: offline}
+		set, err := component.Resolve(t.Context(), m, "amd64", registry, progress.Silent())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if registry.Lock, err = set.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		for name, tt := range map[string]struct {
+			policy *Policy
+			want   error
+		}{
+			"pinned":           {&Policy{Default: MustBePinned}, nil},
+			"signed by ours":   {mustSign(t, ours), nil},
+			"signed by theirs": {mustSign(t, theirs), ErrRefused},
+		} {
+			if _, err := Check(t.Context(), set, tt.policy, Enforce, progress.Silent()); !errors.Is(err, tt.want) {
+				t.Errorf("%s, offline %v: %v", name, offline, err)
+			}
+		}
+	}
+}
+
 func TestTrustDemandsASignature(t *testing.T) {
 	t.Parallel()
 	ours, _ := keys(t)

@@ -1,0 +1,52 @@
+package lock
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"gopkg.in/yaml.v3"
+)
+
+// header tells who opens the file what it is.
+const header = "Which image each reference means. Written by `linuxkit-action lock`; keep it with the manifest."
+
+// YAML returns the text of the file: the same for the same images.
+func (l *Lock) YAML() ([]byte, error) {
+	node := strict.Encode(l)
+	node.HeadComment = header
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(node); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if _, err := Parse(DefaultFile, out.Bytes()); err != nil { // a registry may name a platform that is none
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// Write puts the lock into a file, whole or not at all.
+func (l *Lock) Write(path string) error {
+	text, err := l.YAML()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	defer os.Remove(f.Name()) // fails once it has its final name
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return nil
+}
