@@ -38,3 +38,13 @@ func kernelMessages(l Line) []string {
 	}
 	return messages
 }
+
+// Unfinished returns what stands in front of the kernel's first message in a line: the
+// text of somebody whom the kernel has interrupted, and who goes on in a later line. It
+// is the whole line where there is no such message.
+func (l Line) Unfinished() string {
+	if at := stampForm.FindStringIndex(l.Text); at != nil {
+		return l.Text[:at[0]]
+	}
+	return l.Text
+}

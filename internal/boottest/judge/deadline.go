@@ -131,7 +131,7 @@ func (j *Judge) timeout() {
 	case j.lost+j.damaged > 0:
 		verdict = Garbled
 		f.reason += fmt.Sprintf("; %d records of PID 1 were lost and %d came damaged", j.lost, j.damaged)
-	case len(missing(j.out.Onboot))+len(missing(j.out.Services)) == 0 && j.phase == booting && j.probing && len(j.out.Probes) > 0 && (j.lastSeq > 0 || j.banner):
+	case len(missing(j.out.Onboot))+len(missing(j.out.Services)) == 0 && j.phase == booting && j.probing && len(j.out.Probes) > 0 && (j.lastSeq > 0 || j.stock.banner):
 		verdict = Failed // the guest is up, and answers otherwise than expected
 	}
 	j.conclude(verdict, f)

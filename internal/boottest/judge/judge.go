@@ -97,7 +97,7 @@ type Judge struct {
 	lastSeq  uint64
 	lost     int // records that never came
 	damaged  int // records that came damaged
-	banner   bool
+	stock    stock
 	sawLine  bool
 	lastLine string
 

@@ -264,42 +264,6 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-func TestForeignInit(t *testing.T) {
-	t.Parallel()
-	banner := text(1, "Welcome to LinuxKit\r\n")
-	ran := text(1.1, "onboot 000-dhcpcd: from /containers/onboot/000-dhcpcd\r\n")
-	for name, tt := range map[string]struct {
-		spec     string
-		graceful bool
-		steps    []step
-		want     Verdict
-		reason   string
-	}{
-		"the banner and each onboot":           {"", false, steps(banner, ran), Ready, "does not tell whether services run"},
-		"the banner alone":                     {"timeout: 20s", false, steps(banner), Hung, "onboot dhcpcd"},
-		"no banner":                            {"timeout: 20s", false, steps(ran), Hung, "Welcome to LinuxKit"},
-		"an expectation instead of the banner": {"expect: [{console: up and running}]", false, steps(text(1, "up and running\n")), Ready, ""},
-		"its records are nobody's":             {"timeout: 20s", false, up, Hung, "Welcome to LinuxKit"},
-		"it panics":                            {"", false, steps(banner, kernel(2, "Kernel panic - not syncing: x")), Panicked, "x"},
-		"it powers off at the button":          {"", true, steps(banner, ran, kernel(8, "reboot: Power down"), off(9)), Ready, ""},
-		"it does not hear the button":          {"timeout: 300s", true, steps(banner, ran), Failed, "did not notice"},
-		"it reboots at the button":             {"", true, steps(banner, ran, event(9, "SHUTDOWN", "guest-reset"), exit(9)), Failed, "it rebooted"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			task := box(t, tt.spec)
-			task.Builtin, task.Graceful = false, tt.graceful
-			o, _ := play(t, task, tt.steps...)
-			if o.Verdict != tt.want || !strings.Contains(o.Reason, tt.reason) {
-				t.Errorf("%s: %s", o.Verdict, o.Reason)
-			}
-			if o.Services[0].State != StateUnknown {
-				t.Errorf("service: %+v", o.Services[0])
-			}
-		})
-	}
-}
-
 func TestDialogueIsInOrderAndUsesNothingTwice(t *testing.T) {
 	t.Parallel()
 	task := box(t, `
@@ -315,6 +279,33 @@ expect:
 	want := []Order{{Do: Type, Text: "root\n"}, {Do: Type, Text: "again\n"}, {Do: StartProbes}}
 	if !reflect.DeepEqual(orders, want) {
 		t.Errorf("orders %+v", orders)
+	}
+}
+
+func TestAPromptIsHeardThroughTheKernel(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		steps []step
+		typed int
+	}{
+		"in its middle":                {steps(text(0.5, "box lo"), kernel(0.6, "usb 1-1"), kernel(0.6, "usb 1-2"), text(0.7, "gin: ")), 1},
+		"at its end":                   {steps(text(0.5, "box login: [    0.500000] usb 1-1\r\n")), 1},
+		"twice":                        {steps(text(0.5, "box l[    0.500000] usb 1-1\r\nogi[    0.500000] usb 1-2\r\nn: ")), 1},
+		"after it was heard":           {steps(text(0.5, "box login: "), kernel(0.6, "usb 1-1"), kernel(0.7, "usb 1-2")), 1},
+		"and is asked again":           {steps(text(0.5, "box login: "), kernel(0.6, "usb 1-1"), text(0.7, "\r\nbox lo"), kernel(0.8, "usb 1-2"), text(0.9, "gin: ")), 2},
+		"but its parts are two lines'": {steps(text(0.5, "box lo[    0.500000] usb 1-1\r\nst\r\ngin: ")), 0},
+	} {
+		task := box(t, `{shutdown: kill, timeout: 20s, expect: [{console: "box login: $", send: "a"}, {console: "box login: $", send: "b"}]}`)
+		_, orders := play(t, task, tt.steps...)
+		typed := 0
+		for _, o := range orders {
+			if o.Do == Type {
+				typed++
+			}
+		}
+		if typed != tt.typed {
+			t.Errorf("%s: typed %d times, want %d", name, typed, tt.typed)
+		}
 	}
 }
 

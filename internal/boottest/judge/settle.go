@@ -50,10 +50,13 @@ func (j *Judge) stays() time.Duration {
 			longest, asked = max(longest, e.Stays), true
 		}
 	}
-	if !asked {
-		return defaultStays
+	switch {
+	case asked:
+		return longest
+	case !j.task.Builtin:
+		return j.scaled(defaultStays) // only beginnings are told: what fails does so in this time
 	}
-	return longest
+	return defaultStays
 }
 
 func missing(list []Unit) []string {
@@ -96,11 +99,22 @@ func (j *Judge) missing() string {
 		case len(j.out.Services)+len(j.out.Probes) == 0 && !j.allReady:
 			parts = append(parts, "PID 1's milestone ready") // all the proof that there can be
 		}
-	} else if !j.banner && len(j.out.Probes) == 0 {
-		parts = append(parts, fmt.Sprintf("%q on the console, or an http, tcp or console expectation in the spec", welcome))
+	} else if text := j.unshown(); text != "" && len(j.out.Probes) == 0 {
+		parts = append(parts, fmt.Sprintf("%q on the console, or an http, tcp or console expectation in the spec", text))
 	}
 	add("probe", j.out.Probes)
 	return strings.Join(parts, "; ")
+}
+
+// unshown returns what LinuxKit's own init has yet to show.
+func (j *Judge) unshown() string {
+	switch {
+	case !j.stock.banner:
+		return welcome
+	case len(j.task.Services) > 0 && !j.stock.containerd:
+		return containerdUp // without it no service runs
+	}
+	return ""
 }
 
 // Probe tells the judge how a probe was answered: err is nil when it was as the spec

@@ -103,8 +103,6 @@ func (e *Expectation) checkValues(kind string) []strict.Problem {
 		"service": e.Service == "",
 		"onboot":  e.Onboot == "",
 		"console": e.Console == nil || e.Console.String() == "",
-		"http":    e.HTTP == nil,
-		"tcp":     e.TCP == nil,
 	}
 	if empty[kind] {
 		return []strict.Problem{e.Problem(kind, "is empty")}

@@ -96,7 +96,7 @@ func TestParseTellsEachMistakeWithItsPlace(t *testing.T) {
 		"a broken expression to forbid":   {`forbid: ["[z-a]"]`, "error parsing regexp"},
 		"an empty expression to forbid":   {`forbid: [~]`, "forbid[0] is empty"},
 		"http without a port":             {"expect: [{http: {path: /}}]", "http: port is missing"},
-		"http of null":                    {"expect: [{http: ~}]", "http: is empty"},
+		"http of null":                    {"expect: [{http: ~}]", "needs one of"},
 		"a port out of range":             {"expect: [{tcp: {port: 65536}}]", "port: must be from 1 to 65535, not 65536"},
 		"a status out of range":           {"expect: [{http: {port: 80, status: 99}}]", "status: must be from 100 to 599"},
 		"a path that begins elsewhere":    {`expect: [{http: {port: 80, path: "@evil.example/"}}]`, "path: must begin with /"},
