@@ -3,9 +3,10 @@
 GO       ?= go
 BIN      := bin
 PAYLOAD  := internal/build/payload/bin
-INIT     := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags="-s -w"
+# PID 1 is small rather than fast: without inlining in our own packages it is 3 % smaller.
+INIT     := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -gcflags=github.com/org/linuxkit-action/...=-l
 
-.PHONY: help demo test build lint bench conformance image clean need-demo need-test
+.PHONY: help demo test build lint bench conformance soak image clean need-demo need-test
 
 help:
 	@echo 'make demo   build a real system from Debian packages, boot it, sign it'
@@ -14,6 +15,7 @@ help:
 	@echo 'make lint   gofmt, go vet, staticcheck'
 	@echo 'make bench  sizes and times'
 	@echo 'make conformance  the same images as a linuxkit on the PATH makes?'
+	@echo 'make soak   boot SOAK=200 times; each time a process is killed'
 	@echo 'make image  the container image of the action'
 
 need-demo:
@@ -53,6 +55,11 @@ bench: need-test build
 conformance: build
 	@command -v linuxkit >/dev/null || { echo 'conformance: there is no linuxkit on the PATH; install it from github.com/linuxkit/linuxkit' >&2; exit 2; }
 	$(GO) test -count=1 -tags conformance ./fixtures/conformance
+
+# Exit 1 if PID 1 is not alive and right every time; consoles of boots that fail are in bin/soak.
+SOAK ?= 200
+soak: need-demo build
+	@$(GO) run ./fixtures/soak -boots $(SOAK)
 
 image:
 	docker build --network host --tag linuxkit-action .

@@ -5,9 +5,14 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/watchdog"
 )
+
+// threads is how many PID 1 makes for when no more can be had: twice as many as
+// a machine with some services was ever seen to use.
+const threads = 16
 
 // bootSequence takes the machine from the kernel's hands to running services.
 // It runs in a goroutine of its own; ctx ends when a shutdown is asked for.
@@ -16,6 +21,7 @@ func (m *machine) bootSequence(ctx context.Context) {
 	m.markTime("kernel", &began)
 	o := m.earlyBoot()
 	process.SpareFromOOM()
+	guard.Reserve(threads)
 	m.serveOperator()
 	m.passed(milestoneEarly, &began)
 	if !m.container {
@@ -34,7 +40,7 @@ func (m *machine) bootSequence(ctx context.Context) {
 		m.reach(milestoneNetwork)
 		m.reach(milestoneOnboot)
 	})
-	m.startServices()
+	m.startServices(m.serviceRuntime(ctx, &began))
 }
 
 // passed announces a milestone and notes the time since the one before.

@@ -14,6 +14,7 @@ import (
 const (
 	onshutdownTimeout = 10 * time.Second // of one onshutdown container; all of a shutdown has Config.Shutdown
 	scriptTimeout     = time.Minute      // of one script of /etc/init.d
+	containerdTimeout = time.Minute      // until containerd answers
 )
 
 // Milestones of a boot, in their order.
@@ -22,6 +23,7 @@ const (
 	milestoneModules  = "modules"
 	milestoneNetwork  = "network" // loopback is up and onboot, which configures the rest, is done
 	milestoneOnboot   = "onboot"
+	milestoneDaemon   = "containerd"
 	milestoneServices = "services" // all are being started
 	milestoneReady    = "ready"
 )

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/org/linuxkit-action/internal/pid1/bundle"
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/early"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
@@ -35,6 +36,7 @@ func (m *machine) loadModules() {
 		m.noteModule(l.Load(name))
 	}
 	l.Coldplug(devices, m.noteModule)
+	m.ciphers(l)
 	if events != nil {
 		m.hotplug(events, l)
 	}
@@ -44,6 +46,38 @@ func (m *machine) loadModules() {
 			m.note(s.Do(), s.Lost())
 		}
 	}
+}
+
+// ciphers loads the processor's ciphers now, where there is an onboot container, which
+// may set up encrypted disks, and else when the services are up.
+func (m *machine) ciphers(l *modules.Loader) {
+	later := l.Later()
+	if onboot, err := bundle.List(bundle.Onboot); err == nil && len(onboot) == 0 {
+		m.loop.Post(func() { m.later = later })
+		return
+	}
+	for _, name := range later {
+		m.noteModule(l.Load(name))
+	}
+}
+
+// loadLater loads what has waited for the services. It is called on the loop.
+func (m *machine) loadLater() {
+	later := m.later
+	m.later = nil
+	if len(later) == 0 || m.ending != nil {
+		return
+	}
+	guard.Go("ciphers", func() {
+		l, err := modules.OpenLoader()
+		if l == nil {
+			m.note(err, "the processor's own ciphers")
+			return
+		}
+		for _, name := range later {
+			m.noteModule(l.Load(name))
+		}
+	})
 }
 
 // catchUp bounds how many batches of events may have come during the walk.

@@ -13,6 +13,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/containerd"
 	"github.com/org/linuxkit-action/internal/pid1/early"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/loop"
@@ -36,15 +37,16 @@ type machine struct {
 	over      chan struct{}           // closed when a container is to end
 
 	phase    string
-	config   config.Config // see configure
-	file     string        // that it is from
-	runtime  container.Runtime
+	config   config.Config     // see configure
+	file     string            // that it is from
+	runtime  container.Runtime // of onboot and onshutdown
 	null     *os.File
 	onboot   []entry
 	services *supervise.Supervisor // nil until services start
 	marks    []mark
 	recent   recent
-	wishes   []wish // of operators
+	wishes   []wish   // of operators
+	later    []string // modules to load when the services are up
 	booting  bool
 	ready    bool
 	readyAt  time.Duration // on the clock of console.Uptime
@@ -52,7 +54,8 @@ type machine struct {
 	picture  string        // as last shown
 	events   int
 
-	watchdog atomic.Pointer[watchdog.Watchdog] // nil until it is started; for everyone
+	watchdog   atomic.Pointer[watchdog.Watchdog] // nil until it is started; for everyone
+	containerd atomic.Pointer[containerd.Daemon] // the same, and nil where the image has none
 }
 
 // environ is what runc and scripts get. Containers have their own.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/containerd"
 )
 
 // The tests that boot run the real binary as the first process of new
@@ -16,9 +18,10 @@ import (
 // machine's programs. Nothing outside is touched.
 
 const (
-	stageRoot  = "PID1_TEST_ROOT" // set: this process is the one that becomes PID 1
-	stageHide  = "PID1_TEST_HIDE" // a file to hide
-	stageArgs  = "PID1_TEST_ARGS" // set: the arguments of PID 1, which then has no INIT_LOG_LEVEL but stageLevel
+	stageRoot  = "PID1_TEST_ROOT"  // set: this process is the one that becomes PID 1
+	stageHide  = "PID1_TEST_HIDE"  // a file to hide
+	stageTasks = "PID1_TEST_TASKS" // set: services are containerd's; else this machine's containerd is hidden
+	stageArgs  = "PID1_TEST_ARGS"  // set: the arguments of PID 1, which then has no INIT_LOG_LEVEL but stageLevel
 	stageLevel = "PID1_TEST_LEVEL"
 )
 
@@ -65,8 +68,8 @@ func stage(dir string) {
 		must(os.MkdirAll(root+d, 0o755))
 	}
 	must(unix.Mount("proc", root+"/proc", "proc", 0, ""))
-	if hide := os.Getenv(stageHide); hide != "" {
-		must(unix.Mount("/dev/null", root+hide, "", unix.MS_BIND, ""))
+	for _, path := range hidden() {
+		must(unix.Mount("/dev/null", root+path, "", unix.MS_BIND, ""))
 	}
 	must(unix.Chroot(root))
 	must(unix.Chdir("/"))
@@ -75,6 +78,17 @@ func stage(dir string) {
 		args, level = append(args, strings.Fields(words)...), os.Getenv(stageLevel)
 	}
 	must(syscall.Exec("/init", args, []string{"INIT_LOG_LEVEL=" + level}))
+}
+
+// hidden returns the files of this machine that the other one is not to have.
+func hidden() (paths []string) {
+	if hide := os.Getenv(stageHide); hide != "" {
+		paths = append(paths, hide)
+	}
+	if os.Getenv(stageTasks) == "" && containerd.Stock.Exists() {
+		paths = append(paths, containerd.Stock.Daemon)
+	}
+	return paths
 }
 
 // borrow makes a directory of this machine, or the link that stands for it,

@@ -5,7 +5,8 @@
 //	modules   drivers for the devices there are (package modules)
 //	network   loopback, host name, clock, limits; volumes; /etc/init.d
 //	onboot    containers that run once, one after another
-//	services  containers that stay, side by side (package supervise)
+//	services  containers that stay, side by side (package supervise), run by
+//	          containerd where the image has it (package containerd)
 //	ready     every service is
 //	shutdown  services, onshutdown, everybody else, file systems, power
 //
@@ -34,6 +35,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/org/linuxkit-action/internal/pid1/containerd"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 	"github.com/org/linuxkit-action/internal/pid1/modules"
 )
@@ -53,6 +55,8 @@ func Main(args []string) int {
 		return report(modules.Modprobe(args[1:]))
 	case halt.How(name).Known():
 		return end(halt.How(name), args[1:])
+	case name == containerd.Name:
+		return between(args)
 	case name == ownName && len(args) > 1 && isCommand(args[1]): // in a container it may be first, and is no init there
 		return command(args[1:])
 	case os.Getpid() == 1:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
 	"github.com/org/linuxkit-action/internal/pid1/config"
+	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/early"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
@@ -14,26 +15,27 @@ import (
 // hurryFor is how long the kernel is to hurry for services that do not become ready.
 const hurryFor = time.Minute
 
-// calm ends the kernel's hurry.
+// calm ends the kernel's hurry, and ours.
 func (m *machine) calm() {
 	if !m.container {
 		early.Hurry(false)
+		m.loadLater()
 	}
 }
 
 // startServices hands the services to a supervisor on the loop.
-func (m *machine) startServices() {
+func (m *machine) startServices(rt container.Runtime) {
 	services := m.resolve()
 	m.loop.Post(func() {
 		if m.ending != nil {
 			return // asked for since the boot last looked
 		}
 		m.services = supervise.New(supervise.Env{
-			Context: m.context, Loop: m.loop, Console: m.console, Runtime: m.runtime,
+			Context: m.context, Loop: m.loop, Console: m.console, Runtime: rt,
 			Null: m.null, Environ: environ, LogDir: serviceLogs, RunDir: runDir, Reaper: m.reaper,
 			GaveUp: m.gaveUp,
 		}, services)
-		for _, name := range config.Milestones { // containerd too: nothing that is waited for brings it
+		for _, name := range config.Milestones { // containerd too: it is up, or nothing that is waited for brings it
 			m.services.Reach(name)
 		}
 		m.setPhase(milestoneServices)

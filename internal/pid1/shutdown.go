@@ -83,6 +83,7 @@ func (m *machine) lastSteps(e *ending) {
 	defer cancel()
 	m.runOnshutdown(ctx)
 	m.runScripts(ctx, "/etc/shutdown.d")
+	m.containerd.Load().Stop()
 	halt.KillAll(m.reaper)
 	halt.Sync()
 	if m.container {

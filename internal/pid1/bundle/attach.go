@@ -9,6 +9,15 @@ import (
 // Attaches reports whether there is anything for Attach to do.
 func (b *Bundle) Attaches() bool { return len(b.Interfaces) > 0 || len(b.BindNS) > 0 }
 
+// Attach does it for the bundle in dir.
+func Attach(dir string, pid int) error {
+	b, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	return b.Attach(pid)
+}
+
 // Attach does what needs the container's process, between its making and the
 // start of its program: it gives it the network interfaces, in their order, and
 // binds its namespaces to the paths that the bundle asks for.

@@ -34,6 +34,7 @@ type Bundle struct {
 	Cgroups    []string
 	BindNS     []BindNS
 	Interfaces []netlink.Interface
+	Namespace  string // of containerd, or "" for the usual one
 	made       []string
 	prepared   bool
 }
@@ -83,6 +84,7 @@ func (b *Bundle) read(v json.Value) {
 		b.Mkdir = append(b.Mkdir, b.path(dir))
 	}
 	b.Cgroups = v.Get("cgroups").Texts()
+	b.Namespace = v.Get("namespace").Text()
 	for _, i := range v.Get("interfaces").List() {
 		b.Interfaces = append(b.Interfaces, netlink.Interface{
 			Name: i.Get("name").Text(), Add: i.Get("add").Text(), Peer: i.Get("peer").Text(), CreateInRoot: i.Get("createInRoot").True(),

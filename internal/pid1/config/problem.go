@@ -1,6 +1,10 @@
 package config
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/org/linuxkit-action/internal/pid1/spell"
+)
 
 // maxProblems bounds what is said of one file, so that garbage does not flood a console.
 const maxProblems = 20
@@ -38,47 +42,8 @@ func (p *problems) unknown(line int, what, word string, words []string) {
 		return // no need to look for what is near
 	}
 	text := what + " " + strconv.Quote(word)
-	if near := nearest(word, words); near != "" {
+	if near := spell.Nearest(word, words); near != "" {
 		text += "; did you mean " + strconv.Quote(near) + "?"
 	}
 	p.add(line, text)
-}
-
-// nearest returns the word that a misspelt one is at most two edits away from,
-// or "". Words of three letters and fewer have too many neighbours for two.
-func nearest(word string, words []string) string {
-	best, distance := "", 3
-	if len(word) < 4 {
-		distance = 2
-	}
-	for _, w := range words {
-		if len(word) > len(w)+2 {
-			continue // a bound on the work as well
-		}
-		if d := edits(word, w); d < distance {
-			best, distance = w, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of a and b.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -1,9 +1,9 @@
 package config
 
 import (
-	"net/netip"
-	"strconv"
 	"strings"
+
+	"github.com/org/linuxkit-action/internal/pid1/address"
 )
 
 // localhost is where a port is that stands alone.
@@ -70,7 +70,6 @@ func hostPort(text string) (string, bool) {
 	if host == "" || host == "localhost" {
 		host = localhost
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	a, bad := netip.ParseAddrPort(host + ":" + port)
-	return a.String(), err == nil && number > 0 && bad == nil && a.Addr().Zone() == ""
+	a, ok := address.Parse(host + ":" + port)
+	return a.String(), ok
 }

@@ -12,8 +12,13 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// ErrNoRuntime is what every start says on a machine without runc.
-var ErrNoRuntime = errors.New("there is no runc; add a component with runc to init")
+var (
+	// ErrNoRuntime is what every start says on a machine without runc.
+	ErrNoRuntime = errors.New("there is no runc; add a component with runc to init")
+	// ErrStart is what a start that runc refused says; runc has told why on the
+	// standard error of the container.
+	ErrStart = errors.New("runc did not start it; see its log")
+)
 
 // Container is what a runtime is asked to start.
 type Container struct {
@@ -24,9 +29,10 @@ type Container struct {
 	Stdout *os.File
 	Stderr *os.File
 	Files  []*os.File // descriptors 3 and up
-	// Created, if set, is called between the making of the container and the
-	// start of its program, with the pid that program will have.
-	Created func(pid int) error
+	// Attach, if set, is the directory of the bundle that asks for something to be
+	// done between the making of the container and the start of its program.
+	Attach    string
+	Namespace string // of containerd, or "" for the usual one
 }
 
 // Process is the first process of a running container.
@@ -40,8 +46,9 @@ type Process struct {
 // started leaves behind is gone when Start returns an error.
 type Runtime interface {
 	Start(ctx context.Context, c Container) (*Process, error)
-	// Delete forgets a container and kills all that is left of it.
-	Delete(ctx context.Context, id string) error
+	// Delete forgets a container that has ended and kills all that is left of it.
+	// Of c it needs what names the container.
+	Delete(ctx context.Context, c Container) error
 }
 
 // None is the runtime of a machine that has none.
@@ -51,7 +58,7 @@ type None struct{}
 func (None) Start(context.Context, Container) (*Process, error) { return nil, ErrNoRuntime }
 
 // Delete implements Runtime.
-func (None) Delete(context.Context, string) error { return nil }
+func (None) Delete(context.Context, Container) error { return nil }
 
 // Kill kills a process with all in its cgroup, and waits no longer than d for it to go.
 func (p *Process) Kill(d time.Duration) bool {

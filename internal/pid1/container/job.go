@@ -19,7 +19,7 @@ type Job struct {
 	OutLog string   // path of that of standard output
 	Env    []string // of the runtime itself
 	Null   *os.File
-	Warn   func(msg string) // told of log lines lost
+	Warn   func(msg string) // told, once a log, that lines are lost
 	Tail   logs.Tail
 	Mark   *logs.Mark // looked for in what the next run prints, or nil
 	Files  []*os.File // descriptors 3 and up of the next run
@@ -57,9 +57,10 @@ func (j *Job) Start(ctx context.Context, rt Runtime) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{out: out, err: errPipe}
-	c := Container{ID: j.ID, Bundle: dir, Env: j.Env, Stdin: j.Null, Stdout: out.W, Stderr: errPipe.W, Files: j.Files}
+	c := j.container()
+	c.Bundle, c.Env, c.Stdin, c.Stdout, c.Stderr, c.Files = dir, j.Env, j.Null, out.W, errPipe.W, j.Files
 	if j.bundle.Attaches() {
-		c.Created = j.bundle.Attach
+		c.Attach = j.Dir
 	}
 	r.Process, err = rt.Start(ctx, c)
 	out.Started()
@@ -71,10 +72,16 @@ func (j *Job) Start(ctx context.Context, rt Runtime) (*Run, error) {
 	return r, nil
 }
 
+// container names the container.
+func (j *Job) container() Container { return Container{ID: j.ID, Namespace: j.bundle.Namespace} }
+
+// Delete makes the runtime forget a container that was started and has ended.
+func (j *Job) Delete(ctx context.Context, rt Runtime) error { return rt.Delete(ctx, j.container()) }
+
 func (j *Job) open() error {
 	if j.out == nil {
-		j.out, j.err = logs.Open(j.OutLog, &j.Tail), logs.Open(j.Log, &j.Tail)
-		j.tellLost()
+		lost := func(err error) { j.Warn("log: " + err.Error()) }
+		j.out, j.err = logs.Open(j.OutLog, &j.Tail, lost), logs.Open(j.Log, &j.Tail, lost)
 	}
 	if j.bundle == nil {
 		b, err := bundle.Open(j.Dir)
@@ -105,18 +112,9 @@ func (j *Job) adjust() (string, error) {
 	return dir, c.Write(dir)
 }
 
-func (j *Job) tellLost() {
-	for _, s := range []*logs.Stream{j.out, j.err} {
-		if err := s.Err(); err != nil {
-			j.Warn("log: " + err.Error())
-		}
-	}
-}
-
 // Release unmounts what the bundle has mounted for itself and closes the logs.
 func (j *Job) Release() error {
 	if j.out != nil {
-		j.tellLost()
 		j.out.Close()
 		j.err.Close()
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/pid1/bundle"
 	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
@@ -19,10 +20,6 @@ const runcTimeout = time.Minute
 
 // execPoll is how often to look whether runc's child has become the program.
 const execPoll = 10 * time.Millisecond
-
-// errStart is what a start that runc refused says; runc has told why on the
-// standard error of the container.
-var errStart = errors.New("runc did not start it; see its log")
 
 // places are where components put runc.
 var places = []string{"/usr/bin/runc", "/usr/sbin/runc", "/bin/runc", "/sbin/runc", "/usr/local/bin/runc", "/usr/local/sbin/runc"}
@@ -51,6 +48,9 @@ func FindRunc(reaper *process.Reaper, null *os.File, dir string) (Runtime, error
 	return None{}, ErrNoRuntime
 }
 
+// Path returns where runc is to be run from.
+func (r *Runc) Path() string { return r.path }
+
 // Start implements Runtime. One call of runc does all, unless something has to
 // happen between making and starting.
 func (r *Runc) Start(ctx context.Context, c Container) (*Process, error) {
@@ -70,7 +70,7 @@ func (r *Runc) Start(ctx context.Context, c Container) (*Process, error) {
 
 func (r *Runc) start(ctx context.Context, c Container) (*Process, error) {
 	verb := []string{"run", "--detach"}
-	if c.Created != nil {
+	if c.Attach != "" {
 		verb = []string{"create"}
 	}
 	child, err := r.create(ctx, c, verb)
@@ -78,15 +78,15 @@ func (r *Runc) start(ctx context.Context, c Container) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{Child: child, Cgroup: process.CgroupOf(child.Pid)}
-	if c.Created != nil {
-		if err := c.Created(child.Pid); err != nil {
+	if c.Attach != "" {
+		if err := bundle.Attach(c.Attach, child.Pid); err != nil {
 			return p, err
 		}
 		if err := r.call(ctx, c, "start", c.ID); err != nil {
 			return p, err
 		}
 	}
-	return p, executed(ctx, child)
+	return p, p.Executed(ctx)
 }
 
 // create calls runc and claims the process that it wrote down.
@@ -102,7 +102,7 @@ func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process
 	text := file.Line(pidFile)
 	pid, err := strconv.Atoi(text)
 	if err != nil || pid < 2 {
-		return nil, &os.PathError{Op: "read", Path: pidFile, Err: errStart}
+		return nil, &os.PathError{Op: "read", Path: pidFile, Err: ErrStart}
 	}
 	return r.reaper.Claim(pid), nil
 }
@@ -113,18 +113,18 @@ func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
 	})
 	if err == nil && status != 0 {
-		err = errStart
+		err = ErrStart
 	}
 	return err
 }
 
-// executed waits until the container's program has taken the place of runc's
+// Executed waits until the container's program has taken the place of runc's
 // own "runc:[2:INIT]".
-func executed(ctx context.Context, child *process.Child) error {
-	comm := "/proc/" + strconv.Itoa(child.Pid) + "/comm"
+func (p *Process) Executed(ctx context.Context) error {
+	comm := "/proc/" + strconv.Itoa(p.Pid) + "/comm"
 	for strings.HasPrefix(file.Line(comm), "runc:[") {
 		select {
-		case <-child.Done():
+		case <-p.Done():
 		case <-time.After(execPoll):
 		case <-ctx.Done():
 			return process.Ended(ctx)
@@ -138,13 +138,13 @@ func executed(ctx context.Context, child *process.Child) error {
 func (r *Runc) sweepUp(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), runcTimeout/6)
 	defer cancel()
-	_ = r.Delete(ctx, id) // there may be nothing to delete
+	_ = r.Delete(ctx, Container{ID: id}) // there may be nothing to delete
 }
 
 // Delete implements Runtime.
-func (r *Runc) Delete(ctx context.Context, id string) error {
+func (r *Runc) Delete(ctx context.Context, c Container) error {
 	ctx, cancel := context.WithTimeout(ctx, runcTimeout)
 	defer cancel()
-	c := Container{Stdin: r.null, Stdout: r.null, Stderr: r.null}
-	return r.call(ctx, c, "delete", "--force", id)
+	c.Stdin, c.Stdout, c.Stderr = r.null, r.null, r.null
+	return r.call(ctx, c, "delete", "--force", c.ID)
 }

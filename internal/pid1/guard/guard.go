@@ -5,9 +5,9 @@
 // panic breaks is then one job (one service's start, one event), and the
 // machine can still be shut down.
 //
-// Go's own fatal errors (no memory for the heap, a corrupted heap) cannot be
-// recovered from; PID 1 keeps away from them by holding little and by letting
-// one goroutine own all state.
+// Go's own fatal errors (no memory for the heap, no thread to be had) cannot be
+// recovered from; PID 1 keeps away from them by holding little, by letting one
+// goroutine own all state, and by Reserve.
 package guard
 
 import (

@@ -74,14 +74,15 @@ func TestLogsGoToTheLoggerByTheirName(t *testing.T) {
 	} {
 		m := newMemlogd(t)
 		var tail Tail
-		s := open(m.path, file, &tail)
+		var lost losses
+		s := open(m.path, file, &tail, lost.add)
 		name, log := m.receive()
 		say(t, s, "one\n")
 		say(t, s, "two\n") // a restart
 		s.Close()
 		data, err := io.ReadAll(log)
-		if name != want || string(data) != "one\ntwo\n" || err != nil || s.Err() != nil {
-			t.Errorf("%s: got %q, %q, %v, %v", file, name, data, err, s.Err())
+		if name != want || string(data) != "one\ntwo\n" || err != nil || lost.err() != nil {
+			t.Errorf("%s: got %q, %q, %v, %v", file, name, data, err, lost.err())
 		}
 		if got := tail.Lines(5, 100); got != "one\ntwo" {
 			t.Errorf("tail %q", got)
@@ -93,11 +94,12 @@ func TestALoggerThatDoesNotReadBlocksNobody(t *testing.T) {
 	t.Parallel()
 	m := newMemlogd(t)
 	var tail Tail
-	s := open(m.path, "/var/log/web.log", &tail)
+	var lost losses
+	s := open(m.path, "/var/log/web.log", &tail, lost.add)
 	_, log := m.receive()
 	say(t, s, strings.Repeat(strings.Repeat("x", 1023)+"\n", 1024)+"last\n")
-	if !errors.Is(s.Err(), errSlow) || tail.Lines(1, 100) != "last" {
-		t.Errorf("error %v, tail %q", s.Err(), tail.Lines(1, 100))
+	if !errors.Is(lost.err(), errSlow) || tail.Lines(1, 100) != "last" {
+		t.Errorf("error %v, tail %q", lost.err(), tail.Lines(1, 100))
 	}
 	if _, err := io.ReadFull(log, make([]byte, 32<<10)); err != nil { // it reads after all
 		t.Fatal(err)
@@ -114,7 +116,8 @@ func TestWhenTheLoggerGoesTheFileTakesOver(t *testing.T) {
 	t.Parallel()
 	m := newMemlogd(t)
 	path := filepath.Join(t.TempDir(), "web.log")
-	s := open(m.path, path, new(Tail))
+	var lost losses
+	s := open(m.path, path, new(Tail), lost.add)
 	_, log := m.receive()
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
@@ -122,8 +125,8 @@ func TestWhenTheLoggerGoesTheFileTakesOver(t *testing.T) {
 	say(t, s, "alone\n")
 	say(t, s, "again\n")
 	data, err := os.ReadFile(path)
-	if err != nil || string(data) != "alone\nagain\n" || !errors.Is(s.Err(), syscall.EPIPE) {
-		t.Errorf("file %q, %v; error %v", data, err, s.Err())
+	if err != nil || string(data) != "alone\nagain\n" || !errors.Is(lost.err(), syscall.EPIPE) {
+		t.Errorf("file %q, %v; error %v", data, err, lost.err())
 	}
 }
 
@@ -151,11 +154,12 @@ func TestASocketWithoutALoggerIsSaidAndTheFileIsUsed(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "web.log")
 		began := time.Now()
-		s := open(tt.socket, path, new(Tail))
+		var lost losses
+		s := open(tt.socket, path, new(Tail), lost.add)
 		if took := time.Since(began); took > 10*handOverWait {
 			t.Errorf("%s: it waited %v", name, took)
 		}
-		if err := s.Err(); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.socket) {
+		if err := lost.err(); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.socket) {
 			t.Errorf("%s: error %v", name, err)
 		}
 		say(t, s, "here\n")

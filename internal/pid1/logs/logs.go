@@ -27,32 +27,44 @@ const bufferSize = 4096
 
 // Stream is one log: a file or the logger, and the end of it in memory.
 type Stream struct {
-	mu      sync.Mutex
-	path    string
-	logger  *outlet // in the place of the file, or nil
-	file    *os.File
-	size    int64
-	lastErr error
-	tail    *Tail
+	mu     sync.Mutex
+	path   string
+	logger *outlet // in the place of the file, or nil
+	file   *os.File
+	size   int64
+	tail   *Tail
+	warn   func(error)
+	warned bool
 }
 
 // Open starts a log afresh, with the machine's logger or in a file. Where the
-// file cannot be made the stream works without, and Err says why.
-func Open(path string, tail *Tail) *Stream { return open(Logger, path, tail) }
+// file cannot be made or written the stream works without. The first time that
+// bytes do not get to where they were to go, warn is told why; it must not block.
+func Open(path string, tail *Tail, warn func(error)) *Stream {
+	return open(Logger, path, tail, warn)
+}
 
-func open(socket, path string, tail *Tail) *Stream {
-	s := &Stream{path: path, tail: tail}
+func open(socket, path string, tail *Tail, warn func(error)) *Stream {
+	s := &Stream{path: path, tail: tail, warn: warn}
 	logger, err := handOver(socket, name(path))
 	if s.logger = logger; logger == nil {
-		s.create()
-		s.lastErr = errors.Join(err, s.lastErr)
+		s.lose(errors.Join(err, s.create()))
 	}
 	return s
 }
 
-func (s *Stream) create() {
+func (s *Stream) create() (err error) {
 	s.size = 0
-	s.file, s.lastErr = os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o644)
+	s.file, err = os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o644)
+	return err
+}
+
+// lose tells, once, that bytes are lost: a disk that is full would be told of with every line.
+func (s *Stream) lose(err error) {
+	if err != nil && !s.warned {
+		s.warned = true
+		s.warn(err)
+	}
 }
 
 // Write implements io.Writer. It takes everything, also what the file does not.
@@ -71,9 +83,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	}
 	n, err := s.file.Write(p)
 	s.size += int64(n)
-	if err != nil {
-		s.lastErr = err
-	}
+	s.lose(err)
 	return len(p), nil
 }
 
@@ -85,13 +95,12 @@ func (s *Stream) tell(p []byte) bool {
 	case nil:
 		return true
 	case errSlow:
-		s.lastErr = err
+		s.lose(err)
 		return true
 	}
 	s.logger.close()
 	s.logger = nil
-	s.create()
-	s.lastErr = errors.Join(err, s.lastErr)
+	s.lose(errors.Join(err, s.create()))
 	return false
 }
 
@@ -102,14 +111,7 @@ func (s *Stream) rotate() {
 		s.file = nil
 		_ = os.Rename(s.path, s.path+".1")
 	}
-	s.create()
-}
-
-// Err returns why bytes did not get to where they were to go, or nil.
-func (s *Stream) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lastErr
+	s.lose(s.create())
 }
 
 // Close closes the log. Later writes reach the tail only.

@@ -1,22 +1,43 @@
 package logs
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 const wait = 20 * time.Second
 
+// losses is what a stream has told of.
+type losses struct {
+	mu   sync.Mutex
+	told []error
+}
+
+func (l *losses) add(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, err)
+}
+
+func (l *losses) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.told...)
+}
+
 func TestWhatIsWrittenIsInTheFileAndTheTail(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "web.log")
 	var tail Tail
-	s := Open(path, &tail)
+	var lost losses
+	s := Open(path, &tail, lost.add)
 	p, err := s.Pipe(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -28,15 +49,16 @@ func TestWhatIsWrittenIsInTheFileAndTheTail(t *testing.T) {
 	if err != nil || string(data) != "one\ntwo\n\nthree" {
 		t.Errorf("file %q, %v", data, err)
 	}
-	if got := tail.Lines(2, 100); got != "two\nthree" {
-		t.Errorf("tail %q", got)
+	if got := tail.Lines(2, 100); got != "two\nthree" || lost.err() != nil {
+		t.Errorf("tail %q, lost %v", got, lost.err())
 	}
 }
 
 func TestAFloodIsBoundedOnDiskAndInMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.log")
 	var tail Tail
-	s := Open(path, &tail)
+	var lost losses
+	s := Open(path, &tail, lost.add)
 	p, err := s.Pipe(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +100,8 @@ func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{"full disk": "/dev/full", "no directory": "/no/such/dir/log", "a directory": t.TempDir()} {
 		var tail Tail
-		s := Open(path, &tail)
+		var lost losses
+		s := Open(path, &tail, lost.add)
 		p, err := s.Pipe(nil)
 		if err != nil {
 			t.Fatal(err)
@@ -91,8 +114,8 @@ func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
 		io.WriteString(p.W, "last\n")
 		p.Started()
 		p.Drain(wait)
-		if s.Err() == nil || tail.Lines(1, 100) != "last" {
-			t.Errorf("%s: error %v, tail %q", name, s.Err(), tail.Lines(1, 100))
+		if len(lost.told) != 1 || tail.Lines(1, 100) != "last" {
+			t.Errorf("%s: told %v, tail %q", name, lost.told, tail.Lines(1, 100))
 		}
 	}
 }
@@ -100,7 +123,7 @@ func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
 func TestDrainDoesNotWaitForAWriterThatStays(t *testing.T) {
 	t.Parallel()
 	var tail Tail
-	p, err := Open(filepath.Join(t.TempDir(), "l"), &tail).Pipe(nil)
+	p, err := Open(filepath.Join(t.TempDir(), "l"), &tail, new(losses).add).Pipe(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func TestAMarkIsLookedForInTwoPipes(t *testing.T) {
 	m := NewMark("up")
 	var tail Tail
 	for _, name := range []string{"out", "err"} {
-		p, err := Open(filepath.Join(t.TempDir(), name), &tail).Pipe(m)
+		p, err := Open(filepath.Join(t.TempDir(), name), &tail, new(losses).add).Pipe(m)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,6 +59,9 @@ func (l *Loader) Plug(b uevent.Batch, devices string, report func(error)) {
 	for _, alias := range b.Aliases {
 		l.device(alias, report)
 	}
+	for _, module := range l.Later() { // there is no hurry any more
+		l.device(module, report)
+	}
 }
 
 // device loads what a device asks for. One without a module of this kernel is normal.

@@ -18,6 +18,7 @@ type Loader struct {
 	insert func(path string) error
 	asked  map[string]bool
 	tried  map[string]bool
+	later  []string // modules that may wait
 	count  int
 }
 
@@ -51,7 +52,9 @@ func (l *Loader) Load(name string) error {
 	}
 	var errs []error
 	for _, module := range l.index.resolve(name) {
-		errs = append(errs, l.module(module))
+		if !l.postpone(name, module) {
+			errs = append(errs, l.module(module))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -12,24 +13,41 @@ import (
 // as far as anyone can tell.
 const Lost = syscall.WaitStatus(unix.SIGKILL)
 
-// Child is a process whose end will be told.
+// Child is a process whose end will be told: one of PID 1's children, or one that
+// is only watched.
 type Child struct {
 	Pid    int
 	done   chan struct{}
+	gone   chan struct{} // done, or closed before: it has ended, and how is not known yet
 	status syscall.WaitStatus
 	reaper *Reaper
+	pidfd  *os.File // of somebody else's child (Watch), which has no reaper
 }
 
 // Done is closed when the child has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
+// Ended reports whether the child has ended, of which Done may not yet tell.
+func (c *Child) Ended() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 // Status returns how the child ended. It may be called once Done is closed.
 func (c *Child) Status() syscall.WaitStatus { return c.status }
 
-// Signal sends a signal to the child, or to its process group. While the child
+// Signal sends a signal to the child, or to its process group, which somebody
+// else's child (Watch) is not known to have. While the child
 // is not reaped its pid is its own, so no other process can be hit; afterwards
 // the signal goes nowhere.
 func (c *Child) Signal(sig syscall.Signal, group bool) error {
+	if c.reaper == nil {
+		return c.signalOther(sig)
+	}
 	c.reaper.mu.Lock()
 	defer c.reaper.mu.Unlock()
 	if c.reaper.claimed[c.Pid] != c {

@@ -90,7 +90,8 @@ func (r *Reaper) wake() {
 func (r *Reaper) Claim(pid int) *Child {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := &Child{Pid: pid, done: make(chan struct{}), reaper: r}
+	done := make(chan struct{})
+	c := &Child{Pid: pid, done: done, gone: done, reaper: r}
 	r.claimed[pid] = c
 	r.wake()
 	return c

@@ -3,16 +3,17 @@ package ready
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/address"
 )
 
-// tcp asks whether address takes connections.
-func tcp(address string) (asker, error) {
-	to, err := parseAddress(address)
+// tcp asks whether an address takes connections.
+func tcp(text string) (asker, error) {
+	to, err := parseAddress(text)
 	if err != nil {
 		return nil, err
 	}
@@ -26,9 +27,9 @@ func tcp(address string) (asker, error) {
 }
 
 // parseAddress reads IP:PORT. PID 1 resolves no names.
-func parseAddress(text string) (netip.AddrPort, error) {
-	to, err := netip.ParseAddrPort(text)
-	if err != nil || to.Port() == 0 || to.Addr().Zone() != "" {
+func parseAddress(text string) (address.Address, error) {
+	to, ok := address.Parse(text)
+	if !ok {
 		return to, errors.New("ready: " + quote(text) + " is no address and port; give IP:PORT")
 	}
 	return to, nil
@@ -36,26 +37,26 @@ func parseAddress(text string) (netip.AddrPort, error) {
 
 // dial connects from the network namespace of pid, where the service's own
 // 127.0.0.1 is. The connection reads and writes until ctx ends.
-func dial(ctx context.Context, to netip.AddrPort, pid int) (*os.File, error) {
-	family, address := sockaddr(to)
+func dial(ctx context.Context, to address.Address, pid int) (*os.File, error) {
+	family, name := sockaddr(to)
 	fd, err := socketOf(pid, family)
 	if err != nil {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), "connection to "+to.String())
 	context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) }) // fails only when it is closed
-	if err := connect(f, address); err != nil {
+	if err := connect(f, name); err != nil {
 		_ = f.Close() // nothing was written to it
 		return nil, &os.PathError{Op: "connect", Path: to.String(), Err: err}
 	}
 	return f, nil
 }
 
-func sockaddr(to netip.AddrPort) (family int, address unix.Sockaddr) {
-	if a := to.Addr().Unmap(); a.Is4() {
-		return unix.AF_INET, &unix.SockaddrInet4{Port: int(to.Port()), Addr: a.As4()}
+func sockaddr(to address.Address) (family int, name unix.Sockaddr) {
+	if to.Is4 {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(to.Port), Addr: [4]byte(to.IP[:4])}
 	}
-	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(to.Port), Addr: to.IP}
 }
 
 // connect connects a socket that does not block.

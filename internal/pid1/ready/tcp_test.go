@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -149,7 +149,10 @@ func TestAPortThatTakesNobodyIsLeftInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*unix.SockaddrInet4).Port))
+	to, err := parseAddress("127.0.0.1:" + strconv.Itoa(name.(*unix.SockaddrInet4).Port))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 10 { // until its queue is full
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()

@@ -221,7 +221,7 @@ func TestShutdownInEveryStateOfAnOperation(t *testing.T) {
 // unhurried takes its time to forget a container, and starts none by the name of one that it knows.
 type unhurried struct{ plain }
 
-func (unhurried) Delete(ctx context.Context, _ string) error {
+func (unhurried) Delete(ctx context.Context, _ container.Container) error {
 	select {
 	case <-time.After(200 * time.Millisecond):
 	case <-ctx.Done():
@@ -244,8 +244,8 @@ func (e exclusive) Start(ctx context.Context, c container.Container) (*container
 	}
 }
 
-func (e exclusive) Delete(ctx context.Context, name string) error {
-	err := unhurried{}.Delete(ctx, name)
+func (e exclusive) Delete(ctx context.Context, c container.Container) error {
+	err := unhurried{}.Delete(ctx, c)
 	<-e.taken
 	return err
 }

@@ -58,7 +58,7 @@ func (s *Supervisor) heard(u *unit, r *container.Run, n ready.News) {
 	case u.run != r:
 	case n.Kind == ready.Status:
 		s.console.Log(console.Debug, "service "+u.Name+" says: "+n.Text)
-	case n.Kind == ready.Proven && u.state == Starting:
+	case n.Kind == ready.Proven && u.state == Starting && !r.Ended():
 		s.proven(u)
 	case n.Kind == ready.Missed && u.state == Starting:
 		u.missing = n.Text

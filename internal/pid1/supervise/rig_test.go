@@ -42,7 +42,7 @@ func (plain) Start(ctx context.Context, c container.Container) (*container.Proce
 	return &container.Process{Child: child}, nil
 }
 
-func (plain) Delete(context.Context, string) error { return nil }
+func (plain) Delete(context.Context, container.Container) error { return nil }
 
 // rig is a supervisor on a loop, with what it reports.
 type rig struct {

@@ -54,7 +54,7 @@ func (s *Supervisor) watch(u *unit, r *container.Run) {
 		s.loop.Post(func() { s.exited(u, r) })
 		if s.ctx.Err() == nil { // when the machine goes down all are killed anyway
 			// If it cannot be deleted the next start fails and says why.
-			guard.Do("clearing up "+u.Name, func() { _ = s.runtime.Delete(s.ctx, u.Name) })
+			guard.Do("clearing up "+u.Name, func() { _ = u.job.Delete(s.ctx, s.runtime) })
 		}
 		s.loop.Post(func() {
 			u.known = false

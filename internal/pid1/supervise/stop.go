@@ -45,7 +45,7 @@ func (s *Supervisor) signal(u *unit) {
 // kill ends a service that did not stop in time. One that was late to be ready
 // does not count as killed by whoever stops services.
 func (s *Supervisor) kill(u *unit, r *container.Run) {
-	if u.run != r || u.state != Stopping {
+	if u.run != r || u.state != Stopping || r.Ended() {
 		return
 	}
 	u.killed = u.late == ""

@@ -55,6 +55,24 @@ func main() {
 				os.Stdout.WriteString(v + "\n")
 			}
 		}
+	case "flood": // with this many bytes, and say so at the end
+		n, _ := strconv.Atoi(arg)
+		for line := strings.Repeat("x", 99) + "\n"; n > 0; n -= len(line) {
+			os.Stdout.WriteString(line)
+		}
+		os.Stdout.WriteString("the flood is over\n")
+		stay("0")
+	case "orphans": // dead ones, as many as these, for whoever inherits them
+		n, _ := strconv.Atoi(arg)
+		for range n {
+			switch pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0); {
+			case errno != 0:
+				panic(errno)
+			case pid == 0:
+				syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+			}
+		}
+		os.Stdout.WriteString(arg + "\n")
 	case "deaf": // to SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)

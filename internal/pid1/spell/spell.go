@@ -1,4 +1,5 @@
-package control
+// Package spell finds the word that somebody meant.
+package spell
 
 // Nearest returns the word that a misspelt one is at most two edits away from,
 // or "". Words of three letters and fewer have too many neighbours for two.

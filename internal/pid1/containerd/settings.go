@@ -1,0 +1,168 @@
+package containerd
+
+import (
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
+)
+
+// Settings are what runtime-config.toml says of how containerd is started
+// (LinuxKit, docs/faq.md). The zero value is the default: no options, and both
+// streams on the console.
+type Settings struct {
+	Options []string // of containerd
+	Stdout  string   // "", stdout, stderr or an absolute path
+	Stderr  string   // the same
+}
+
+const (
+	toStdout = "stdout"
+	toStderr = "stderr"
+)
+
+// Bounds of the file.
+const (
+	maxSettings = 64 << 10
+	maxProblems = 8
+)
+
+// ReadSettings reads the file. What is wrong in it is returned, each with its line,
+// and the default holds in its place. That there is no file is normal.
+func ReadSettings(path string) (Settings, []string) {
+	text, err := file.Read(path, maxSettings)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Settings{}, nil
+	}
+	if err != nil {
+		return Settings{}, []string{err.Error() + "; the defaults hold"}
+	}
+	return ParseSettings(string(text))
+}
+
+// ParseSettings reads what of TOML 1.0 the file needs: lines of KEY = "STRING", and
+// comments. Everything else is a problem.
+func ParseSettings(text string) (Settings, []string) {
+	r := reader{seen: map[string]bool{}}
+	for line := range strings.Lines(text) {
+		r.number++
+		line = strings.TrimRight(line, "\r\n")
+		if blank(line) {
+			continue
+		}
+		if strings.HasPrefix(strings.TrimLeft(line, " \t"), "[") {
+			r.wrong("tables mean nothing here; what follows is left out")
+			break
+		}
+		r.line(line)
+	}
+	return r.settings, r.problems
+}
+
+// reader reads one file.
+type reader struct {
+	settings Settings
+	problems []string
+	number   int // of the line
+	seen     map[string]bool
+}
+
+func (r *reader) wrong(text string) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, "line "+strconv.Itoa(r.number)+": "+text)
+	}
+}
+
+func (r *reader) line(line string) {
+	key, rest, found := strings.Cut(line, "=")
+	key = strings.Trim(key, " \t")
+	value, rest, ok := quoted(strings.TrimLeft(rest, " \t"))
+	switch {
+	case !found || !ok || !blank(rest):
+		r.wrong(`must be KEY = "TEXT"`)
+	case r.seen[key]:
+		r.wrong(strconv.Quote(key) + " is said twice; the first holds")
+	default:
+		r.seen[key] = true
+		r.set(key, value)
+	}
+}
+
+func (r *reader) set(key, value string) {
+	switch key {
+	case "cliopts":
+		r.settings.Options = strings.Fields(value)
+	case "stdout":
+		r.output(&r.settings.Stdout, key, value)
+	case "stderr":
+		r.output(&r.settings.Stderr, key, value)
+	default:
+		r.wrong(strconv.Quote(key) + " is none of cliopts, stdout and stderr")
+	}
+}
+
+func (r *reader) output(to *string, key, value string) {
+	if value != "" && value != toStdout && value != toStderr && !strings.HasPrefix(value, "/") {
+		r.wrong(key + ": " + strconv.Quote(value) + " is none of stdout, stderr and an absolute path; it goes to the console")
+		return
+	}
+	*to = value
+}
+
+// blank reports whether a line, or what is left of it, says nothing.
+func blank(line string) bool {
+	line = strings.TrimLeft(line, " \t")
+	return line == "" || line[0] == '#'
+}
+
+// quoted takes a string off s: a basic one, or a literal one in single quotes. A
+// control character but for a tab is in neither.
+func quoted(s string) (value, rest string, ok bool) {
+	if s == "" || strings.HasPrefix(s, `"""`) || strings.HasPrefix(s, "'''") || s[0] != '"' && s[0] != '\'' {
+		return "", "", false
+	}
+	var b strings.Builder
+	for quote, i := s[0], 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == quote:
+			return b.String(), s[i+1:], true
+		case c == '\\' && quote == '"':
+			char, size := escaped(s[i+1:])
+			if size == 0 {
+				return "", "", false
+			}
+			b.WriteString(char)
+			i += size
+		case c < ' ' && c != '\t' || c == 0x7f:
+			return "", "", false
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", "", false
+}
+
+// escapes are those of TOML 1.0, by the letter behind the backslash.
+var escapes = map[byte]string{'b': "\b", 't': "\t", 'n': "\n", 'f': "\f", 'r': "\r", '"': `"`, '\\': `\`}
+
+// escaped reads what follows a backslash: one letter, or u or U with the four or
+// eight digits of a character. size is 0 where it is none of these.
+func escaped(s string) (char string, size int) {
+	if s == "" {
+		return "", 0
+	}
+	if char, known := escapes[s[0]]; known {
+		return char, 1
+	}
+	digits := map[byte]int{'u': 4, 'U': 8}[s[0]]
+	if digits == 0 || len(s) <= digits {
+		return "", 0
+	}
+	n, err := strconv.ParseUint(s[1:1+digits], 16, 32)
+	if err != nil || n > 0x10ffff || n >= 0xd800 && n < 0xe000 {
+		return "", 0
+	}
+	return string(rune(n)), 1 + digits
+}

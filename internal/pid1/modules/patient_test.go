@@ -1,0 +1,61 @@
+package modules
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+)
+
+var processor = map[string]string{
+	"modules.dep": `kernel/arch/x86/crypto/aesni-intel.ko: kernel/crypto/cryptd.ko
+kernel/arch/x86/crypto/crc32c-intel.ko:
+kernel/arch/x86/kvm/kvm-intel.ko:
+kernel/crypto/cryptd.ko:
+`,
+	"modules.alias": `alias cpu:type:x86,ven*fam*mod*:feature:*0099* aesni_intel
+alias cpu:type:x86,ven*fam*mod*:feature:*0099* crc32c_intel
+alias cpu:type:x86,ven*fam*mod*:feature:*0099* kvm_intel
+alias crypto-aes aesni_intel
+`,
+}
+
+const cpu = "cpu:type:x86,ven0000fam0006mod0006:feature:,0099,"
+
+func processorLoader(t *testing.T) (*Loader, *recorder) {
+	t.Helper()
+	x, err := Open(tree(t, processor))
+	if x == nil {
+		t.Fatal(err)
+	}
+	l, r := NewLoader(x), &recorder{fail: map[string]error{}}
+	l.insert = r.insert
+	return l, r
+}
+
+func TestCiphersOfTheProcessorWait(t *testing.T) {
+	t.Parallel()
+	l, r := processorLoader(t)
+	if err := l.Load(cpu); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(r.files)
+	if want := []string{"crc32c_intel", "kvm_intel"}; !reflect.DeepEqual(r.files, want) {
+		t.Errorf("loaded %q at once, want %q", r.files, want)
+	}
+	later := l.Later()
+	if !reflect.DeepEqual(later, []string{"aesni_intel"}) || len(l.Later()) != 0 {
+		t.Fatalf("later: %q", later)
+	}
+	r.files = nil
+	if err := l.Load(later[0]); err != nil || !reflect.DeepEqual(r.files, []string{"cryptd", "aesni_intel"}) {
+		t.Errorf("then %q, %v", r.files, err)
+	}
+}
+
+func TestACipherThatIsAskedForByNameDoesNotWait(t *testing.T) {
+	t.Parallel()
+	l, r := processorLoader(t)
+	if err := l.Load("crypto-aes"); err != nil || !slices.Contains(r.files, "aesni_intel") {
+		t.Errorf("loaded %q, %v", r.files, err)
+	}
+}
