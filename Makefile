@@ -22,7 +22,7 @@ need-demo:
 	@fixtures/need.sh qemu-system-x86 kmod
 
 need-test: need-demo
-	@fixtures/need.sh cpio docker-registry runc
+	@fixtures/need.sh containerd cpio docker-registry runc
 
 build:
 	@$(INIT) -o $(PAYLOAD)/init-amd64 ./cmd/init
