@@ -132,6 +132,9 @@ func (l *line) trust() (policy *verify.Policy, mode string, err error) {
 	default:
 		mode = verify.Warn
 	}
+	if err == nil {
+		policy.Offline = l.offline
+	}
 	return policy, mode, err
 }
 

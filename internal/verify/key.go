@@ -5,18 +5,18 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/org/linuxkit-action/internal/component"
-	"github.com/sigstore/cosign/v2/pkg/cosign"
-	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
+	"github.com/org/linuxkit-action/internal/verify/attached"
 	cosignsig "github.com/sigstore/cosign/v2/pkg/signature"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	sigstore "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
 )
@@ -26,77 +26,109 @@ const maxKeyBytes = 64 << 10
 
 // keySigner is the holder of a key.
 type keySigner struct {
-	file     string
-	identity string // key sha256:… of the public key's DER form
+	reference string
+
+	mu       sync.Mutex // over what follows, for a key that is loaded when it is needed
+	identity string     // key sha256:… of the public key's DER form
 	verifier signature.Verifier
 }
 
-func loadKey(dir, file string) (*keySigner, error) {
-	path := file
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, file)
+// openKey reads a key that is at hand: in a file, or in the environment. One in a KMS is
+// only noted; it is asked for once a rule needs it.
+func openKey(dir, reference string) (*keySigner, error) {
+	k := &keySigner{reference: reference}
+	scheme, variable, remote := strings.Cut(reference, "://")
+	switch {
+	case !remote && !strings.HasPrefix(reference, "pkcs11:"):
+		return k, k.read(dir)
+	case scheme == "env":
+		return k, k.parse([]byte(os.Getenv(variable)))
+	case scheme == "http" || scheme == "https":
+		return k, fmt.Errorf("%s: a key that is fetched is no better than its server; keep it beside the policy", reference)
 	}
-	f, err := os.Open(path)
+	return k, nil
+}
+
+func (k *keySigner) read(dir string) error {
+	f, err := os.Open(beside(dir, k.reference))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	pem, err := io.ReadAll(io.LimitReader(f, maxKeyBytes))
 	if err != nil {
-		return nil, err
+		return err
 	}
+	return k.parse(pem)
+}
+
+func (k *keySigner) parse(pem []byte) error {
 	verifier, err := cosignsig.LoadPublicKeyRaw(pem, crypto.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a public key in PEM: %w", file, err)
+		return fmt.Errorf("%s is not a public key in PEM: %w", k.reference, err)
 	}
-	identity, err := keyIdentity(verifier)
-	return &keySigner{file, identity, verifier}, err
+	return k.use(verifier)
 }
 
-func keyIdentity(verifier signature.Verifier) (string, error) {
+func (k *keySigner) use(verifier signature.Verifier) error {
 	public, err := verifier.PublicKey()
 	if err != nil {
-		return "", err
+		return err
 	}
 	der, err := cryptoutils.MarshalPublicKeyToDER(public)
+	if err != nil {
+		return err
+	}
 	sum := sha256.Sum256(der)
-	return "key sha256:" + hex.EncodeToString(sum[:]), err
+	k.verifier, k.identity = verifier, "key sha256:"+hex.EncodeToString(sum[:])
+	return nil
 }
 
-// verify looks for a signature on what the reference means, or on the image for
-// the platform. The error wraps ErrRefused where there is none that counts.
-func (k *keySigner) verify(ctx context.Context, c *component.Component) error {
-	err := k.verifyDigest(ctx, c, c.Root)
-	if errors.Is(err, ErrRefused) && c.Digest != c.Root {
-		if k.verifyDigest(ctx, c, c.Digest) == nil {
-			return nil
+// load returns the key, and asks a KMS for it the first time.
+func (k *keySigner) load(ctx context.Context) (signature.Verifier, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.verifier != nil {
+		return k.verifier, nil
+	}
+	verifier, err := cosignsig.PublicKeyFromKeyRef(ctx, k.reference)
+	if err == nil {
+		err = k.use(verifier)
+	}
+	if err != nil {
+		return nil, component.Classify(fmt.Errorf("%w: key %s: %w", ErrPolicy, k.reference, err))
+	}
+	return k.verifier, nil
+}
+
+// name implements signer.
+func (k *keySigner) name() string { return "key " + k.reference }
+
+// verify implements signer. A key needs no log; then nobody is asked about one.
+func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigstore.ArtifactPolicyOption, rules demands) (Signature, error) {
+	key, err := k.load(ctx)
+	if err != nil {
+		return Signature{}, err
+	}
+	always := root.NewExpiringKey(key, time.Time{}, time.Time{})
+	var material root.TrustedMaterial = root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return always, nil })
+	options := []sigstore.VerifierOption{sigstore.WithNoObserverTimestamps()}
+	if rules.log {
+		authorities, err := rules.sigstore(ctx)
+		if err != nil {
+			return Signature{}, err
 		}
+		material = root.TrustedMaterialCollection{material, authorities}
+		// A log entry need not have a time (Rekor 2 gives none). Where it has, it is told.
+		options = []sigstore.VerifierOption{sigstore.WithTransparencyLog(1), sigstore.WithIntegratedTimestamps(0), sigstore.WithCurrentTime()}
 	}
-	return err
-}
-
-func (k *keySigner) verifyDigest(ctx context.Context, c *component.Component, digest v1.Hash) error {
-	_, _, err := cosign.VerifyImageSignatures(ctx, c.Repository().Digest(digest.String()), &cosign.CheckOpts{
-		SigVerifier:        k.verifier,
-		ClaimVerifier:      cosign.SimpleClaimVerifier,
-		IgnoreTlog:         true, // a key needs no log; nothing here asks the network but the registry
-		Offline:            true,
-		RegistryClientOpts: []ociremote.Option{ociremote.WithRemoteOptions(append(c.RemoteOptions(), remote.WithContext(ctx))...)},
-	})
-	return k.explain(err)
-}
-
-// explain tells a missing or foreign signature from a registry that is down.
-func (k *keySigner) explain(err error) error {
-	var none *cosign.ErrNoSignaturesFound
-	var foreign *cosign.ErrNoMatchingSignatures
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &none):
-		return fmt.Errorf("%w: it has no signature; key %s must have signed it", ErrRefused, k.file)
-	case errors.As(err, &foreign):
-		return fmt.Errorf("%w: no signature by key %s; it is signed by somebody else, or the signature is for other bytes", ErrRefused, k.file)
+	verifier, err := sigstore.NewVerifier(material, options...)
+	if err != nil {
+		return Signature{}, err
 	}
-	return component.Classify(err)
+	result, err := verifier.Verify(a.Bundle, sigstore.NewPolicy(what, sigstore.WithKey()))
+	if err != nil {
+		return Signature{}, refused(err)
+	}
+	return Signature{Signer: k.identity, Time: provenTime(result)}, nil
 }

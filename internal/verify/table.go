@@ -31,10 +31,25 @@ func (r Result) verdict() string {
 	case r.Miss != nil:
 		return "✗ not by policy, " + r.Rule
 	case r.Signer != "":
-		_, digest, _ := strings.Cut(r.Signer, ":")
-		return "✓ signed by key " + short(digest) + ", " + r.Rule
+		return "✓ signed by " + r.signedBy() + ", " + r.Rule
 	}
 	return "✓ accepted, " + r.Rule
+}
+
+// signedBy names the signers, keys in short, with the time where one is proven.
+func (r Result) signedBy() string {
+	var all []string
+	for _, s := range r.Signatures {
+		who := s.Signer
+		if key, ok := strings.CutPrefix(who, "key sha256:"); ok {
+			who = "key " + short(key)
+		}
+		if !s.Time.IsZero() {
+			who += " at " + s.Time.UTC().Format("2006-01-02 15:04:05Z")
+		}
+		all = append(all, who)
+	}
+	return strings.Join(all, ", ")
 }
 
 // short cuts a digest to what a person compares.

@@ -50,18 +50,19 @@ func (v *Verified) Results() []Result { return v.results }
 
 // Result is what verification found for one component.
 type Result struct {
-	Component *component.Component
-	Rule      string // which rule of the policy decided
-	Signer    string // who signed, "" where nobody was asked for
-	Miss      error  // why the policy does not let it in, or nil
+	Component  *component.Component
+	Rule       string      // which rule of the policy decided
+	Signer     string      // who signed, in one text; "" where nobody was asked for
+	Signatures []Signature // those that count; where there is a Miss, they are too few
+	Miss       error       // why the policy does not let it in, or nil
 
 	demanded bool // by the manifest's own trust: a miss is never only a warning
 }
 
 // Check holds every component against the policy. In Enforce mode the error tells
 // every miss with its place and remedy and wraps ErrRefused; in Warn mode misses are
-// only in the results, but for what the manifest's own trust demands. A registry that cannot be reached is component.ErrUnavailable
-// in either.
+// only in the results, but for what the manifest's own trust demands. A registry, or
+// Sigstore, that cannot be reached is component.ErrUnavailable in either.
 func Check(ctx context.Context, set *component.Set, policy *Policy, mode string, report progress.Reporter) (*Verified, error) {
 	results := make([]Result, len(set.Components))
 	if mode == Off {
@@ -69,6 +70,9 @@ func Check(ctx context.Context, set *component.Set, policy *Policy, mode string,
 			results[i] = Result{Component: c, Rule: "--verify off"}
 		}
 		return &Verified{set, results}, nil
+	}
+	for _, doubt := range policy.Warnings {
+		report.Note("warning: %v", doubt)
 	}
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(checksAtOnce)

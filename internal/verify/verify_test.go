@@ -34,7 +34,7 @@ func keys(t *testing.T) (ours, theirs string) {
 	return ours, theirs
 }
 
-func sign(t *testing.T, reference, key string) {
+func signWith(t *testing.T, reference, key string) {
 	t.Helper()
 	digest, err := name.NewDigest(reference)
 	if err != nil {
@@ -99,17 +99,17 @@ func TestSignaturesThatCountAndLiesThatDoNot(t *testing.T) {
 		prepare func(repository string, digest v1.Hash)
 		want    string
 	}{
-		"signed by our key":     {func(r string, d v1.Hash) { sign(t, r+"@"+d.String(), ours) }, ""},
-		"signed by both":        {func(r string, d v1.Hash) { sign(t, r+"@"+d.String(), theirs); sign(t, r+"@"+d.String(), ours) }, ""},
+		"signed by our key":     {func(r string, d v1.Hash) { signWith(t, r+"@"+d.String(), ours) }, ""},
+		"signed by both":        {func(r string, d v1.Hash) { signWith(t, r+"@"+d.String(), theirs); signWith(t, r+"@"+d.String(), ours) }, ""},
 		"not signed":            {func(string, v1.Hash) {}, "it has no signature"},
-		"signed by another key": {func(r string, d v1.Hash) { sign(t, r+"@"+d.String(), theirs) }, "no signature by key cosign.pub"},
+		"signed by another key": {func(r string, d v1.Hash) { signWith(t, r+"@"+d.String(), theirs) }, "no signature by key cosign.pub"},
 		"signature of other bytes": {func(r string, d v1.Hash) {
 			other := image.Push(t, content("other"), r+":other")
-			sign(t, r+"@"+other.String(), ours)
+			signWith(t, r+"@"+other.String(), ours)
 			moveSignatures(t, r, other, d)
 		}, "no signature by key cosign.pub"},
 		"tag moved to unsigned bytes": {func(r string, d v1.Hash) {
-			sign(t, r+"@"+d.String(), ours)
+			signWith(t, r+"@"+d.String(), ours)
 			image.Push(t, content("moved"), r+":1")
 		}, "it has no signature"},
 	} {
@@ -150,7 +150,7 @@ func TestIndexOrImageMayBeSigned(t *testing.T) {
 		if _, err := check(t, repository+":1", mustSign(t, ours), Enforce); !errors.Is(err, ErrRefused) {
 			t.Errorf("before signing: %v", err)
 		}
-		sign(t, repository+"@"+outer.String(), ours)
+		signWith(t, repository+"@"+outer.String(), ours)
 		if _, err := check(t, repository+":1", mustSign(t, ours), Enforce); err != nil {
 			t.Errorf("%s signed: %v", signed, err)
 		}
@@ -188,7 +188,7 @@ func TestLockedIsPinned(t *testing.T) {
 	ours, theirs := keys(t)
 	repository := image.Serve(t, nil) + "/web"
 	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
-	sign(t, repository+"@"+digest.String(), ours)
+	signWith(t, repository+"@"+digest.String(), ours)
 	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + repository + ":1'}]")})
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestTrustDemandsASignature(t *testing.T) {
 	if err := try("{org: ['"+host+"/acme']}", mustSign(t, ours), Warn); !errors.Is(err, ErrRefused) {
 		t.Errorf("a rule says whose signature is missing, and that is only a warning: %v", err)
 	}
-	sign(t, host+"/acme/web@"+digest.String(), ours)
+	signWith(t, host+"/acme/web@"+digest.String(), ours)
 	if err := try("{org: ['"+host+"/acme']}", mustSign(t, ours), Enforce); err != nil {
 		t.Errorf("signed: %v", err)
 	}
@@ -290,8 +290,28 @@ func TestPolicyMistakesAreTold(t *testing.T) {
 	ours, _ := keys(t)
 	os.WriteFile(filepath.Join(ours, "text"), []byte("no key"), 0o600)
 	for in, want := range map[string]string{
-		"default: none":                                                       `default: "none" must be one of signed, digest, any`,
-		"rules: [{match: x}]":                                                 "rules[0]: key is missing",
+		"default: none": `default: "none" must be one of signed, digest, any`,
+		"rules: [{match: x, keyless: {issuer: i, subject: s}, key: cosign.pub}]":          "give one of key, keys, keyless",
+		"rules: [{match: x, keys: []}]":                                                   "must be 1 to 32 keys",
+		"rules: [{match: x, keys: [cosign.pub, ./cosign.pub]}]":                           "./cosign.pub is there twice",
+		"rules: [{match: x, keys: [cosign.pub], threshold: 2}]":                           "2 must be 1 to 1",
+		"rules: [{match: x, keys: [cosign.pub], threshold: 0}]":                           "0 must be 1 to 1",
+		"rules: [{match: x, key: cosign.pub, threshold: 1}]":                              "there is only one signer",
+		"rules: [{match: x, key: cosign.pub, log: yes please}]":                           `"yes please" must be required`,
+		"rules: [{match: x, key: 'https://acme.example/cosign.pub'}]":                     "no better than its server",
+		"rules: [{match: x, key: 'env://LINUXKIT_TEST_NO_KEY'}]":                          "is not a public key in PEM",
+		"rules: [{match: x, key: cosign.pub, attestations: [{type: slsaprovenence1}]}]":   "did you mean slsaprovenance1?",
+		"rules: [{match: x, key: cosign.pub, attestations: [{type: provenance}]}]":        "give its URI, or one of custom, cyclonedx",
+		"rules: [{match: x, key: cosign.pub, attestations: [{type: vuln, cue: 'x: 1'}]}]": `unknown key "cue"`,
+		"rules: [{match: x, keyless: {issuer: i}}]":                                       "subject: must be given, or else subjectRegExp",
+		"rules: [{match: x, keyless: {issuer: i, issuerRegExp: ^i$, subject: s}}]":        "and not both",
+		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: acme}}]":                  "write ^(?:acme)$",
+		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: '^a|b$'}}]":               "is not anchored",
+		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: '(?m)^a$'}}]":             "is not anchored",
+		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: '^(a$'}}]":                "missing closing",
+		"trustedRoot: none.json":                                              "none.json: no such file",
+		"trustedRoot: text":                                                   "is no trusted root",
+		"rules: [{match: x}]":                                                 "rules[0]: must say who signs: give one of key, keys, keyless",
 		"rules: [{match: x, key: none.pub}]":                                  "none.pub: no such file",
 		"rules: [{match: x, key: text}]":                                      "text is not a public key in PEM",
 		"rules: [{match: x, key: cosign.pub, keyy: y}]":                       `unknown key "keyy"; did you mean "key"?`,
@@ -335,7 +355,7 @@ func TestRulesMatchWholeNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := pattern.MatchString(subject(reference)); got != tt.want {
+		if got := pattern.matches(reference.Context()); got != tt.want {
 			t.Errorf("%s matches %s: %v", tt.pattern, tt.image, got)
 		}
 	}
@@ -361,7 +381,7 @@ func TestTableShowsEveryComponent(t *testing.T) {
 	if got := show(Warn); !strings.Contains(got, "✗ not by policy, rule 1 (**)") {
 		t.Errorf("unsigned:\n%s", got)
 	}
-	sign(t, repository+"@"+digest.String(), ours)
+	signWith(t, repository+"@"+digest.String(), ours)
 	got := show(Enforce)
 	for _, want := range []string{"service/web", digest.Hex[:12], "✓ signed by key", "rule 1 (**)"} {
 		if !strings.Contains(got, want) {
@@ -372,9 +392,52 @@ func TestTableShowsEveryComponent(t *testing.T) {
 
 func FuzzParsePolicy(f *testing.F) {
 	f.Add([]byte("default: signed\nrules: [{match: a/**, key: k}]"))
+	f.Add([]byte("trustedRoot: p.yml\nrules: [{match: '**', keys: [env://A, b], threshold: 2, log: required}]"))
+	f.Add([]byte("rules: [{match: '*/**', keyless: {issuer: https://i, subjectRegExp: ^(a|b)$}, attestations: [{type: vuln}]}]"))
+	f.Add([]byte("rules: [{match: docker.io/*, keyless: {issuerRegExp: '(?m)^', subject: s}}, {match: 'x/**', key: awskms:///a}]"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := ParsePolicy("p.yml", in); err != nil && !errors.Is(err, strict.ErrInvalid) {
 			t.Errorf("no kind: %v", err)
 		}
 	})
+}
+
+func TestRulesThatDecideNothingAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	for rules, want := range map[string]string{
+		"ghcr.io/acme/**, ghcr.io/acme/web": "rule 1 (ghcr.io/acme/**) is before it and matches all of it",
+		"'**', linuxkit/*":                  "rule 1 (**) is before it",
+		"linuxkit/*, docker.io/linuxkit/*":  "rule 1 (linuxkit/*) is before it",
+		"ghcr.io/acme/web, ghcr.io/acme/**": "",
+		"ghcr.io/acme/*, ghcr.io/acme/**":   "",
+		"ghcr.io/acme/*, ghcr.io/acme/a/*":  "",
+		"ghcr.io/a*/**, ghcr.io/acme/*-web": "rule 1 (ghcr.io/a*/**) is before it",
+		"ghcr.io/Acme/web":                  "can never match",
+		"ghcr.io/acme/web:1":                "can never match",
+		"https://ghcr.io/acme/**":           "can never match",
+		"alpine":                            "can never match",
+		"ghcr.io":                           "can never match",
+		"'*'":                               "can never match",
+		"library/alpine":                    "",
+		"'*.acme.example:5000/**'":          "",
+		"'**/web'":                          "",
+		"localhost:5000/x":                  "",
+	} {
+		var text strings.Builder
+		for rule := range strings.SplitSeq(rules, ", ") {
+			text.WriteString("- {match: " + rule + ", key: cosign.pub}\n")
+		}
+		policy, err := ParsePolicy(filepath.Join(ours, "p.yml"), []byte("rules:\n"+text.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, doubt := range policy.Warnings {
+			got += doubt.String()
+		}
+		if (got == "") != (want == "") || !strings.Contains(got, want) || want != "" && !strings.Contains(got, "p.yml:") {
+			t.Errorf("%s:\ngot  %s\nwant %s", rules, got, want)
+		}
+	}
 }
