@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/ready"
@@ -32,6 +34,9 @@ func (s *Supervisor) start(u *unit) {
 func (s *Supervisor) started(u *unit, r *container.Run, p *ready.Proof, err error) {
 	s.starts--
 	if err != nil {
+		if refused(err) {
+			u.starts = u.starts[:len(u.starts)-1]
+		}
 		s.ended(u, outcome{key: "error", value: err.Error()})
 		s.rest(u)
 		return
@@ -44,6 +49,10 @@ func (s *Supervisor) started(u *unit, r *container.Run, p *ready.Proof, err erro
 		s.signal(u)
 	}
 }
+
+// refused reports whether the kernel had nothing left to start a service with. That is
+// somebody else's doing, and no reason to give this one up.
+func refused(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOMEM) }
 
 // watch waits for the end of a process, tells it, and then clears up. The wait
 // has no deadline: it is as long as the service lives.

@@ -1,0 +1,38 @@
+package supervise
+
+import (
+	"context"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/container"
+)
+
+// bombed is a runtime that the kernel gives no process to for a while, as during a fork
+// bomb of another service.
+type bombed struct {
+	plain
+	left atomic.Int32
+}
+
+func (b *bombed) Start(ctx context.Context, c container.Container) (*container.Process, error) {
+	if b.left.Add(-1) >= 0 {
+		return nil, &os.PathError{Op: "start", Path: "runc", Err: unix.EAGAIN}
+	}
+	return b.plain.Start(ctx, c)
+}
+
+func TestAServiceIsNotGivenUpForWhatTheKernelRefuses(t *testing.T) {
+	t.Parallel()
+	rt := &bombed{}
+	rt.left.Store(20)
+	s := quick("web")
+	s.StartLimit = StartLimit{Burst: 3, Interval: time.Minute}
+	r := newRig(t, rt, map[string]string{"web": "sleep 1000"}, s)
+	r.until("exited service=web error=start runc: resource temporarily unavailable")
+	r.until("ready service=web")
+}
