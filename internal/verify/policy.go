@@ -20,7 +20,7 @@ const maxRules = 1000
 
 // ErrPolicy is wrapped by the error for a policy that is not there, or one whose key
 // cannot be loaded. One with mistakes in it is strict.ErrInvalid.
-var ErrPolicy = errors.New("no policy to read")
+var ErrPolicy = errors.New("cannot use the policy")
 
 // What a component must be where no rule matches it.
 const (

@@ -4,6 +4,10 @@
 // every resolved component against it before a layer is fetched, and returns a
 // Verified. Nobody else can make one with components in it, and the builder takes
 // nothing else: an unverified byte has no way into an image.
+//
+// Package attached finds what has been signed, in either layout. A claim says what that
+// must be about, a signer (a key, or an identity) verifies by sigstore-go that he made
+// it, and a tally counts whether enough of the rule's signers have.
 package verify
 
 import (

@@ -441,3 +441,62 @@ func TestRulesThatDecideNothingAreWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestFirstRuleThatMatchesCounts(t *testing.T) {
+	t.Parallel()
+	ours, theirs := keys(t)
+	repository := image.Serve(t, nil) + "/acme/web"
+	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
+	signWith(t, repository+"@"+digest.String(), ours)
+	rule := func(match, dir string) string {
+		return "- {match: '" + match + "', key: " + filepath.Join(dir, registry.PublicKey) + "}\n"
+	}
+	for _, tt := range []struct {
+		rules string
+		want  error
+	}{
+		{rule("**", ours) + rule("**/acme/*", theirs), nil},
+		{rule("**/acme/*", theirs) + rule("**", ours), ErrRefused}, // the second is not asked
+		{rule("**/other/*", theirs) + rule("**", ours), nil},
+		{rule("**/other/*", ours), ErrRefused}, // none matches, and the image is not pinned
+	} {
+		policy, err := ParsePolicy("p.yml", []byte("rules:\n"+tt.rules))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := check(t, repository+":1", policy, Enforce); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.rules, err)
+		}
+	}
+}
+
+// TestDoubtsAreNoted: each time components are held against the policy.
+func TestDoubtsAreNoted(t *testing.T) {
+	t.Parallel()
+	ours, _ := keys(t)
+	policy, err := ParsePolicy(filepath.Join(ours, "p.yml"), []byte("rules: [{match: alpine, key: cosign.pub}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	report, err := progress.New("plain", &log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(t.Context(), &component.Set{}, policy, Enforce, report); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `p.yml:1:`) || !strings.Contains(log.String(), "can never match") {
+		t.Errorf("got %q", log.String())
+	}
+}
+
+func TestForeignTextIsOneLine(t *testing.T) {
+	t.Parallel()
+	if got := printable("a\n::error::b\x1b[31m\u202e"); strings.ContainsAny(got, "\n\x1b\u202e") {
+		t.Errorf("%q", got)
+	}
+	if got := printable(strings.Repeat("ä", 1000)); len(got) > 410 {
+		t.Errorf("%d bytes", len(got))
+	}
+}

@@ -1,0 +1,130 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tuf"
+	"github.com/theupdateframework/go-tuf/v2/metadata/fetcher"
+)
+
+// maxRootBytes bounds a trusted root. Sigstore's own has 7 KiB.
+const maxRootBytes = 4 << 20
+
+// Patience with Sigstore.
+const (
+	sigstoreAttempts = 3
+	sigstorePause    = time.Second / 2  // before the second attempt; the next waits twice as long
+	sigstoreTimeout  = 30 * time.Second // of one question
+)
+
+// authorities is whom the policy believes about certificates, log entries and times.
+type authorities struct {
+	mu       sync.Mutex
+	material root.TrustedMaterial
+}
+
+// load reads a trusted_root.json (sigstore/protobuf-specs, sigstore_trustroot.proto).
+func (a *authorities) load(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxRootBytes))
+	if err != nil {
+		return err
+	}
+	material, err := root.NewTrustedRootFromJSON(text)
+	if err != nil {
+		return fmt.Errorf("%s is no trusted root: %w; cosign trusted-root create makes one", path, err)
+	}
+	a.material = material
+	return nil
+}
+
+// get returns the material: that of the file, or Sigstore's own, which is asked for the
+// first time it is needed.
+func (a *authorities) get(ctx context.Context, options *tuf.Options, offline bool) (root.TrustedMaterial, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.material != nil {
+		return a.material, nil
+	}
+	material, err := fetchRoot(ctx, options, offline)
+	if err != nil {
+		return nil, err
+	}
+	a.material = material
+	return material, nil
+}
+
+// fetchRoot brings Sigstore's trusted root by TUF (theupdateframework.io), through the
+// cache that cosign has as well. It is refreshed once a day. The error wraps
+// component.ErrUnavailable, or component.ErrOffline.
+func fetchRoot(ctx context.Context, options *tuf.Options, offline bool) (root.TrustedMaterial, error) {
+	inner := fetcher.NewDefaultFetcher()
+	inner.SetHTTPClient(&http.Client{Transport: patience{ctx, offline}, Timeout: sigstoreTimeout})
+	options = options.WithFetcher(inner).WithCacheValidity(1)
+	if offline {
+		options = options.WithForceCache()
+	}
+	material, err := root.FetchTrustedRootWithOptions(options)
+	switch {
+	case err == nil:
+		return material, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, ctx.Err()
+	case offline:
+		return nil, fmt.Errorf("%w: Sigstore's trusted root is not cached, or out of date; name one in the policy: trustedRoot: FILE", component.ErrOffline)
+	}
+	return nil, unreachable{err}
+}
+
+// unreachable says that Sigstore could not be asked. It is of the kind of
+// component.ErrUnavailable, without its words, which are about a registry.
+type unreachable struct{ cause error }
+
+// Error tells the cause and the remedy.
+func (u unreachable) Error() string {
+	return "Sigstore cannot be reached for its trusted root: " + printable(u.cause.Error()) + "; try again, or name one in the policy: trustedRoot: FILE"
+}
+
+// Unwrap returns the kind.
+func (u unreachable) Unwrap() error { return component.ErrUnavailable }
+
+// patience asks Sigstore again where a fault may pass.
+type patience struct {
+	ctx     context.Context // TUF's client has none
+	offline bool
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p patience) RoundTrip(request *http.Request) (*http.Response, error) {
+	if p.offline {
+		return nil, component.ErrOffline
+	}
+	for attempt := 1; ; attempt++ {
+		response, err := http.DefaultTransport.RoundTrip(request.WithContext(p.ctx))
+		passing := err != nil || response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500
+		if !passing || attempt == sigstoreAttempts || p.ctx.Err() != nil {
+			return response, err
+		}
+		if err == nil {
+			response.Body.Close()
+		}
+		select {
+		case <-p.ctx.Done():
+			return nil, p.ctx.Err()
+		case <-time.After(sigstorePause << (attempt - 1)):
+		}
+	}
+}
