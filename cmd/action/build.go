@@ -33,6 +33,7 @@ func newBuild() *cobra.Command {
 			return writeSizes(l.out, set)
 		},
 	}
+	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.lockFlags(c)
 	o.verifyFlags(c)

@@ -27,6 +27,7 @@ func newCheck() *cobra.Command {
 			return nil
 		},
 	}
+	o.manifestFlags(c)
 	return c
 }
 

@@ -46,6 +46,7 @@ func newExplain() *cobra.Command {
 	}
 	c.Flags().StringArrayVar(&only, "entry", nil, "`NAME` of an entry to explain (repeatable; default all, and the rest of the manifest)")
 	c.Flags().StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`")
+	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.lockFlags(c)
 	o.verifyFlags(c)

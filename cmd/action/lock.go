@@ -45,6 +45,7 @@ func newLock() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.lock, "lock", "", "`FILE` to write (default "+lock.DefaultFile+")")
 	c.Flags().StringArrayVar(&only, "update", nil, "`NAME` of an entry, or reference, that is asked for anew, and what is locked besides stays (repeatable; default all)")
+	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.verifyFlags(c)
 	return c

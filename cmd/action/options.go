@@ -78,6 +78,11 @@ func (o *options) progressFlag(c *cobra.Command) {
 	c.Flags().StringVar(&o.progress, "progress", o.progress, "how progress is shown: `auto|tty|plain|json`")
 }
 
+// manifestFlags are for every command that reads a manifest.
+func (o *options) manifestFlags(c *cobra.Command) {
+	c.Flags().BoolVar(&o.allowOutside, "allow-outside", false, "let source: in files: lead out of the repository")
+}
+
 func (o *options) fetchFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.arch, "arch", o.arch, "architecture of the image: `amd64|arm64`")
@@ -114,7 +119,6 @@ func (o *options) buildFlags(c *cobra.Command) {
 	f.Bool("pull", false, "as LinuxKit's; here tags that are not locked are always asked for")
 	f.Bool("no-sbom", false, "as LinuxKit's; here no SBOM is put into the image")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the manifests merged, and build nothing")
-	f.BoolVar(&o.allowOutside, "allow-outside", false, "let source: in files: lead out of the repository")
 }
 
 func (o *options) testFlags(c *cobra.Command) {

@@ -22,6 +22,7 @@ func newVerify() *cobra.Command {
 			return verified.WriteTable(l.out)
 		},
 	}
+	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.lockFlags(c)
 	o.verifyFlags(c)

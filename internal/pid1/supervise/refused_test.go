@@ -36,3 +36,14 @@ func TestAServiceIsNotGivenUpForWhatTheKernelRefuses(t *testing.T) {
 	r.until("exited service=web error=start runc: resource temporarily unavailable")
 	r.until("ready service=web")
 }
+
+// With a burst of 0 no start is remembered, and there is none to take back.
+func TestARefusedStartOfAServiceThatMayNotFail(t *testing.T) {
+	t.Parallel()
+	rt := &bombed{}
+	rt.left.Store(1)
+	s := quick("web")
+	s.StartLimit = StartLimit{Burst: 0, Interval: time.Minute}
+	r := newRig(t, rt, map[string]string{"web": "sleep 1000"}, s)
+	r.until("failed service=web reason=error start runc: resource temporarily unavailable")
+}

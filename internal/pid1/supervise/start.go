@@ -35,7 +35,7 @@ func (s *Supervisor) started(u *unit, r *container.Run, p *ready.Proof, err erro
 	s.starts--
 	if err != nil {
 		if refused(err) {
-			u.starts = u.starts[:len(u.starts)-1]
+			u.starts = u.starts[:max(0, len(u.starts)-1)]
 		}
 		s.ended(u, outcome{key: "error", value: err.Error()})
 		s.rest(u)
