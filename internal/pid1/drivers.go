@@ -2,6 +2,8 @@ package pid1
 
 import (
 	"errors"
+	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -48,17 +50,27 @@ func (m *machine) loadModules() {
 	}
 }
 
-// ciphers loads the processor's ciphers now, where there is an onboot container, which
-// may set up encrypted disks, and else when the services are up.
+// ciphers loads the processor's ciphers now, where an onboot container may set up
+// encrypted disks, and else when the services are up.
 func (m *machine) ciphers(l *modules.Loader) {
 	later := l.Later()
-	if onboot, err := bundle.List(bundle.Onboot); err == nil && len(onboot) == 0 {
+	if !disksAtOnboot() {
 		m.loop.Post(func() { m.later = later })
 		return
 	}
 	for _, name := range later {
 		m.noteModule(l.Load(name))
 	}
+}
+
+// disksAtOnboot reports whether an onboot container may manage disks. One that cannot be
+// read does not run either, which is told then.
+func disksAtOnboot() bool {
+	ids, err := bundle.List(bundle.Onboot)
+	return err != nil || slices.ContainsFunc(ids, func(id string) bool {
+		c, err := bundle.ReadConfig(filepath.Join(bundle.Onboot, id))
+		return err == nil && c.ManagesDisks()
+	})
 }
 
 // loadLater loads what has waited for the services. It is called on the loop.

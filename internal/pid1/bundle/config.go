@@ -86,6 +86,17 @@ func (c *Config) Bind(source, name string) (path string) {
 	return path
 }
 
+// ManagesDisks reports whether the container may set up disks, encrypted ones perhaps:
+// it may administer the machine, and has device nodes or can make some.
+func (c *Config) ManagesDisks() bool {
+	may := c.root.Get("process").Get("capabilities").Get("effective").Texts()
+	if !slices.Contains(may, "CAP_SYS_ADMIN") {
+		return false
+	}
+	return slices.Contains(may, "CAP_MKNOD") || len(c.root.Get("linux").Get("devices").List()) > 0 ||
+		slices.ContainsFunc(c.root.Get("mounts").List(), func(m json.Value) bool { return m.Get("source").Text() == "/dev" })
+}
+
 // Write makes the directory dir with this config.json.
 func (c *Config) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -115,3 +115,27 @@ func TestAConfigThatIsNone(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestWhoMayManageDisks(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		config string
+		want   bool
+	}{
+		"as LinuxKit's dm-crypt":   {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN", "CAP_MKNOD"]}}, "mounts": [{"destination": "/dev", "source": "/dev"}]}`, true},
+		"with the machine's /dev":  {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "mounts": [{"destination": "/d", "source": "/dev"}]}`, true},
+		"with one device":          {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "linux": {"devices": [{"path": "/dev/sda"}]}}`, true},
+		"as LinuxKit's sysctl":     {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "mounts": [{"destination": "/dev", "source": "tmpfs"}]}`, false},
+		"a /dev without the right": {`{"process": {"capabilities": {"bounding": ["CAP_SYS_ADMIN"]}}, "mounts": [{"source": "/dev"}]}`, false},
+		"nothing":                  {`{}`, false},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(tt.config), 0o444); err != nil {
+			t.Fatal(err)
+		}
+		c, err := ReadConfig(dir)
+		if err != nil || c.ManagesDisks() != tt.want {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}

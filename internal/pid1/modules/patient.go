@@ -4,9 +4,12 @@ import "strings"
 
 // patient reports whether a module may wait until the machine is up: a cipher made for
 // this processor. Loading one tests it, and all of them take longer than all drivers of
-// devices together. The kernel has each cipher in plain code as well.
+// devices together. The kernel has each cipher in plain code as well. Digests are tested
+// fast, and dm-verity may want them early.
 func patient(alias, path string) bool {
-	return strings.HasPrefix(alias, "cpu:") && strings.Contains(path, "/crypto/") && !strings.Contains(Name(path), "crc")
+	name := Name(path)
+	return strings.HasPrefix(alias, "cpu:") && strings.Contains(path, "/crypto/") &&
+		!strings.HasPrefix(name, "crc") && !strings.HasPrefix(name, "sha")
 }
 
 // postpone notes a module that may wait.

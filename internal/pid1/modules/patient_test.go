@@ -9,12 +9,14 @@ import (
 var processor = map[string]string{
 	"modules.dep": `kernel/arch/x86/crypto/aesni-intel.ko: kernel/crypto/cryptd.ko
 kernel/arch/x86/crypto/crc32c-intel.ko:
+kernel/arch/x86/crypto/sha256-ssse3.ko:
 kernel/arch/x86/kvm/kvm-intel.ko:
 kernel/crypto/cryptd.ko:
 `,
 	"modules.alias": `alias cpu:type:x86,ven*fam*mod*:feature:*0099* aesni_intel
 alias cpu:type:x86,ven*fam*mod*:feature:*0099* crc32c_intel
 alias cpu:type:x86,ven*fam*mod*:feature:*0099* kvm_intel
+alias cpu:type:x86,ven*fam*mod*:feature:*0099* sha256_ssse3
 alias crypto-aes aesni_intel
 `,
 }
@@ -39,7 +41,7 @@ func TestCiphersOfTheProcessorWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(r.files)
-	if want := []string{"crc32c_intel", "kvm_intel"}; !reflect.DeepEqual(r.files, want) {
+	if want := []string{"crc32c_intel", "kvm_intel", "sha256_ssse3"}; !reflect.DeepEqual(r.files, want) {
 		t.Errorf("loaded %q at once, want %q", r.files, want)
 	}
 	later := l.Later()

@@ -13,7 +13,7 @@ import (
 
 // settle is how long the process of a service runs that proves nothing else until
 // it counts as ready. A command that fails at once is not ready for an instant.
-const settle = 250 * time.Millisecond
+const settle = 100 * time.Millisecond
 
 // FromConfig returns a service that is run as c says, with its bundle in dir.
 func FromConfig(c config.Service, dir string) Service {
