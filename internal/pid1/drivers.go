@@ -50,7 +50,7 @@ func (m *machine) loadModules() {
 	}
 }
 
-// ciphers loads the processor's ciphers now, where an onboot container may set up
+// ciphers loads the modules for this processor now, where an onboot container may set up
 // encrypted disks, and else when the services are up.
 func (m *machine) ciphers(l *modules.Loader) {
 	later := l.Later()

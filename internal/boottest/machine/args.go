@@ -10,11 +10,19 @@ import (
 )
 
 // board is what differs from one architecture to the other.
-type board struct{ program, machine, pkg string }
+type board struct{ program, machine, cpu, pkg string }
 
+// The processors are all that QEMU can emulate, but for what costs much and gives
+// nothing here.
+//   - svm: nothing runs on virtualization of the guest's own, and a kernel that finds it
+//     loads its hypervisor, for a second of emulated work. Without svm QEMU 7.2 would also
+//     drop CPUID leaf 0x80000008, and Linux take every address for unmappable.
+//   - erms: a kernel that finds it copies and clears memory by bytes, which is fast in
+//     silicon; emulated, it is a loop of a round a byte, and a boot takes a tenth longer.
+//   - pointer authentication is done by a cipher, unless QEMU may use a hash of its own.
 var boards = map[string]board{
-	"amd64": {"qemu-system-x86_64", "q35", "qemu-system-x86"},
-	"arm64": {"qemu-system-aarch64", "virt", "qemu-system-arm"},
+	"amd64": {"qemu-system-x86_64", "q35", "max,-svm,-erms,xlevel=0x80000008", "qemu-system-x86"},
+	"arm64": {"qemu-system-aarch64", "virt", "max,pauth-impdef=on", "qemu-system-arm"},
 }
 
 // find returns the path of the QEMU for an architecture.
@@ -42,7 +50,7 @@ func args(o Options, disks []string) []string {
 	b := boards[o.Arch]
 	a := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
-		"-machine", b.machine + ",accel=" + string(o.Accel), "-cpu", cpu(o.Accel),
+		"-machine", b.machine + ",accel=" + string(o.Accel), "-cpu", cpu(b, o.Accel),
 		"-m", strconv.Itoa(o.Memory), "-smp", strconv.Itoa(o.CPUs),
 		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD), "-serial", "chardev:console",
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD), "-mon", "chardev=monitor,mode=control",
@@ -61,15 +69,12 @@ func args(o Options, disks []string) []string {
 	return a
 }
 
-// cpu is the model: the host's own where the host runs it, else all that QEMU can
-// emulate, but for virtualization of its own: nothing runs on that here, and a kernel
-// that finds it loads its hypervisor, for a second of emulated work. Without svm QEMU 7.2
-// would also drop CPUID leaf 0x80000008, and Linux take every address for unmappable.
-func cpu(a Accel) string {
+// cpu is the model: the host's own where the host runs it, else the board's.
+func cpu(b board, a Accel) string {
 	if a == KVM {
 		return "host"
 	}
-	return "max,-svm,xlevel=0x80000008"
+	return b.cpu
 }
 
 // forwards lets the kernel choose the host's ports: those are free, and only this

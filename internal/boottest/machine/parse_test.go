@@ -23,6 +23,24 @@ func TestArgs(t *testing.T) {
 	}
 }
 
+func TestTheProcessorIsOfTheArchitecture(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		arch  string
+		accel Accel
+		want  string
+	}{
+		"the host's own":             {"arm64", KVM, "host"},
+		"nothing of x86 in an arm64": {"arm64", TCG, "max,pauth-impdef=on"},
+		"no copying byte by byte":    {"amd64", TCG, "max,-svm,-erms,xlevel=0x80000008"},
+	} {
+		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, nil), " ")
+		if !strings.Contains(text, " -cpu "+tt.want+" -m ") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
 func TestParseUsernet(t *testing.T) {
 	t.Parallel()
 	got := parseUsernet("Hub -1 (net0):\r\n" +

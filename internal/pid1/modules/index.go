@@ -35,13 +35,11 @@ func Release() string {
 // Index is what depmod wrote about one kernel's modules.
 type Index struct {
 	dir     string
-	deps    map[string]string // module → its line behind the colon, and the file in front
-	aliases []alias
+	deps    map[string]string  // module → its line behind the colon, and the file in front
+	aliases map[string][]alias // by bus
 	soft    map[string]soft
 	builtin map[string]bool
 }
-
-type alias struct{ pattern, module string }
 
 type soft struct{ before, after []string }
 
@@ -51,7 +49,7 @@ func Open(dir string) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{dir: dir, deps: parseDeps(deps), soft: map[string]soft{}, builtin: map[string]bool{}}
+	x := newIndex(dir, deps)
 	var missing []error
 	for name, parse := range map[string]func(string){
 		"modules.alias": x.parseAliases, "modules.softdep": x.parseSoft, "modules.builtin": x.parseBuiltin,
@@ -64,6 +62,10 @@ func Open(dir string) (*Index, error) {
 		parse(text)
 	}
 	return x, errors.Join(missing...)
+}
+
+func newIndex(dir, deps string) *Index {
+	return &Index{dir: dir, deps: parseDeps(deps), aliases: map[string][]alias{}, soft: map[string]soft{}, builtin: map[string]bool{}}
 }
 
 // Name returns the name of the module in a file: without directory and endings,
@@ -87,11 +89,12 @@ func parseDeps(text string) map[string]string {
 
 // parseAliases reads "alias PATTERN MODULE".
 func (x *Index) parseAliases(text string) {
-	x.aliases = make([]alias, 0, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {
 		rest, found := strings.CutPrefix(strings.TrimSpace(line), "alias ")
 		if at := strings.LastIndexByte(rest, ' '); found && at > 0 {
-			x.aliases = append(x.aliases, alias{rest[:at], Name(rest[at+1:])})
+			a := newAlias(rest[:at], Name(rest[at+1:]))
+			b := a.bus()
+			x.aliases[b] = append(x.aliases[b], a)
 		}
 	}
 }
@@ -146,16 +149,18 @@ func (x *Index) resolve(name string) []string {
 	if x.builtin[module] {
 		return nil
 	}
-	var found []string
-	for _, a := range x.aliases {
-		if Match(a.pattern, name) {
-			found = append(found, a.module)
-		}
+	found := answering(x.aliases[""], name)
+	if b := bus(name); b != "" {
+		found = append(found, answering(x.aliases[b], name)...)
 	}
 	return found
 }
 
-// Knows reports whether a name or an alias means something to this kernel.
-func (x *Index) Knows(name string) bool {
-	return x.builtin[Name(name)] || len(x.resolve(name)) > 0
+func answering(aliases []alias, name string) (found []string) {
+	for _, a := range aliases {
+		if a.matches(name) {
+			found = append(found, a.module)
+		}
+	}
+	return found
 }

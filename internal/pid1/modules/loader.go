@@ -47,11 +47,12 @@ func (l *Loader) Load(name string) error {
 		return nil
 	}
 	l.asked[name] = true
-	if !l.index.Knows(name) {
+	found := l.index.resolve(name)
+	if len(found) == 0 && !l.index.builtin[Name(name)] {
 		return &os.PathError{Op: "load module", Path: name, Err: ErrUnknown}
 	}
 	var errs []error
-	for _, module := range l.index.resolve(name) {
+	for _, module := range found {
 		if !l.postpone(name, module) {
 			errs = append(errs, l.module(module))
 		}

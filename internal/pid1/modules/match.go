@@ -2,15 +2,36 @@ package modules
 
 import "strings"
 
-// Match reports whether an alias matches a pattern of modules.alias: "*", "?"
-// and sets in brackets, as fnmatch(3) without flags has them. The part in front
-// of the first of these rules most patterns out, without a search.
-func Match(pattern, name string) bool {
+// alias is a line of modules.alias.
+type alias struct {
+	pattern, module string
+	fixed           int // bytes in front of the first that is not for itself
+}
+
+func newAlias(pattern, module string) alias {
 	fixed := strings.IndexAny(pattern, "*?[")
 	if fixed < 0 {
-		return pattern == name
+		fixed = len(pattern)
 	}
-	return strings.HasPrefix(name, pattern[:fixed]) && match(pattern[fixed:], name[fixed:])
+	return alias{pattern, module, fixed}
+}
+
+// bus returns what stands before the colon in the fixed part: all that a name must have
+// there to match. It is "" where any name may.
+func (a alias) bus() string { return bus(a.pattern[:a.fixed]) }
+
+func bus(name string) string {
+	before, _, found := strings.Cut(name, ":")
+	if !found {
+		return ""
+	}
+	return before
+}
+
+// matches reports whether the pattern means a name: "*", "?" and sets in brackets, as
+// fnmatch(3) without flags has them. The fixed part rules most out, without a search.
+func (a alias) matches(name string) bool {
+	return strings.HasPrefix(name, a.pattern[:a.fixed]) && match(a.pattern[a.fixed:], name[a.fixed:])
 }
 
 // match goes back to the last "*" only, so its time is bounded by the product

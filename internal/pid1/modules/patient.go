@@ -2,14 +2,15 @@ package modules
 
 import "strings"
 
-// patient reports whether a module may wait until the machine is up: a cipher made for
-// this processor. Loading one tests it, and all of them take longer than all drivers of
-// devices together. The kernel has each cipher in plain code as well. Digests are tested
-// fast, and dm-verity may want them early.
+// patient reports whether a module may wait until the machine is up: a cipher or digest
+// made for this processor, or a way to slow it down. Loading a cipher tests it, and all
+// of them take longer than all drivers of devices together. The kernel has each in plain
+// code as well.
 func patient(alias, path string) bool {
-	name := Name(path)
-	return strings.HasPrefix(alias, "cpu:") && strings.Contains(path, "/crypto/") &&
-		!strings.HasPrefix(name, "crc") && !strings.HasPrefix(name, "sha")
+	if !strings.HasPrefix(alias, "cpu:") && !strings.HasPrefix(alias, "acpi:") {
+		return false
+	}
+	return strings.Contains(path, "/cpufreq/") || strings.Contains(path, "/crypto/") && !strings.HasPrefix(Name(path), "crc")
 }
 
 // postpone notes a module that may wait.

@@ -10,6 +10,7 @@ var processor = map[string]string{
 	"modules.dep": `kernel/arch/x86/crypto/aesni-intel.ko: kernel/crypto/cryptd.ko
 kernel/arch/x86/crypto/crc32c-intel.ko:
 kernel/arch/x86/crypto/sha256-ssse3.ko:
+kernel/drivers/cpufreq/acpi-cpufreq.ko:
 kernel/arch/x86/kvm/kvm-intel.ko:
 kernel/crypto/cryptd.ko:
 `,
@@ -17,6 +18,7 @@ kernel/crypto/cryptd.ko:
 alias cpu:type:x86,ven*fam*mod*:feature:*0099* crc32c_intel
 alias cpu:type:x86,ven*fam*mod*:feature:*0099* kvm_intel
 alias cpu:type:x86,ven*fam*mod*:feature:*0099* sha256_ssse3
+alias acpi*:ACPI0007:* acpi_cpufreq
 alias crypto-aes aesni_intel
 `,
 }
@@ -34,18 +36,20 @@ func processorLoader(t *testing.T) (*Loader, *recorder) {
 	return l, r
 }
 
-func TestCiphersOfTheProcessorWait(t *testing.T) {
+func TestWhatTheProcessorCanDoWithoutWaits(t *testing.T) {
 	t.Parallel()
 	l, r := processorLoader(t)
-	if err := l.Load(cpu); err != nil {
-		t.Fatal(err)
+	for _, alias := range []string{cpu, "acpi:ACPI0007:"} {
+		if err := l.Load(alias); err != nil {
+			t.Fatal(err)
+		}
 	}
 	slices.Sort(r.files)
-	if want := []string{"crc32c_intel", "kvm_intel", "sha256_ssse3"}; !reflect.DeepEqual(r.files, want) {
+	if want := []string{"crc32c_intel", "kvm_intel"}; !reflect.DeepEqual(r.files, want) {
 		t.Errorf("loaded %q at once, want %q", r.files, want)
 	}
 	later := l.Later()
-	if !reflect.DeepEqual(later, []string{"aesni_intel"}) || len(l.Later()) != 0 {
+	if !reflect.DeepEqual(later, []string{"aesni_intel", "sha256_ssse3", "acpi_cpufreq"}) || len(l.Later()) != 0 {
 		t.Fatalf("later: %q", later)
 	}
 	r.files = nil
