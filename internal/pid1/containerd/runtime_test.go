@@ -28,7 +28,7 @@ func realRuntime(t *testing.T) *Runtime {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	place := Stock
-	place.Socket, place.Settings = dir+"/sock", dir+"/settings"
+	place.Socket, place.Settings, place.Tasks = dir+"/sock", dir+"/settings", dir+"/state/io.containerd.runtime.v2.task"
 	config := "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.internal.v1.opt\"]\n"
 	settings := strings.ReplaceAll("cliopts = \"--config DIR/config --root DIR/root --state DIR/state --address DIR/sock\"\nstderr = \"DIR/log\"\n", "DIR", dir)
 	for name, text := range map[string]string{"config": config, "settings": settings} {
@@ -90,4 +90,36 @@ func TestNoWaitForContainerdIsForEver(t *testing.T) {
 	if _, err := r.Start(cancelled, container.Container{ID: "web"}); !errors.Is(err, why) {
 		t.Errorf("start in a shutdown: %v", err)
 	}
+}
+
+// TestAStartWaitsForContainerdsBroom: what containerd does after a shim has died it does
+// by name, so nothing of that name may be started before.
+func TestAStartWaitsForContainerdsBroom(t *testing.T) {
+	t.Parallel()
+	tasks := t.TempDir()
+	dir := filepath.Join(tasks, Namespace, "web")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	orphan := &task{Runtime: &Runtime{Place: Place{Tasks: tasks}}, Container: container.Container{ID: "web"}}
+	done := make(chan struct{})
+	go func() {
+		orphan.forgotten(t.Context())
+		close(done)
+	}()
+	select {
+	case <-done:
+		t.Fatal("it did not wait")
+	case <-time.After(3 * waitPoll):
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	orphan.forgotten(ended) // not for ever
 }

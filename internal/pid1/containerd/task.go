@@ -1,13 +1,14 @@
 package containerd
 
 import (
-	"cmp"
 	"context"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/file"
@@ -19,29 +20,30 @@ import (
 type task struct {
 	*Runtime
 	container.Container
-	shim   *process.Child
-	ended  chan struct{} // closed when its process has, which is before its shim goes
+	shim   *process.Child // nil where the process had ended before it could be found
+	ended  chan struct{}  // closed when its process has, which is before its shim goes
 	orphan sync.Once
 }
 
 // watch follows a container's process and its shim. A shim goes once its task is
 // deleted; before that it has died.
 func (r *Runtime) watch(c container.Container, pid int) (*container.Process, error) {
-	parent := parentOf(pid)
-	shim, err := process.Watch(cmp.Or(parent, nobody), func() syscall.WaitStatus { return 0 })
-	if err != nil {
-		return nil, err
+	t := &task{Runtime: r, Container: c, ended: make(chan struct{})}
+	var err error
+	if parent := parentOf(pid); parent != 0 {
+		if t.shim, err = process.Watch(parent, func() syscall.WaitStatus { return 0 }); err != nil {
+			return nil, err
+		}
 	}
-	t := &task{Runtime: r, Container: c, shim: shim, ended: make(chan struct{})}
 	p := &container.Process{Cgroup: process.CgroupOf(pid)}
 	if p.Child, err = process.Watch(pid, t.status); err != nil {
 		return nil, err
 	}
-	if parent == 0 {
-		return p, nil // it has ended already
+	if t.shim == nil {
+		return p, nil
 	}
 	guard.Go("watch of a shim", func() {
-		<-shim.Done()
+		<-t.shim.Done()
 		select {
 		case <-t.ended:
 		default:
@@ -77,12 +79,12 @@ func (t *task) orphaned() {
 }
 
 // status asks containerd how the task has ended, and makes it forget the task. One
-// whose shim has died it does not know any more.
+// whose shim has died it forgets by itself.
 func (t *task) status() syscall.WaitStatus {
 	close(t.ended)
 	ctx, cancel := context.WithTimeout(context.Background(), deleteWait)
 	defer cancel()
-	for t.Place.Wait(ctx) == nil {
+	for (t.shim == nil || !t.shim.Ended()) && t.Place.Wait(ctx) == nil {
 		said, err := t.ask(ctx, t.namespace(t.Container), "tasks", "delete", "--force", t.ID)
 		if err == nil {
 			return t.read(said)
@@ -91,10 +93,27 @@ func (t *task) status() syscall.WaitStatus {
 			break
 		}
 	}
-	if t.shim.WaitFor(shimWait) {
+	if t.shim == nil || t.shim.WaitFor(shimWait) {
 		t.orphaned()
+		t.forgotten(ctx)
 	}
 	return process.Lost
+}
+
+// forgotten waits until containerd has cleared up after a shim that died. It does so by
+// name, and would take what is started next for what it had.
+func (t *task) forgotten(ctx context.Context) {
+	dir := filepath.Join(t.Place.Tasks, t.namespace(t.Container), t.ID)
+	for {
+		if _, err := os.Lstat(dir); err != nil {
+			return
+		}
+		select {
+		case <-time.After(waitPoll):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (t *task) read(said string) syscall.WaitStatus {
