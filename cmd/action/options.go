@@ -38,6 +38,7 @@ type options struct {
 	stream       string // file of one format, or - for standard output
 	size         string
 	decompress   bool
+	noSBOM       bool
 
 	spec    string
 	accel   string
@@ -112,12 +113,12 @@ func (o *options) buildFlags(c *cobra.Command) {
 	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; LinuxKit's name for --output")
 	f.StringVarP(&o.stream, "o", "o", "", "one `FILE` instead, or - for standard output: "+strings.Join(build.Streamable(), " or ")+" (default "+defaultStream+")")
 	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
-	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none")
+	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; zstd up to :3 boots faster, above is smaller")
 	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
 	f.StringVar(&o.size, "size", o.size, "`SIZE` of disks, for formats that have one: 512M, 2G; a number alone is GB")
 	f.BoolVar(&o.decompress, "decompress-kernel", false, "unpack the kernel as it would itself (gzip, zstd and lz4)")
 	f.Bool("pull", false, "as LinuxKit's; here tags that are not locked are always asked for")
-	f.Bool("no-sbom", false, "as LinuxKit's; here no SBOM is put into the image")
+	f.BoolVar(&o.noSBOM, "no-sbom", false, "keep no SBOM beside the image; else those that a component's signers attest are kept")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the manifests merged, and build nothing")
 }
 
