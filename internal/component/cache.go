@@ -17,11 +17,12 @@ import (
 // Cache keeps blobs in a folder as an OCI image layout does: blobs/sha256/DIGEST.
 // A blob appears there whole or not at all, and is hashed again whenever it is
 // opened, so several runs may share a cache, any of them may be killed at any moment,
-// and a damaged blob heals.
+// and a damaged blob heals. What a killed run had fetched of a blob lies in ingest, for
+// the next run to go on with.
 type Cache struct{ dir string }
 
 // staleAfter is when what a killed run left half-fetched is swept. A download that
-// lives writes to its file, so it is never that old.
+// lives writes to its file, so it is never that old, or holds it.
 const staleAfter = 24 * time.Hour
 
 // OpenCache makes the folder where it is missing.
@@ -42,13 +43,25 @@ func OpenCache(dir string) (*Cache, error) {
 	return c, nil
 }
 
-// sweep removes what killed runs left.
+// sweep removes what killed runs left and nobody has gone on with since.
 func (c *Cache) sweep() {
 	entries, _ := os.ReadDir(filepath.Join(c.dir, "ingest"))
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
-			os.Remove(filepath.Join(c.dir, "ingest", e.Name()))
+			drop(filepath.Join(c.dir, "ingest", e.Name()))
 		}
+	}
+}
+
+// drop removes a file, unless a run has begun to go on with it.
+func drop(path string) {
+	f, err := hold(path, 0)
+	if errors.Is(err, errHeld) {
+		return
+	}
+	os.Remove(path)
+	if err == nil {
+		f.Close()
 	}
 }
 

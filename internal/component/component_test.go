@@ -271,7 +271,7 @@ func TestAnswersThatDoNotEndAreCutOff(t *testing.T) {
 			}
 		})
 	})
-	if _, err := resolve(t, host+"/web:1", &Registry{}); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "more than 8 MiB") {
+	if _, err := resolve(t, host+"/web:1", &Registry{}); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "more than 16 MiB") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -332,7 +332,8 @@ func TestCacheHealsAndIsNotAskedTwice(t *testing.T) {
 	}
 }
 
-func TestCancelLeavesNothing(t *testing.T) {
+// TestCancelLeavesOnlyWhatCanBeGoneOnWith: no blob, and of the layer what had come.
+func TestCancelLeavesOnlyWhatCanBeGoneOnWith(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	var stalls atomic.Bool
@@ -349,7 +350,8 @@ func TestCancelLeavesNothing(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	})
-	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), host+"/web:1")
+	layer := image.Layer(t, image.File("a", "1"))
+	image.Push(t, image.Make(t, v1.Config{}, layer), host+"/web:1")
 	set, err := resolve(t, host+"/web:1", &Registry{})
 	if err != nil {
 		t.Fatal(err)
@@ -363,11 +365,38 @@ func TestCancelLeavesNothing(t *testing.T) {
 	if _, err := set.Components[0].Unpack(ctx, cache, progress.Silent()); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	for _, sub := range []string{"ingest", "blobs/sha256"} {
-		if left, _ := os.ReadDir(filepath.Join(dir, sub)); len(left) != 0 {
-			t.Errorf("%s holds %v", sub, left)
+	if left, _ := os.ReadDir(filepath.Join(dir, "blobs/sha256")); len(left) != 0 {
+		t.Errorf("blobs: %v", left)
+	}
+	digest, _ := layer.Digest()
+	for _, e := range ingested(t, dir) {
+		if body, err := os.ReadFile(filepath.Join(dir, "ingest", e)); e != digest.Hex+".partial" || string(body) != "\x1f" {
+			t.Errorf("ingest holds %s: %q, %v", e, body, err)
 		}
 	}
+	stalls.Store(false)
+	got, err := set.Components[0].Unpack(t.Context(), cache, progress.Silent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Close()
+	if left := ingested(t, dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// ingested lists what is half-fetched.
+func ingested(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "ingest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 func FuzzUntar(f *testing.F) {

@@ -26,28 +26,41 @@ func (c *Component) fetch(ctx context.Context, cache *Cache, d v1.Descriptor, ta
 	return f, nil
 }
 
-// download brings a layer into the cache. When the connection breaks it asks for the
-// rest; that the registry does not answer at all is the transport's to mend.
+// download brings a layer into the cache, or what is missing of it since an earlier run
+// was killed. What that left may be wrong; then it is fetched from the beginning, once.
 func (c *Component) download(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
 	blob, err := cache.ingest(d)
 	if err != nil {
 		return nil, err
 	}
-	for attempt := 1; ; attempt++ {
-		err = c.transfer(ctx, blob, task)
-		if !errors.Is(err, errBrokenOff) || attempt == transfers || wait(ctx, backoff(attempt)) != nil {
-			break
+	task.Add(blob.size)
+	f, err := c.complete(ctx, blob, task)
+	if blob.inherited && (errors.Is(err, ErrDigest) || errors.Is(err, ErrMalformed)) {
+		task.Add(-blob.size)
+		if err = blob.restart(); err == nil {
+			f, err = c.complete(ctx, blob, task)
 		}
 	}
 	if err != nil {
-		blob.abort()
-		return nil, err
-	}
-	f, err := blob.commit()
-	if err != nil {
-		blob.abort()
+		blob.leave(err)
 	}
 	return f, err
+}
+
+// complete fetches what is missing of a blob, and gives it its place. When the connection
+// breaks it asks for the rest; that the registry does not answer at all is the
+// transport's to mend.
+func (c *Component) complete(ctx context.Context, blob *ingest, task progress.Task) (*os.File, error) {
+	for attempt := 1; blob.size < blob.d.Size; attempt++ {
+		err := c.transfer(ctx, blob, task)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errBrokenOff) || attempt == transfers || wait(ctx, backoff(attempt)) != nil {
+			return nil, err
+		}
+	}
+	return blob.commit()
 }
 
 // transfers is how many connections may be spent on one layer.
@@ -60,7 +73,7 @@ var errBrokenOff = fmt.Errorf("%w: the transfer broke off", ErrUnavailable)
 func (c *Component) transfer(ctx context.Context, blob *ingest, task progress.Task) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	response, err := c.get(ctx, blob.d.Digest, blob.size)
+	response, err := c.get(ctx, blob.d, blob.size)
 	if err != nil {
 		return err
 	}
@@ -97,14 +110,14 @@ func checkRange(header string, blob *ingest) error {
 
 // get asks for a blob, from a byte on. The body is not checked here: the cache hashes it
 // against the descriptor of the manifest, whatever the registry says of its size.
-func (c *Component) get(ctx context.Context, digest v1.Hash, from int64) (*http.Response, error) {
-	request, err := c.memory.next.request(ctx, "blobs", digest.String())
+func (c *Component) get(ctx context.Context, d v1.Descriptor, from int64) (*http.Response, error) {
+	request, err := c.memory.next.request(ctx, "blobs", d.Digest.String())
 	if err != nil {
 		return nil, err
 	}
 	fine := []int{http.StatusOK}
 	if from > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, d.Size-1))
 		fine = append(fine, http.StatusPartialContent)
 	}
 	response, err := (&http.Client{Transport: c.memory.next}).Do(request)

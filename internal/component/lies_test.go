@@ -215,7 +215,7 @@ func TestFaultsThatStay(t *testing.T) {
 		"an index that is called so": {"/manifests/", says(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","layers":[]}`), ErrMalformed,
 			"as an image and as an index", 1},
 		"another config":        {"/blobs/", says(`{}`), ErrDigest, "the registry sends sha256:", 1},
-		"a config without end":  {"/blobs/", endless, ErrMalformed, "more than 8 MiB", 1},
+		"a config without end":  {"/blobs/", endless, ErrMalformed, "more than 16 MiB", 1},
 		"a ping without end":    {"/v2/", endless, ErrMalformed, "", 9},
 		"what is asked is gone": {"/blobs/", unwell(http.StatusGone, 99, ""), ErrMalformed, "410", 1},
 	} {

@@ -45,6 +45,11 @@ func (m *memory) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil || body == nil {
 		return response, err
 	}
+	if isList(first) && response.StatusCode == http.StatusOK {
+		if body, err = m.turnPages(request, response, body); err != nil {
+			return nil, err
+		}
+	}
 	if err := m.note(question, digest, response, body); err != nil {
 		return nil, err
 	}

@@ -69,14 +69,16 @@ func child(reference, dir string) int {
 // SIGKILL in the middle of the answer to the question of that number.
 type victim struct {
 	honest  http.Handler
+	about   string // part of the paths that count
 	fatal   int64
 	asked   atomic.Int64
 	process chan *os.Process
+	dead    chan struct{}
 }
 
 // ServeHTTP implements http.Handler.
 func (v *victim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if v.asked.Add(1) != v.fatal {
+	if !strings.Contains(r.URL.Path, v.about) || v.asked.Add(1) != v.fatal {
 		v.honest.ServeHTTP(w, r)
 		return
 	}
@@ -87,12 +89,12 @@ func (v *victim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(kept.Bytes()[:kept.Len()/2])
 	w.(http.Flusher).Flush()
 	(<-v.process).Kill()
-	<-r.Context().Done() // it is dead
+	<-v.dead // the request's own context does not say so where the answer was empty, and the next question has come
 }
 
 // run starts the run, and returns what it printed; that of one which was killed is empty.
 func (v *victim) run(t *testing.T, dir string) string {
-	v.process = make(chan *os.Process, 1)
+	v.process, v.dead = make(chan *os.Process, 1), make(chan struct{})
 	server := httptest.NewServer(v)
 	defer server.Close()
 	cmd := exec.Command(os.Args[0])
@@ -104,7 +106,9 @@ func (v *victim) run(t *testing.T, dir string) string {
 		return ""
 	}
 	v.process <- cmd.Process
-	if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != -1 {
+	err := cmd.Wait()
+	close(v.dead)
+	if err != nil && cmd.ProcessState.ExitCode() != -1 {
 		t.Errorf("%v: %s", err, problems.String())
 	}
 	return strings.TrimSpace(out.String())

@@ -25,8 +25,8 @@ const (
 
 // Bounds of what a registry answers.
 const (
-	maxAnswerBytes = 8 << 20 // layers not counted: those have their size in the manifest
-	maxHops        = 8       // redirects of one question; registries need one or two
+	maxAnswerBytes = 16 << 20 // layers not counted: those have their size in the manifest; an SBOM may be this large
+	maxHops        = 8        // redirects of one question; registries need one or two
 	maxCertBytes   = 1 << 20
 )
 
