@@ -33,10 +33,19 @@ build:
 $(BIN)/cosign: fixtures/cosign/go.mod
 	$(GO) -C fixtures/cosign build -trimpath -o ../../$@ github.com/sigstore/cosign/v2/cmd/cosign
 
+# Sigstore's own servers and cosign 3, for tests of signatures without a key.
+$(BIN)/fulcio: PACKAGE = github.com/sigstore/fulcio
+$(BIN)/rekor-server: PACKAGE = github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
+$(BIN)/timestamp-server: PACKAGE = github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
+$(BIN)/cosign3: PACKAGE = github.com/sigstore/cosign/v3/cmd/cosign
+SIGSTORE := $(addprefix $(BIN)/,fulcio rekor-server timestamp-server cosign3)
+$(SIGSTORE): fixtures/sigstore/servers/go.mod
+	$(GO) -C fixtures/sigstore/servers build -trimpath -ldflags="-s -w" -o ../../../$@ $(PACKAGE)
+
 demo: need-demo build
 	@$(GO) run ./fixtures/demo
 
-test: need-test build $(BIN)/cosign
+test: need-test build $(BIN)/cosign $(SIGSTORE)
 	@fixtures/userns.sh
 	$(GO) test ./...
 
