@@ -14,7 +14,6 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/gha"
 	"github.com/org/linuxkit-action/internal/publish"
-	"github.com/org/linuxkit-action/internal/verify"
 )
 
 // Modes of the Action: how far the line is run.
@@ -48,12 +47,12 @@ func wholeLine(ctx context.Context, job *gha.Job) error {
 		return err
 	}
 	defer l.show.Close()
-	l.annotate = job.Warn
+	l.annotate, l.summarize = job.Warn, job.Summary
+	job.Output("report", l.report)
 	verified, err := l.verified(ctx, manifests(job))
 	if err != nil {
 		return err
 	}
-	job.Summary(verifiedSummary(verified))
 	set, err := l.assemble(ctx, verified)
 	if err != nil {
 		return err
@@ -115,7 +114,6 @@ func tested(ctx context.Context, job *gha.Job, l *line, set *artifacts.Set) erro
 	if result != nil {
 		job.Output("verdict", string(result.Verdict))
 		job.Output("accel", result.Accelerator)
-		job.Output("report", l.report)
 		job.Output("console-log", filepath.Join(l.report, result.Console))
 		job.Output("ready-ms", strconv.FormatInt(result.ReadyMS, 10))
 		job.Output("services", toJSON(result.Services))
@@ -156,13 +154,6 @@ func toJSON(v any) string {
 		return "[]"
 	}
 	return string(text)
-}
-
-// verifiedSummary is the part of the job's page about signatures.
-func verifiedSummary(v *verify.Verified) string {
-	var table strings.Builder
-	v.WriteTable(&table)
-	return "## Components\n\n```\n" + table.String() + "```\n"
 }
 
 // builtSummary is the part of the job's page about sizes.

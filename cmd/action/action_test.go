@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/org/linuxkit-action/fixtures/components"
 	"github.com/org/linuxkit-action/fixtures/registry"
+	"github.com/org/linuxkit-action/fixtures/sigstore"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -51,7 +53,10 @@ func (e *end) close() {
 // page of documentation as well. In a script $MIRROR leads to a registry with the
 // fixtures' components, signed by $KEYS/cosign.key; $LIAR leads to one that changes
 // a byte in every layer, $DISTRIBUTION to one run by Debian's docker-registry, where
-// `retag FROM TO` moves a tag. UPDATE=1 writes the golden parts anew.
+// `retag FROM TO` moves a tag. For signatures without a key $SIGNING_CONFIG and
+// $TRUSTED_ROOT are of a real Sigstore, which takes $TOKEN of acme's release workflow, by
+// $ISSUER, and $STRANGERS_TOKEN. $FRESH is a name that no other run has. UPDATE=1 writes
+// the golden parts anew.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -77,7 +82,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("KEYS", world.keys)
 			env.Setenv("STRANGER", world.stranger)
 			env.Setenv("KEY", world.key)
-			return nil
+			env.Setenv("FRESH", strings.ToLower(rand.Text()))
+			return setSigstore(env, world.sigstore)
 		},
 	})
 }
@@ -106,6 +112,7 @@ type world struct {
 	keys         string
 	stranger     string // folder with the keys of somebody else
 	key          string // our private key's text
+	sigstore     *sigstore.Sigstore
 }
 
 // theWorld makes components from Debian packages, or finds them made, and signs them.
@@ -132,6 +139,9 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 		return nil, err
 	}
 	theEnd = append(theEnd, w.distribution.Close)
+	if w.sigstore, err = startSigstore(filepath.Join(dir, "sigstore")); err != nil {
+		return nil, err
+	}
 	for _, name := range components.Names() {
 		for _, to := range []*registry.Registry{w.registry, w.distribution} {
 			if _, err := to.Offer(context.Background(), name, w.keys); err != nil {

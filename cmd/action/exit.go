@@ -51,6 +51,7 @@ var exitCodes = []struct {
 	{lock.ErrUnreadable, exitUsage},
 	{boottest.ErrSpec, exitUsage},
 	{verify.ErrRefused, exitVerification},
+	{verify.ErrAuthorities, exitVerification},
 	{component.ErrDigest, exitVerification},
 	{component.ErrMalformed, exitAssembly},
 	{build.ErrAssembly, exitAssembly},

@@ -32,9 +32,10 @@ import (
 // what the step before returned.
 type line struct {
 	*options
-	show     progress.Reporter
-	out      io.Writer           // results; progress goes to show
-	annotate func(warning error) // in a job, on the lines of the manifest
+	show      progress.Reporter
+	out       io.Writer             // results; progress goes to show
+	annotate  func(warning error)   // in a job, on the lines of the manifest
+	summarize func(markdown string) // in a job, on its page
 }
 
 func newLine(o *options, out, progressOut io.Writer) (*line, error) {
@@ -45,13 +46,18 @@ func newLine(o *options, out, progressOut io.Writer) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	return &line{o, show, out, func(warning error) {
+	inJob := func(tell func(*gha.Job)) {
 		if gha.Inside() {
 			job := gha.Start(progressOut)
 			defer job.Close()
-			job.Warn(warning)
+			tell(job)
 		}
-	}}, nil
+	}
+	return &line{
+		o, show, out,
+		func(warning error) { inJob(func(job *gha.Job) { job.Warn(warning) }) },
+		func(markdown string) { inJob(func(job *gha.Job) { job.Summary(markdown) }) },
+	}, nil
 }
 
 // warn tells what does not end the run, a line of it at a time.
@@ -196,7 +202,7 @@ func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	}
 	return build.Options{
 		Name: cmp.Or(l.name, m.Name), Output: l.output, Formats: formats, Codec: codec,
-		Init: l.init, AllowOutside: l.allowOutside, DecompressKernel: l.decompress, Cache: cache, Report: l.show,
+		Init: l.init, AllowOutside: l.allowOutside, DecompressKernel: l.decompress, NoSBOM: l.noSBOM, Cache: cache, Report: l.show,
 	}, nil
 }
 
@@ -243,8 +249,12 @@ func (l *line) release(ctx context.Context, set *artifacts.Set, output string) (
 	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: l.show})
 }
 
-// verified runs the line as far as verification.
+// verified runs the line as far as verification, and reports on that whether it went well
+// or not.
 func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, error) {
+	if err := l.forgetReport(); err != nil {
+		return nil, err
+	}
 	m, err := l.load(ctx, paths)
 	if err != nil {
 		return nil, err
@@ -257,7 +267,15 @@ func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, 
 	if err != nil {
 		return nil, err
 	}
-	return l.verify(ctx, set, policy, mode)
+	verified, err := l.verify(ctx, set, policy, mode)
+	if report := verify.ReportOf(verified, err); report != nil {
+		l.summarize(report.Markdown())
+		err = errors.Join(err, l.writeReport(ctx, report))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return verified, nil
 }
 
 // built runs the line as far as assembly.

@@ -16,6 +16,7 @@ import (
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify"
 	"github.com/spf13/cobra"
 )
@@ -81,6 +82,10 @@ func (l *line) writeLock(ctx context.Context, paths, only []string) ([]lock.Chan
 	}
 	verified, err := l.verify(ctx, set, policy, mode)
 	if err != nil {
+		return nil, err
+	}
+	// A build asks for them as well. One that is offline must find the answer in the cache.
+	if _, err := verified.SBOMs(ctx, progress.Silent()); err != nil {
 		return nil, err
 	}
 	addSigners(locked, verified)

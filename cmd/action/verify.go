@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+
+	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/spf13/cobra"
+)
 
 func newVerify() *cobra.Command {
 	o := defaults()
@@ -16,15 +21,16 @@ func newVerify() *cobra.Command {
 			}
 			verified, err := l.verified(c.Context(), args)
 			l.show.Close()
-			if err != nil {
-				return err
+			if report := verify.ReportOf(verified, err); report != nil {
+				err = errors.Join(err, report.WriteTable(l.out))
 			}
-			return verified.WriteTable(l.out)
+			return err
 		},
 	}
 	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.lockFlags(c)
 	o.verifyFlags(c)
+	c.Flags().StringVar(&o.report, "report", "", "`DIR` for the report: "+verify.ReportFile)
 	return c
 }

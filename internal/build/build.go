@@ -45,6 +45,7 @@ type Options struct {
 	Report       progress.Reporter
 
 	DecompressKernel bool // as the kernel would unpack itself
+	NoSBOM           bool // keep no SBOM that is attested of a component
 }
 
 // Assemble builds the system and returns what it wrote. Nothing is left in the
@@ -54,9 +55,13 @@ func Assemble(ctx context.Context, verified *verify.Verified, opts Options) (*ar
 	if err != nil {
 		return nil, err
 	}
+	attested, err := attestedSBOMs(ctx, verified, opts)
+	if err != nil {
+		return nil, err
+	}
 	var set *artifacts.Set
 	err = made(ctx, verified, opts, func(s *System) (err error) {
-		set, err = write(ctx, s, formats, opts)
+		set, err = write(ctx, s, formats, attested, opts)
 		return err
 	})
 	if err != nil {

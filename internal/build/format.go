@@ -83,7 +83,7 @@ func writeCmdline(w io.Writer, p *product) error {
 }
 
 // write makes every file of every format appear in the output folder.
-func write(ctx context.Context, s *System, chosen []Format, opts Options) (*artifacts.Set, error) {
+func write(ctx context.Context, s *System, chosen []Format, attested sboms, opts Options) (*artifacts.Set, error) {
 	folder, err := artifacts.OpenFolder(opts.Output, opts.Name)
 	if err != nil {
 		return nil, err
@@ -105,6 +105,9 @@ func write(ctx context.Context, s *System, chosen []Format, opts Options) (*arti
 			file.Format, file.Kind = format.Name, output.Kind
 			set.Files = append(set.Files, file)
 		}
+	}
+	if err := attested.add(ctx, folder, set, opts); err != nil {
+		return nil, err
 	}
 	return set, writeList(ctx, folder, set)
 }

@@ -43,7 +43,7 @@ type layout struct {
 // used is one unpacked image with what verification said of it.
 type used struct {
 	*component.Image
-	signer string
+	result verify.Result
 }
 
 // compose lays out the system in LinuxKit's order: kernel, init, containers, files;
@@ -60,7 +60,7 @@ func compose(ctx context.Context, verified *verify.Verified, unpacked images, op
 	}
 	for i, result := range verified.Results() {
 		for _, use := range result.Component.Uses {
-			l.images[use.Image] = &used{unpacked[i], result.Signer}
+			l.images[use.Image] = &used{unpacked[i], result}
 		}
 	}
 	for _, step := range []func() error{l.kernel, l.inits, l.volumes, l.containers, l.files, l.init, l.boot} {
@@ -110,7 +110,8 @@ func (l *layout) account() {
 		l.Components = append(l.Components, artifacts.Component{
 			Role: use.Role, Name: use.Name,
 			Reference: image.Reference.Name(), Digest: image.Root.String(),
-			Signer: image.signer, Bytes: image.Tree.Size(),
+			Signer: image.result.Signer, Bytes: image.Tree.Size(),
+			Rule: image.result.Rule, Verdict: image.result.Verdict(), Signatures: image.result.Signatures,
 		})
 	}
 }

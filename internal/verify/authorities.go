@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
-	"os"
+	"net/url"
 	"sync"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tuf"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"github.com/theupdateframework/go-tuf/v2/metadata/fetcher"
 )
 
@@ -26,6 +29,10 @@ const (
 	sigstoreTimeout  = 30 * time.Second // of one question
 )
 
+// ErrAuthorities is wrapped by the error for a trusted root that TUF does not vouch for:
+// signed by others, tampered with, rolled back or out of date.
+var ErrAuthorities = errors.New("cannot trust the trusted root")
+
 // authorities is whom the policy believes about certificates, log entries and times.
 type authorities struct {
 	mu       sync.Mutex
@@ -34,12 +41,7 @@ type authorities struct {
 
 // load reads a trusted_root.json (sigstore/protobuf-specs, sigstore_trustroot.proto).
 func (a *authorities) load(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxRootBytes))
+	text, err := readSmall(path, maxRootBytes)
 	if err != nil {
 		return err
 	}
@@ -51,13 +53,17 @@ func (a *authorities) load(path string) error {
 	return nil
 }
 
-// get returns the material: that of the file, or Sigstore's own, which is asked for the
-// first time it is needed.
-func (a *authorities) get(ctx context.Context, options *tuf.Options, offline bool) (root.TrustedMaterial, error) {
+// get returns the material: that of the file, or that of the mirror, which is asked for
+// it the first time it is needed.
+func (a *authorities) get(ctx context.Context, mirror func() (*tuf.Options, error), offline bool) (root.TrustedMaterial, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.material != nil {
 		return a.material, nil
+	}
+	options, err := mirror()
+	if err != nil {
+		return nil, err
 	}
 	material, err := fetchRoot(ctx, options, offline)
 	if err != nil {
@@ -69,7 +75,7 @@ func (a *authorities) get(ctx context.Context, options *tuf.Options, offline boo
 
 // fetchRoot brings Sigstore's trusted root by TUF (theupdateframework.io), through the
 // cache that cosign has as well. It is refreshed once a day. The error wraps
-// component.ErrUnavailable, or component.ErrOffline.
+// component.ErrUnavailable, component.ErrOffline, or ErrAuthorities.
 func fetchRoot(ctx context.Context, options *tuf.Options, offline bool) (root.TrustedMaterial, error) {
 	inner := fetcher.NewDefaultFetcher()
 	inner.SetHTTPClient(&http.Client{Transport: patience{ctx, offline}, Timeout: sigstoreTimeout})
@@ -86,7 +92,37 @@ func fetchRoot(ctx context.Context, options *tuf.Options, offline bool) (root.Tr
 	case offline:
 		return nil, fmt.Errorf("%w: Sigstore's trusted root is not cached, or out of date; name one in the policy: trustedRoot: FILE", component.ErrOffline)
 	}
-	return nil, unreachable{err}
+	if unanswered(err) {
+		return nil, unreachable{err}
+	}
+	return nil, fmt.Errorf("%w: %s: %s", ErrAuthorities, options.RepositoryBaseURL, doubt(err, options))
+}
+
+// unanswered reports whether TUF failed because nobody answered, or not well. All else is
+// about what the answers, or the cache, say.
+func unanswered(err error) bool {
+	var answer *metadata.ErrDownloadHTTP
+	if errors.As(err, &answer) {
+		return unwell(answer.StatusCode)
+	}
+	var asked *url.Error
+	var broken net.Error
+	var disk *fs.PathError
+	return errors.As(err, &asked) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) && !errors.As(err, &disk)
+}
+
+// unwell reports whether an answer says to come again.
+func unwell(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
+}
+
+// doubt tells the cause and the remedy.
+func doubt(err error, options *tuf.Options) string {
+	cause := printable(err.Error())
+	if errors.Is(err, &metadata.ErrExpiredMetadata{}) {
+		return "it is out of date (" + cause + "): the mirror is not kept up, or is held back, or the clock here is wrong; name a trusted root in the policy: trustedRoot: FILE"
+	}
+	return cause + "; if the mirror is sound remove the cache " + options.CachePath + ", or name a trusted root in the policy: trustedRoot: FILE"
 }
 
 // unreachable says that Sigstore could not be asked. It is of the kind of
@@ -114,7 +150,7 @@ func (p patience) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	for attempt := 1; ; attempt++ {
 		response, err := http.DefaultTransport.RoundTrip(request.WithContext(p.ctx))
-		passing := err != nil || response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= 500
+		passing := err != nil || unwell(response.StatusCode)
 		if !passing || attempt == sigstoreAttempts || p.ctx.Err() != nil {
 			return response, err
 		}

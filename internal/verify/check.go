@@ -9,7 +9,6 @@ import (
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/tuf"
 )
 
 // check finds the rule for one component and asks it. What the manifest's own trust
@@ -30,10 +29,10 @@ func (p *Policy) check(ctx context.Context, c *component.Component, trust manife
 // ask holds a component against rule i.
 func (p *Policy) ask(ctx context.Context, i int, c *component.Component, trust manifest.Trust) (Result, error) {
 	rule := &p.Rules[i]
-	result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match), demanded: trust.Demands(c.Reference)}
+	result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match), demanded: trust.Demands(c.Reference), asked: rule, demands: p.demands(rule)}
 	ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
 	defer cancel()
-	signatures, err := rule.prove(ctx, newFinder(c), p.demands(rule))
+	signatures, err := rule.prove(ctx, newFinder(c), result.demands)
 	result.Signatures = signatures
 	if errors.Is(err, ErrRefused) {
 		result.Miss = fmt.Errorf("%w (policy rule %d); sign %s with cosign, or change the rule", err, i+1, c.Root)
@@ -45,7 +44,7 @@ func (p *Policy) ask(ctx context.Context, i int, c *component.Component, trust m
 
 func (p *Policy) demands(rule *Rule) demands {
 	return demands{log: rule.Log == logRequired, sigstore: func(ctx context.Context) (root.TrustedMaterial, error) {
-		return p.sigstore.get(ctx, tuf.DefaultOptions(), p.Offline)
+		return p.sigstore.get(ctx, mirror, p.Offline)
 	}}
 }
 

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -21,9 +22,10 @@ const signPredicate = "https://sigstore.dev/cosign/sign/v1"
 type claim struct {
 	predicate string
 	places    []attached.Place
+	content   *constraint // of the statement, or nil
 }
 
-var signed = claim{signPredicate, attached.Signatures}
+var signed = claim{predicate: signPredicate, places: attached.Signatures}
 
 // String names the claim in an error.
 func (c claim) String() string {
@@ -33,8 +35,14 @@ func (c claim) String() string {
 	return "attestation " + c.predicate
 }
 
+// unrelated is the error for an attachment that makes another claim, which it names. It
+// says nothing against this one.
+type unrelated string
+
+func (u unrelated) Error() string { return "it makes another claim: " + string(u) }
+
 // of checks that an attachment makes the claim of the image with the digest. The error
-// wraps ErrRefused. Who made it is still to be verified.
+// wraps ErrRefused, or is unrelated. Who made it is still to be verified.
 func (c claim) of(a attached.Attachment, image v1.Hash) error {
 	if a.Err != nil {
 		return refused(a.Err)
@@ -46,7 +54,7 @@ func (c claim) of(a attached.Attachment, image v1.Hash) error {
 	case content.EnvelopeContent() != nil:
 		return c.stated(content.EnvelopeContent(), image)
 	case c.predicate != signPredicate:
-		return fmt.Errorf("%w: it is a signature, which attests nothing", ErrRefused)
+		return unrelated(signed.String())
 	case a.Payload != nil:
 		return named(a.Payload, image)
 	}
@@ -54,6 +62,23 @@ func (c claim) of(a attached.Attachment, image v1.Hash) error {
 		return elsewhere(digest)
 	}
 	return nil
+}
+
+// holds checks the content of a statement that makes the claim. The error wraps ErrRefused.
+// It is for what a signer has signed: evaluation costs more than a stranger should have.
+func (c claim) holds(ctx context.Context, a attached.Attachment) error {
+	if c.content == nil {
+		return nil
+	}
+	content, err := a.Bundle.SignatureContent()
+	if err != nil {
+		return refused(err)
+	}
+	statement, err := content.EnvelopeContent().RawEnvelope().DecodeB64Payload()
+	if err != nil {
+		return refused(err)
+	}
+	return c.content.fulfilledBy(ctx, statement)
 }
 
 // over returns what the signature must be over: cosign 2's payload, or the image.
@@ -72,7 +97,7 @@ func (c claim) stated(envelope sigstore.EnvelopeContent, image v1.Hash) error {
 		return refused(err)
 	}
 	if statement.PredicateType != c.predicate {
-		return refused(fmt.Errorf("it says %s, not %s", statement.PredicateType, c.predicate))
+		return unrelated(printable(claim{predicate: statement.PredicateType}.String()))
 	}
 	other := "nothing"
 	for _, s := range statement.Subject {

@@ -16,12 +16,18 @@ import (
 // for what it makes.
 func cosign(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	path, err := filepath.Abs("../../bin/cosign")
+	cosignOf(t, "cosign", dir, args...)
+}
+
+// cosignOf runs cosign 2, which is called cosign, or cosign3.
+func cosignOf(t testing.TB, program, dir string, args ...string) {
+	t.Helper()
+	path, err := filepath.Abs("../../bin/" + program)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; build it with make bin/cosign", err)
+		t.Fatalf("%v; build it with make bin/%s", err, program)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -29,7 +35,7 @@ func cosign(t testing.TB, dir string, args ...string) {
 	run.Dir = dir
 	run.Env = []string{"COSIGN_PASSWORD=", "COSIGN_YES=true", "HOME=" + dir, "PATH=" + os.Getenv("PATH")}
 	if out, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("cosign %v: %v\n%s", args, err, out)
+		t.Fatalf("%s %v: %v\n%s", program, args, err, out)
 	}
 }
 

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -63,15 +62,22 @@ func (k *keySigner) read(dir string) error {
 }
 
 func (k *keySigner) parse(pem []byte) error {
-	verifier, err := cosignsig.LoadPublicKeyRaw(pem, crypto.SHA256)
+	public, err := cryptoutils.UnmarshalPEMToPublicKey(pem)
 	if err != nil {
 		return fmt.Errorf("%s is not a public key in PEM: %w", k.reference, err)
+	}
+	verifier, err := verifierOf(public)
+	if err != nil {
+		return fmt.Errorf("%s: %w", k.reference, err)
 	}
 	return k.use(verifier)
 }
 
 func (k *keySigner) use(verifier signature.Verifier) error {
 	public, err := verifier.PublicKey()
+	if err == nil {
+		err = strong(public)
+	}
 	if err != nil {
 		return err
 	}
@@ -119,10 +125,9 @@ func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigs
 			return Signature{}, err
 		}
 		material = root.TrustedMaterialCollection{material, authorities}
-		// A log entry need not have a time (Rekor 2 gives none). Where it has, it is told.
-		options = []sigstore.VerifierOption{sigstore.WithTransparencyLog(1), sigstore.WithIntegratedTimestamps(0), sigstore.WithCurrentTime()}
+		options = logOptions(a, authorities)
 	}
-	verifier, err := sigstore.NewVerifier(material, options...)
+	verifier, err := sigstore.NewVerifier(forStamps(material, a), options...)
 	if err != nil {
 		return Signature{}, err
 	}
@@ -131,4 +136,15 @@ func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigs
 		return Signature{}, refused(err)
 	}
 	return Signature{Signer: k.identity, Time: provenTime(result)}, nil
+}
+
+// logOptions are for what must have a log entry. That need not have a time (Rekor 2 gives
+// none), nor need a timestamp be there: a key does not expire. What there is must be
+// right, and is told.
+func logOptions(a attached.Attachment, authorities root.TrustedMaterial) []sigstore.VerifierOption {
+	logged := sigstore.WithTransparencyLog(1)
+	if stamps, _ := a.Bundle.Timestamps(); len(stamps) > 0 && len(authorities.TimestampingAuthorities()) > 0 {
+		return []sigstore.VerifierOption{logged, sigstore.WithObserverTimestamps(1)}
+	}
+	return []sigstore.VerifierOption{logged, sigstore.WithIntegratedTimestamps(0), sigstore.WithCurrentTime()}
 }

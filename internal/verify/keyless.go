@@ -2,8 +2,6 @@ package verify
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"regexp/syntax"
 
@@ -89,6 +87,9 @@ func (k *Keyless) name() string {
 // verify implements signer. When a certificate was used must be proven, for it is valid
 // for some minutes only: by a log entry, or by a timestamp that an authority signed.
 func (k *Keyless) verify(ctx context.Context, a attached.Attachment, what sigstore.ArtifactPolicyOption, rules demands) (Signature, error) {
+	if err := usable(a); err != nil {
+		return Signature{}, refused(err)
+	}
 	material, err := rules.sigstore(ctx)
 	if err != nil {
 		return Signature{}, err
@@ -100,27 +101,13 @@ func (k *Keyless) verify(ctx context.Context, a attached.Attachment, what sigsto
 	if len(material.CTLogs()) > 0 {
 		options = append(options, sigstore.WithSignedCertificateTimestamps(1))
 	}
-	verifier, err := sigstore.NewVerifier(material, options...)
+	verifier, err := sigstore.NewVerifier(forStamps(material, a), options...)
 	if err != nil {
 		return Signature{}, err
 	}
 	result, err := verifier.Verify(a.Bundle, sigstore.NewPolicy(what, sigstore.WithCertificateIdentity(k.identity)))
 	if err != nil {
-		return Signature{}, refused(err)
+		return Signature{}, refused(outdated(err, verifier, a))
 	}
 	return describeCertificate(a, result)
-}
-
-func describeCertificate(a attached.Attachment, result *sigstore.VerificationResult) (Signature, error) {
-	content, err := a.Bundle.VerificationContent()
-	if err != nil {
-		return Signature{}, refused(err)
-	}
-	sum := sha256.Sum256(content.Certificate().Raw)
-	who := result.Signature.Certificate
-	return Signature{
-		Signer:      printable(fmt.Sprintf("%s (by %s)", who.SubjectAlternativeName, who.Issuer)),
-		Certificate: hex.EncodeToString(sum[:]),
-		Time:        provenTime(result),
-	}, nil
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
@@ -29,26 +28,6 @@ type Rule struct {
 	signers []signer
 }
 
-// Attestation is one that must be there.
-type Attestation struct {
-	strict.At
-	Type string `yaml:"type,required"` // predicate type: a URI, or cosign's short name of it
-}
-
-// predicates are cosign's short names of predicate types (cosign attest --type).
-var predicates = map[string]string{
-	"custom":           "https://cosign.sigstore.dev/attestation/v1",
-	"slsaprovenance":   "https://slsa.dev/provenance/v0.2",
-	"slsaprovenance02": "https://slsa.dev/provenance/v0.2",
-	"slsaprovenance1":  "https://slsa.dev/provenance/v1",
-	"spdx":             "https://spdx.dev/Document",
-	"spdxjson":         "https://spdx.dev/Document",
-	"cyclonedx":        "https://cyclonedx.org/bom",
-	"link":             "https://in-toto.io/Link/v1",
-	"vuln":             "https://cosign.sigstore.dev/attestation/vuln/v1",
-	"openvex":          "https://openvex.dev/ns",
-}
-
 func (r *Rule) prepare(dir string) []strict.Problem {
 	var problems []strict.Problem
 	var err error
@@ -59,7 +38,7 @@ func (r *Rule) prepare(dir string) []strict.Problem {
 		problems = append(problems, r.Problem("log", "%q must be %s, or left out", r.Log, logRequired))
 	}
 	for i := range r.Attestations {
-		problems = append(problems, r.Attestations[i].prepare()...)
+		problems = append(problems, r.Attestations[i].prepare(dir)...)
 	}
 	return append(problems, r.prepareSigners(dir)...)
 }
@@ -112,27 +91,4 @@ func (r *Rule) prepareKeys(dir string) []strict.Problem {
 		r.signers, seen = append(r.signers, key), append(seen, key.identity)
 	}
 	return problems
-}
-
-func (a *Attestation) prepare() []strict.Problem {
-	if long, ok := predicates[a.Type]; ok {
-		a.Type = long
-		return nil
-	}
-	if strings.Contains(a.Type, ":") {
-		return nil
-	}
-	if near := strict.Nearest(a.Type, shortNames()); near != "" {
-		return []strict.Problem{a.Problem("type", "%q is no predicate type; did you mean %s?", a.Type, near)}
-	}
-	return []strict.Problem{a.Problem("type", "%q is no predicate type; give its URI, or one of %s", a.Type, strings.Join(shortNames(), ", "))}
-}
-
-func shortNames() []string {
-	var names []string
-	for short := range predicates {
-		names = append(names, short)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -30,9 +30,9 @@ type demands struct {
 
 // Signature is one that counts.
 type Signature struct {
-	Signer      string    // key sha256:… of the public key's DER form, or SUBJECT (by ISSUER)
-	Certificate string    // SHA-256 of the certificate in hex, "" for a key
-	Time        time.Time // when it was made, by a log or a timestamp authority; zero where nobody was asked
+	Signer      string    `json:"signer"`                // key sha256:… of the public key's DER form, or SUBJECT (by ISSUER)
+	Certificate string    `json:"certificate,omitempty"` // SHA-256 of the certificate in hex, "" for a key
+	Time        time.Time `json:"time,omitzero"`         // when it was made, in UTC, by a log or a timestamp authority; zero where nobody was asked
 }
 
 // provenTime returns the earliest time that is not merely that of our own clock.
@@ -40,7 +40,7 @@ func provenTime(result *sigstore.VerificationResult) time.Time {
 	var first time.Time
 	for _, t := range result.VerifiedTimestamps {
 		if t.Type != "CurrentTime" && (first.IsZero() || t.Timestamp.Before(first)) {
-			first = t.Timestamp
+			first = t.Timestamp.UTC()
 		}
 	}
 	return first

@@ -20,8 +20,9 @@ type tally struct {
 	demands demands
 
 	by      map[string]Signature // by identity: nobody counts twice
-	seen    int                  // attachments
+	seen    int                  // attachments that make the claim
 	reasons []string             // why those did not count
+	others  []string             // claims that others make
 }
 
 // prove returns the signatures that fulfil the rule. The error tells everything that is
@@ -29,7 +30,7 @@ type tally struct {
 func (r *Rule) prove(ctx context.Context, found *finder, demands demands) ([]Signature, error) {
 	claims := []claim{signed}
 	for _, a := range r.Attestations {
-		claims = append(claims, claim{a.Type, attached.Attestations})
+		claims = append(claims, a.claim())
 	}
 	var signatures []Signature
 	var missing []string
@@ -75,22 +76,48 @@ func (t *tally) collect(ctx context.Context, found *finder) error {
 
 // hold finds out which of the signers has made an attachment.
 func (t *tally) hold(ctx context.Context, a attached.Attachment, image v1.Hash) error {
-	t.seen++
 	err := t.claim.of(a, image)
+	if other, ok := errors.AsType[unrelated](err); ok {
+		t.others = append(t.others, string(other))
+		return nil
+	}
+	t.seen++
 	if err != nil {
 		return t.note(err)
 	}
 	for _, s := range t.rule.signers {
 		var signature Signature
 		if signature, err = s.verify(ctx, a, over(a, image), t.demands); err == nil {
-			t.by[signature.Signer] = signature
-			return nil
+			if err = t.claim.holds(ctx, a); err == nil {
+				t.count(signature)
+				return nil
+			}
+			return t.note(err)
 		}
 		if !errors.Is(err, ErrRefused) {
 			return err
 		}
 	}
 	return t.note(err)
+}
+
+// count keeps one signature of each signer: the first he made, as far as that is proven.
+// In which order a registry lists them must not show.
+func (t *tally) count(s Signature) {
+	if known, ok := t.by[s.Signer]; !ok || s.before(known) {
+		t.by[s.Signer] = s
+	}
+}
+
+// before reports whether s is the older one, or the only one whose time is proven.
+func (s Signature) before(other Signature) bool {
+	switch {
+	case s.Time.IsZero() != other.Time.IsZero():
+		return other.Time.IsZero()
+	case !s.Time.Equal(other.Time):
+		return s.Time.Before(other.Time)
+	}
+	return s.Certificate < other.Certificate
 }
 
 // note keeps why an attachment does not count. Any other error is returned.
@@ -114,6 +141,9 @@ func (t *tally) refusal() string {
 		names = append(names, s.name())
 	}
 	who := strings.Join(names, ", ")
+	if t.seen == 0 && len(t.others) > 0 {
+		return fmt.Sprintf("it has no %s by %s, only %s", t.claim, who, first(t.others))
+	}
 	if t.seen == 0 {
 		return fmt.Sprintf("it has no %s; %s must have signed it", t.claim, who)
 	}
@@ -122,18 +152,19 @@ func (t *tally) refusal() string {
 	}
 	text := fmt.Sprintf("no %s by %s", t.claim, who)
 	if len(t.reasons) > 0 {
-		text += ": " + t.why()
+		text += ": " + first(t.reasons)
 	}
 	return text
 }
 
-// why tells the first of the reasons.
-func (t *tally) why() string {
+// first tells the first of many texts.
+func first(texts []string) string {
 	const most = 4
-	if more := len(t.reasons) - most; more > 0 {
-		return fmt.Sprintf("%s; and %d more", strings.Join(t.reasons[:most], "; "), more)
+	texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+	if more := len(texts) - most; more > 0 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(texts[:most], "; "), more)
 	}
-	return strings.Join(t.reasons, "; ")
+	return strings.Join(texts, "; ")
 }
 
 // signatures returns those that count, in the order of their signers.

@@ -31,6 +31,9 @@ const (
 	Off     = "off"     // nothing is asked
 )
 
+// ruleOff stands for a rule in results of Off.
+const ruleOff = "--verify off"
+
 // Modes lists the values of --verify.
 var Modes = []string{Enforce, Warn, Off}
 
@@ -60,18 +63,20 @@ type Result struct {
 	Signatures []Signature // those that count; where there is a Miss, they are too few
 	Miss       error       // why the policy does not let it in, or nil
 
-	demanded bool // by the manifest's own trust: a miss is never only a warning
+	demanded bool  // by the manifest's own trust: a miss is never only a warning
+	asked    *Rule // whose signers were asked for; nil where nobody was
+	demands  demands
 }
 
-// Check holds every component against the policy. In Enforce mode the error tells
-// every miss with its place and remedy and wraps ErrRefused; in Warn mode misses are
-// only in the results, but for what the manifest's own trust demands. A registry, or
-// Sigstore, that cannot be reached is component.ErrUnavailable in either.
+// Check holds every component against the policy. In Enforce mode a miss is a *Refusal;
+// in Warn mode misses are only in the results, but for what the manifest's own trust
+// demands. A registry, or Sigstore, that cannot be reached is component.ErrUnavailable in
+// either.
 func Check(ctx context.Context, set *component.Set, policy *Policy, mode string, report progress.Reporter) (*Verified, error) {
 	results := make([]Result, len(set.Components))
 	if mode == Off {
 		for i, c := range set.Components {
-			results[i] = Result{Component: c, Rule: "--verify off"}
+			results[i] = Result{Component: c, Rule: ruleOff}
 		}
 		return &Verified{set, results}, nil
 	}
@@ -89,7 +94,11 @@ func Check(ctx context.Context, set *component.Set, policy *Policy, mode string,
 	if err := workers.Wait(); err != nil {
 		return nil, err
 	}
-	return &Verified{set, results}, settle(results, mode, report)
+	verified := &Verified{set, results}
+	if misses := settle(results, mode, report); misses != nil {
+		return nil, &Refusal{verified.report(), misses}
+	}
+	return verified, nil
 }
 
 // settle turns misses into one error, or into notes.

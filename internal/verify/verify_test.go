@@ -302,7 +302,7 @@ func TestPolicyMistakesAreTold(t *testing.T) {
 		"rules: [{match: x, key: 'env://LINUXKIT_TEST_NO_KEY'}]":                          "is not a public key in PEM",
 		"rules: [{match: x, key: cosign.pub, attestations: [{type: slsaprovenence1}]}]":   "did you mean slsaprovenance1?",
 		"rules: [{match: x, key: cosign.pub, attestations: [{type: provenance}]}]":        "give its URI, or one of custom, cyclonedx",
-		"rules: [{match: x, key: cosign.pub, attestations: [{type: vuln, cue: 'x: 1'}]}]": `unknown key "cue"`,
+		"rules: [{match: x, key: cosign.pub, attestations: [{type: vuln, cue: 'x: y'}]}]": `cue: CUE:1:4: x: reference "y" not found`,
 		"rules: [{match: x, keyless: {issuer: i}}]":                                       "subject: must be given, or else subjectRegExp",
 		"rules: [{match: x, keyless: {issuer: i, issuerRegExp: ^i$, subject: s}}]":        "and not both",
 		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: acme}}]":                  "write ^(?:acme)$",
@@ -373,7 +373,7 @@ func TestTableShowsEveryComponent(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := verified.WriteTable(&out); err != nil {
+		if err := ReportOf(verified, nil).WriteTable(&out); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()
@@ -394,6 +394,7 @@ func FuzzParsePolicy(f *testing.F) {
 	f.Add([]byte("default: signed\nrules: [{match: a/**, key: k}]"))
 	f.Add([]byte("trustedRoot: p.yml\nrules: [{match: '**', keys: [env://A, b], threshold: 2, log: required}]"))
 	f.Add([]byte("rules: [{match: '*/**', keyless: {issuer: https://i, subjectRegExp: ^(a|b)$}, attestations: [{type: vuln}]}]"))
+	f.Add([]byte("rules: [{match: '**', key: env://A, attestations: [{type: vuln, cue: 'import \"list\", predicate: l: list.MatchN(1, {a!: [...]})'}]}]"))
 	f.Add([]byte("rules: [{match: docker.io/*, keyless: {issuerRegExp: '(?m)^', subject: s}}, {match: 'x/**', key: awskms:///a}]"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if _, err := ParsePolicy("p.yml", in); err != nil && !errors.Is(err, strict.ErrInvalid) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
+
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 //go:embed report.html.tmpl
@@ -32,7 +34,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 func (r *Report) HTML() ([]byte, error) {
 	var out bytes.Buffer
 	err := pageTemplate.Execute(&out, r)
-	return mute(out.Bytes()), err
+	return markup.Mute(out.Bytes()), err
 }
 
 func pixels(b Boot) []pixel {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // The elements of JUnit's XML as Jenkins' schema has them
@@ -47,7 +48,7 @@ func (r *Report) JUnit() ([]byte, error) {
 		all.Suites = append(all.Suites, b.suite(r.Name))
 	}
 	content, err := xml.MarshalIndent(all, "", "  ")
-	return mute(append([]byte(xml.Header), append(content, '\n')...)), err
+	return markup.Mute(append([]byte(xml.Header), append(content, '\n')...)), err
 }
 
 func (b Boot) suite(name string) junitSuite {

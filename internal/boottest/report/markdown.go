@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // Markdown returns the content of summary.md, fit for a job's summary or a comment on
@@ -15,7 +16,7 @@ func (r *Report) Markdown() ([]byte, error) {
 	for _, b := range r.Boots {
 		b.markdown(&out, r.Name)
 	}
-	return mute([]byte(out.String())), nil
+	return markup.Mute([]byte(out.String())), nil
 }
 
 func (b Boot) markdown(out *strings.Builder, name string) {
@@ -23,14 +24,14 @@ func (b Boot) markdown(out *strings.Builder, name string) {
 	if b.Verdict == judge.Ready {
 		mark = "✅"
 	}
-	fmt.Fprintf(out, "### %s %s (%s): %s\n\n", mark, inline(name), inline(b.Format), b.Verdict)
-	fmt.Fprintf(out, "%s, under %s.\n\n", inline(b.Reason), strings.ToUpper(b.Accelerator))
+	fmt.Fprintf(out, "### %s %s (%s): %s\n\n", mark, markup.Text(name), markup.Text(b.Format), b.Verdict)
+	fmt.Fprintf(out, "%s, under %s.\n\n", markup.Text(b.Reason), strings.ToUpper(b.Accelerator))
 	if b.Remedy != "" {
-		fmt.Fprintf(out, "**Remedy:** %s\n\n", inline(b.Remedy))
+		fmt.Fprintf(out, "**Remedy:** %s\n\n", markup.Text(b.Remedy))
 	}
 	b.table(out)
 	for _, n := range b.Notes {
-		fmt.Fprintf(out, "- %s\n", inline(n))
+		fmt.Fprintf(out, "- %s\n", markup.Text(n))
 	}
 	if b.Verdict != judge.Ready {
 		details(out, "Last words of "+b.Culprit, strings.Split(b.Tail, "\n"))
@@ -47,7 +48,7 @@ func (b Boot) table(out *strings.Builder) {
 			fmt.Fprintf(out, "| … and %d more | | | |\n", len(rows)-maxRows)
 			break
 		}
-		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", r.Kind, inline(r.Name),
+		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", r.Kind, markup.Text(r.Name),
 			strings.ReplaceAll(strings.TrimRight(r.bar(b.end()), " "), " ", "&nbsp;"), seconds(r.length()), r.State)
 	}
 	out.WriteByte('\n')
@@ -63,21 +64,6 @@ func details(out *strings.Builder, title string, lines []string) {
 		}
 	}
 	if len(text) > 0 {
-		fmt.Fprintf(out, "<details><summary>%s</summary>\n<pre>\n%s\n</pre>\n</details>\n\n", inline(title), strings.Join(text, "\n"))
+		fmt.Fprintf(out, "<details><summary>%s</summary>\n<pre>\n%s\n</pre>\n</details>\n\n", markup.Text(title), strings.Join(text, "\n"))
 	}
-}
-
-// inline makes text that is nothing but text: in Markdown a character written by its
-// number has no meaning of its own (CommonMark 0.31 §2.5).
-func inline(text string) string {
-	var out strings.Builder
-	for _, c := range text {
-		plain := c == ' ' || c == ',' || c == '+' || c > 0x7f || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if plain {
-			out.WriteRune(c)
-		} else {
-			fmt.Fprintf(&out, "&#%d;", c)
-		}
-	}
-	return out.String()
 }

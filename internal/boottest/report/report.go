@@ -6,16 +6,14 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // Version is the version of report.json.
@@ -103,20 +101,7 @@ func (r *Report) Write(dir string) error {
 }
 
 // JSON returns the content of report.json.
-func (r *Report) JSON() ([]byte, error) {
-	b, err := json.MarshalIndent(r, "", "  ")
-	return append(bytes.ReplaceAll(b, []byte("##["), []byte(`\u0023#[`)), '\n'), err
-}
-
-var commandStart = regexp.MustCompile(`(?m)^(\s*)::`)
-
-// mute writes what GitHub's runner takes for a command, "##[" anywhere and "::" at the
-// start of a line, as character references: somebody may print the file in a job. It is
-// for markup, where that changes nothing.
-func mute(markup []byte) []byte {
-	markup = bytes.ReplaceAll(markup, []byte("##["), []byte("&#35;#["))
-	return commandStart.ReplaceAll(markup, []byte("$1&#58;:"))
-}
+func (r *Report) JSON() ([]byte, error) { return markup.JSON(r) }
 
 // replace writes a file that is whole whenever it is there.
 func replace(path string, content []byte) error {

@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/org/linuxkit-action/internal/verify"
 )
 
 // Version is the version of the format that this program writes and reads.
@@ -46,7 +48,11 @@ const (
 	KindInitrdTar = "initrd-tar" // the three, and microcode, as one archive
 	KindTar       = "tar"        // root file system with /boot
 	KindDocker    = "docker"     // that, as the context of a docker build
+	KindSBOM      = "sbom"       // of a component, as its signers attested it; its format is that of the SBOM
 )
+
+// SBOMSuffix ends the name of every file of KindSBOM.
+const SBOMSuffix = ".intoto.json"
 
 // File is one file of one format. A format may have several.
 type File struct {
@@ -65,6 +71,11 @@ type Component struct {
 	Digest    string `json:"digest"`
 	Signer    string `json:"signer,omitempty"`
 	Bytes     int64  `json:"bytes"` // what it takes in the root file system, uncompressed
+
+	Rule       string             `json:"rule,omitempty"`       // which rule of the policy decided
+	Verdict    string             `json:"verdict,omitempty"`    // of verify: signed, accepted, refused (and let in by --verify warn), unchecked
+	Signatures []verify.Signature `json:"signatures,omitempty"` // those that count, sorted by signer
+	SBOMs      []string           `json:"sboms,omitempty"`      // paths of Files
 }
 
 // New returns an empty set for a folder.
@@ -86,12 +97,21 @@ func (s *Set) Find(format, kind string) (File, bool) {
 	return File{}, false
 }
 
-// Formats returns each format once, in the order of the file.
+// Attach says of every component with a reference that these files are its SBOMs.
+func (s *Set) Attach(reference string, sboms []string) {
+	for i := range s.Components {
+		if s.Components[i].Reference == reference {
+			s.Components[i].SBOMs = sboms
+		}
+	}
+}
+
+// Formats returns each format of the image once, in the order of the file.
 func (s *Set) Formats() []string {
 	var formats []string
 	seen := map[string]bool{}
 	for _, f := range s.Files {
-		if !seen[f.Format] {
+		if f.Kind != KindSBOM && !seen[f.Format] {
 			formats = append(formats, f.Format)
 		}
 		seen[f.Format] = true

@@ -1,17 +1,22 @@
 package artifacts
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/verify"
 )
 
 const good = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
@@ -49,6 +54,48 @@ func TestLoadByFolderListOrFile(t *testing.T) {
 		if f, ok := set.Find("tar", "tar"); ok && set.Abs(f) != filepath.Join(dir, "os.tar") {
 			t.Errorf("%s: %s", path, set.Abs(f))
 		}
+	}
+}
+
+// TestListIsTheContract: the fields that users rely on, and what verification adds to them.
+func TestListIsTheContract(t *testing.T) {
+	t.Parallel()
+	set := New(t.TempDir(), "os")
+	set.Arch, set.Init = "amd64", "builtin"
+	set.Files = []File{{"tar", KindTar, "os.tar", "aa", 3}, {"spdx", KindSBOM, "os-sbom-init-runc.intoto.json", "bb", 4}}
+	set.Components = []Component{
+		{Role: "kernel", Name: "kernel", Reference: "r", Digest: "sha256:1", Bytes: 5},
+		{Role: "init", Name: "runc", Reference: "s", Digest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: verify.Signed,
+			Signatures: []verify.Signature{{Signer: "me", Certificate: "cc", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}},
+	}
+	set.Attach("s", []string{"os-sbom-init-runc.intoto.json"})
+	text, err := set.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if err := json.Compact(&got, text); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[` +
+		`{"format":"tar","kind":"tar","path":"os.tar","sha256":"aa","size":3},` +
+		`{"format":"spdx","kind":"sbom","path":"os-sbom-init-runc.intoto.json","sha256":"bb","size":4}],"components":[` +
+		`{"role":"kernel","name":"kernel","reference":"r","digest":"sha256:1","bytes":5},` +
+		`{"role":"init","name":"runc","reference":"s","digest":"sha256:2","signer":"me","bytes":6,` +
+		`"rule":"rule 1 (**)","verdict":"signed","signatures":[{"signer":"me","certificate":"cc","time":"2026-01-02T03:04:05Z"}],"sboms":["os-sbom-init-runc.intoto.json"]}]}`
+	if got.String() != want {
+		t.Errorf("got  %s\nwant %s", got.String(), want)
+	}
+	path := filepath.Join(set.Dir(), "os-artifacts.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Load(path)
+	if err != nil || !reflect.DeepEqual(read, set) {
+		t.Errorf("read back: %+v, %v", read, err)
+	}
+	if formats := read.Formats(); !slices.Equal(formats, []string{"tar"}) {
+		t.Errorf("formats of the image: %v", formats)
 	}
 }
 

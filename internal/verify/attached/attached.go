@@ -23,8 +23,9 @@ import (
 
 // Bounds of what is attached to one image.
 const (
-	MaxAttachments = 64      // in one layout
-	maxBytes       = 1 << 20 // of one bundle, payload or envelope
+	MaxAttachments = 64       // in one layout
+	maxBytes       = 16 << 20 // of one bundle, payload or envelope; there are SBOMs in them
+	maxAllBytes    = 64 << 20 // of those in one place, but for the last
 )
 
 // ErrMalformed is wrapped by the error of an attachment that cannot be read.
@@ -34,6 +35,8 @@ var ErrMalformed = errors.New("malformed")
 type Attachment struct {
 	Bundle  *bundle.Bundle
 	Payload []byte // what a signature in cosign 2's layout is over; nil in a bundle
+	Stamped []byte // what timestamps may be over but the signature: cosign 2 has the whole of an attestation stamped
+	Whole   []byte // of an attestation, or a bundle: what can be kept as a file, and verified again
 	Err     error  // why it cannot be read, or nil; wraps ErrMalformed
 }
 
@@ -75,6 +78,15 @@ func blame(what string, err error) (Attachment, error) {
 		}
 	}
 	return Attachment{}, err
+}
+
+// full reports whether after a number of attachments more would be too many, or too much.
+func full(number int, found []Attachment) bool {
+	bytes := 0
+	for _, a := range found {
+		bytes += len(a.Payload) + len(a.Whole)
+	}
+	return number >= MaxAttachments || bytes > maxAllBytes
 }
 
 func malformed(format string, args ...any) Attachment {

@@ -1,12 +1,14 @@
 package attached
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/org/linuxkit-action/internal/component"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 )
 
@@ -20,10 +22,14 @@ const emptyType = "application/vnd.oci.empty.v1+json"
 
 // referrers returns the Sigstore bundles that refer to an image: by the registry's list,
 // or by that at the tag sha256-DIGEST where the registry has none (OCI distribution
-// specification 1.1, "Listing Referrers").
+// specification 1.1, "Listing Referrers"). Who floods the list can hide signatures, so
+// that the image is refused, as he could by taking them away; he cannot make one.
 func referrers(image name.Digest, options []remote.Option) ([]Attachment, error) {
 	list, err := remote.Referrers(image, options...)
 	if err != nil {
+		if err = component.Classify(err); errors.Is(err, component.ErrMalformed) {
+			return []Attachment{malformed("list of referrers: %w", err)}, nil
+		}
 		return nil, err
 	}
 	index, err := list.IndexManifest()
@@ -36,9 +42,10 @@ func referrers(image name.Digest, options []remote.Option) ([]Attachment, error)
 		if !mayBeBundle(d) {
 			continue
 		}
-		if seen++; seen > MaxAttachments {
-			return append(found, malformed("more than %d referrers; only the first are looked at", MaxAttachments)), nil
+		if full(seen, found) {
+			return append(found, malformed("more than %d, or %d MiB, of referrers; only the first are looked at", MaxAttachments, maxAllBytes>>20)), nil
 		}
+		seen++
 		bundles, err := referrer(image.Context().Digest(d.Digest.String()), d, options)
 		if err != nil {
 			return nil, err
@@ -97,5 +104,5 @@ func loadBundle(image v1.Image, d v1.Descriptor) (Attachment, error) {
 	if err := b.UnmarshalJSON(text); err != nil {
 		return malformed("bundle %s cannot be read: %w", d.Digest, err), nil
 	}
-	return Attachment{Bundle: &b}, nil
+	return Attachment{Bundle: &b, Whole: text}, nil
 }

@@ -1,8 +1,10 @@
 package attached
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -38,8 +40,8 @@ func tagged(image name.Digest, place Place, options []remote.Option) ([]Attachme
 func convertAll(layers []oci.Signature, attestations bool) ([]Attachment, error) {
 	var found []Attachment
 	for i, layer := range layers {
-		if i == MaxAttachments {
-			return append(found, malformed("more than %d at one tag; only the first are looked at", MaxAttachments)), nil
+		if full(i, found) {
+			return append(found, malformed("more than %d, or %d MiB, at one tag; only the first are looked at", MaxAttachments, maxAllBytes>>20)), nil
 		}
 		a, err := convert(layer, attestations)
 		if err != nil {
@@ -56,7 +58,7 @@ func convert(layer oci.Signature, attestation bool) (Attachment, error) {
 	if err != nil {
 		return malformed("signature: %w", err), nil
 	}
-	payload, err := read(layer, size)
+	stored, err := read(layer, size)
 	if err != nil {
 		return blame("signature", err)
 	}
@@ -66,10 +68,9 @@ func convert(layer oci.Signature, attestation bool) (Attachment, error) {
 	}
 	b := &bundlepb.Bundle{MediaType: bundleType + "+json;version=0.1"} // the version whose log entries need no proof
 	if attestation {
-		err = envelope(b, payload)
-		payload = nil
+		err = envelope(b, stored)
 	} else {
-		err = message(b, notes[static.SignatureAnnotationKey], payload)
+		err = message(b, notes[static.SignatureAnnotationKey], stored)
 	}
 	if err == nil {
 		b.VerificationMaterial, err = material(notes)
@@ -77,11 +78,40 @@ func convert(layer oci.Signature, attestation bool) (Attachment, error) {
 	if err != nil {
 		return malformed("signature: %w", err), nil
 	}
-	return finish(b, payload), nil
+	a := finish(b)
+	switch {
+	case a.Err != nil:
+	case !attestation:
+		a.Payload = stored
+	default:
+		a.Stamped = stored
+		if a.Whole, err = whole(a.Bundle, stored); err != nil {
+			return malformed("attestation: %w", err), nil
+		}
+	}
+	return a, nil
+}
+
+// whole returns an attestation with all that says who made it: the envelope as it is stored
+// or, where annotations beside it have something to add, the bundle of both. Its log entry
+// proves the time to everybody; a timestamp is over the envelope (see Stamped), which in a
+// bundle nobody expects.
+func whole(b *bundle.Bundle, stored []byte) ([]byte, error) {
+	m := b.VerificationMaterial
+	if m.GetPublicKey() != nil && len(m.GetTlogEntries()) == 0 && m.GetTimestampVerificationData() == nil {
+		return stored, nil
+	}
+	text, err := b.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = json.Compact(&out, text) // protojson's blanks are not always the same
+	return out.Bytes(), err
 }
 
 // finish checks the bundle. A log entry of a kind that cannot be read is as good as none.
-func finish(b *bundlepb.Bundle, payload []byte) Attachment {
+func finish(b *bundlepb.Bundle) Attachment {
 	read, err := bundle.NewBundle(b)
 	if err != nil {
 		b.VerificationMaterial.TlogEntries = nil
@@ -90,7 +120,7 @@ func finish(b *bundlepb.Bundle, payload []byte) Attachment {
 	if err != nil {
 		return malformed("signature: %w", err)
 	}
-	return Attachment{Bundle: read, Payload: payload}
+	return Attachment{Bundle: read}
 }
 
 func message(b *bundlepb.Bundle, text string, payload []byte) error {

@@ -1,0 +1,47 @@
+package markup
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestTextHasNoMeaningInMarkdown(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"plain text, 1+1 ✓": "plain text, 1+1 ✓",
+		"a|b":               "a&#124;b",
+		"<img src=x>":       "&#60;img src&#61;x&#62;",
+		"[x](y)":            "&#91;x&#93;&#40;y&#41;",
+		"`a` *b* _c_":       "&#96;a&#96; &#42;b&#42; &#95;c&#95;",
+		"two\nlines\r":      "two&#10;lines&#13;",
+		"&lt;":              "&#38;lt&#59;",
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestRunnerObeysNothing(t *testing.T) {
+	t.Parallel()
+	said := "::error::x\n  ::set-env name=A::b\n##[group]x a ##[error]"
+	for line := range strings.Lines(string(Mute([]byte(said)))) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+			t.Errorf("GitHub's runner obeys %q", line)
+		}
+	}
+	text, err := JSON([]string{said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+			t.Errorf("GitHub's runner obeys %q", line)
+		}
+	}
+	var back []string
+	if err := json.Unmarshal(text, &back); err != nil || back[0] != said {
+		t.Errorf("got %q back, %v", back, err)
+	}
+}
