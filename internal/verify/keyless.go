@@ -12,8 +12,9 @@ import (
 
 // Keyless is a signer whom an issuer of identities knows, and to whom Sigstore's Fulcio
 // gave a certificate for some minutes. Issuer and subject are each an exact value or, as
-// cosign's flags have it, a regular expression under the name with RegExp, which must be
-// anchored: one that is not would accept whoever puts the value into a longer one.
+// cosign's flags have it, a regular expression under the name with RegExp. One that is not
+// anchored would accept whoever puts the value into a longer one: it is warned of, and
+// taken for the whole.
 type Keyless struct {
 	strict.At
 	Issuer        string `yaml:"issuer"`
@@ -22,10 +23,11 @@ type Keyless struct {
 	SubjectRegExp string `yaml:"subjectRegExp"`
 
 	identity sigstore.CertificateIdentity
+	doubts   []strict.Problem
 }
 
 func (k *Keyless) prepare() []strict.Problem {
-	problems := append(k.oneOf("issuer", k.Issuer, k.IssuerRegExp), k.oneOf("subject", k.Subject, k.SubjectRegExp)...)
+	problems := append(k.oneOf("issuer", k.Issuer, &k.IssuerRegExp), k.oneOf("subject", k.Subject, &k.SubjectRegExp)...)
 	if len(problems) > 0 {
 		return problems
 	}
@@ -36,20 +38,21 @@ func (k *Keyless) prepare() []strict.Problem {
 	return nil
 }
 
-func (k *Keyless) oneOf(key, exact, expression string) []strict.Problem {
-	if (exact == "") == (expression == "") {
+func (k *Keyless) oneOf(key, exact string, expression *string) []strict.Problem {
+	if (exact == "") == (*expression == "") {
 		return []strict.Problem{k.Problem(key, "must be given, or else %sRegExp, and not both", key)}
 	}
 	if exact != "" {
 		return nil
 	}
 	key += "RegExp"
-	parsed, err := syntax.Parse(expression, syntax.Perl)
+	parsed, err := syntax.Parse(*expression, syntax.Perl)
 	if err != nil {
 		return []strict.Problem{k.Problem(key, "%v", err)}
 	}
 	if !edge(parsed, syntax.OpBeginText) || !edge(parsed, syntax.OpEndText) {
-		return []strict.Problem{k.Problem(key, "is not anchored, so it would accept any value that only contains it; write ^(?:%s)$", expression)}
+		*expression = "^(?:" + *expression + ")$"
+		k.doubts = append(k.doubts, k.Problem(key, "is not anchored, and would accept any value that only contains it; it is taken for %s, write that", *expression))
 	}
 	return nil
 }

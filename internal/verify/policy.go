@@ -99,11 +99,14 @@ func (p *Policy) prepare(dir string) []strict.Problem {
 	return problems
 }
 
-// doubts finds rules that can never decide anything: no name fits them, or an earlier
-// rule takes every name that does.
+// doubts finds what expressions leave open, and rules that can never decide anything: no
+// name fits them, or an earlier rule takes every name that does.
 func (p *Policy) doubts() []strict.Problem {
 	var doubts []strict.Problem
 	for i, rule := range p.Rules {
+		if rule.Keyless != nil {
+			doubts = append(doubts, rule.Keyless.doubts...)
+		}
 		if !rule.pattern.possible() {
 			doubts = append(doubts, rule.Problem("match", "%q can never match: names are REGISTRY/REPOSITORY in small letters without tag, such as docker.io/library/alpine", rule.Match))
 			continue

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 )
 
 // keys makes two key pairs: ours and a stranger's.
@@ -305,17 +307,14 @@ func TestPolicyMistakesAreTold(t *testing.T) {
 		"rules: [{match: x, key: cosign.pub, attestations: [{type: vuln, cue: 'x: y'}]}]": `cue: CUE:1:4: x: reference "y" not found`,
 		"rules: [{match: x, keyless: {issuer: i}}]":                                       "subject: must be given, or else subjectRegExp",
 		"rules: [{match: x, keyless: {issuer: i, issuerRegExp: ^i$, subject: s}}]":        "and not both",
-		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: acme}}]":                  "write ^(?:acme)$",
-		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: '^a|b$'}}]":               "is not anchored",
-		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: '(?m)^a$'}}]":             "is not anchored",
 		"rules: [{match: x, keyless: {issuer: i, subjectRegExp: '^(a$'}}]":                "missing closing",
-		"trustedRoot: none.json":                                              "none.json: no such file",
-		"trustedRoot: text":                                                   "is no trusted root",
-		"rules: [{match: x}]":                                                 "rules[0]: must say who signs: give one of key, keys, keyless",
-		"rules: [{match: x, key: none.pub}]":                                  "none.pub: no such file",
-		"rules: [{match: x, key: text}]":                                      "text is not a public key in PEM",
-		"rules: [{match: x, key: cosign.pub, keyy: y}]":                       `unknown key "keyy"; did you mean "key"?`,
-		"rules: [{match: " + strings.Repeat("x", 300) + ", key: cosign.pub}]": "is longer than 255",
+		"trustedRoot: none.json":                                                          "none.json: no such file",
+		"trustedRoot: text":                                                               "is no trusted root",
+		"rules: [{match: x}]":                                                             "rules[0]: must say who signs: give one of key, keys, keyless",
+		"rules: [{match: x, key: none.pub}]":                                              "none.pub: no such file",
+		"rules: [{match: x, key: text}]":                                                  "text is not a public key in PEM",
+		"rules: [{match: x, key: cosign.pub, keyy: y}]":                                   `unknown key "keyy"; did you mean "key"?`,
+		"rules: [{match: " + strings.Repeat("x", 300) + ", key: cosign.pub}]":             "is longer than 255",
 	} {
 		_, err := ParsePolicy(filepath.Join(ours, "p.yml"), []byte(in))
 		if !errors.Is(err, strict.ErrInvalid) || !strings.Contains(err.Error(), want) {
@@ -439,6 +438,38 @@ func TestRulesThatDecideNothingAreWarnedOf(t *testing.T) {
 		}
 		if (got == "") != (want == "") || !strings.Contains(got, want) || want != "" && !strings.Contains(got, "p.yml:") {
 			t.Errorf("%s:\ngot  %s\nwant %s", rules, got, want)
+		}
+	}
+}
+
+// TestAnExpressionIsForTheWhole: one that is not anchored is warned of, and does not
+// accept a look-alike for all that.
+func TestAnExpressionIsForTheWhole(t *testing.T) {
+	t.Parallel()
+	for expression, tt := range map[string]struct{ taken, accepted, refused string }{
+		"^a$":        {"", "a", "ba"},
+		"^(a|b)$":    {"", "b", "ab"},
+		"^a$|^b$":    {"", "b", "ab"},
+		"acme":       {"^(?:acme)$", "acme", "evil/acme"},
+		"^a|b$":      {"^(?:^a|b$)$", "b", "a/evil"},
+		"^acme":      {"^(?:^acme)$", "acme", "acme.evil"},
+		"(?m)^a$":    {"^(?:(?m)^a$)$", "a", "evil\na"},
+		"(?m:^)a$":   {"^(?:(?m:^)a$)$", "a", "evil\na"},
+		"(?s).*acme": {"^(?:(?s).*acme)$", "x/acme", "x/acme.evil"},
+	} {
+		policy, err := ParsePolicy("p.yml", []byte("rules: [{match: demo.example/x, keyless: {issuer: i, subjectRegExp: '"+expression+"'}}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := fmt.Sprint(policy.Warnings)
+		if (tt.taken == "") != (len(policy.Warnings) == 0) || !strings.Contains(warned, "taken for "+tt.taken+",") && tt.taken != "" {
+			t.Errorf("%s: %s", expression, warned)
+		}
+		for subject, want := range map[string]bool{tt.accepted: true, tt.refused: false} {
+			who := certificate.Summary{SubjectAlternativeName: subject, Extensions: certificate.Extensions{Issuer: "i"}}
+			if err := policy.Rules[0].Keyless.identity.Verify(who); (err == nil) != want {
+				t.Errorf("%s: %q: %v", expression, subject, err)
+			}
 		}
 	}
 }
