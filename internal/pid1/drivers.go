@@ -19,8 +19,8 @@ import (
 // wanted are modules that PID 1 and runc need but no device asks for.
 var wanted = []string{"overlay", "button", "evdev", "af_packet"}
 
-// devices is where the kernel shows what there is.
-const devices = "/sys/devices"
+// sys is where the kernel shows what there is.
+const sys = "/sys"
 
 // loadModules loads what devices ask for and what is needed besides. A kernel
 // with everything built in has no modules, and that is fine.
@@ -31,13 +31,13 @@ func (m *machine) loadModules() {
 		return
 	}
 	m.note(err, "the modules it lists")
-	events, err := uevent.Listen() // from before the walk through the devices, so that none is missed
+	events, err := uevent.Listen() // from before the look at the devices, so that none is missed
 	m.note(err, "modules of devices that appear later")
 	l := modules.NewLoader(index)
 	for _, name := range wanted {
 		m.noteModule(l.Load(name))
 	}
-	l.Coldplug(devices, m.noteModule)
+	l.Coldplug(sys, m.noteModule)
 	m.ciphers(l)
 	if events != nil {
 		m.hotplug(events, l)
@@ -92,7 +92,7 @@ func (m *machine) loadLater() {
 	})
 }
 
-// catchUp bounds how many batches of events may have come during the walk.
+// catchUp bounds how many batches of events may have come during the look.
 const catchUp = 32
 
 // hotplug loads what has appeared meanwhile, with the index there is, and then
@@ -103,10 +103,10 @@ func (m *machine) hotplug(events *uevent.Listener, l *modules.Loader) {
 		if err != nil || b.Empty() {
 			break // an error comes again, and is told then
 		}
-		l.Plug(b, devices, m.noteModule)
+		l.Plug(b, sys, m.noteModule)
 	}
 	guard.Go("hotplug", func() {
-		err := modules.Hotplug(events, modules.OpenLoader, devices, m.noteModule)
+		err := modules.Hotplug(events, modules.OpenLoader, sys, m.noteModule)
 		m.note(err, "modules of devices that appear from now on")
 	})
 }

@@ -6,23 +6,21 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Bounds of a walk through /sys/devices. A driver makes new devices appear
-// (virtio_pci those of virtio), hence the rounds.
+// Bounds of a look at all devices. A driver makes new devices appear (virtio_pci those of
+// virtio), hence the rounds.
 const (
-	maxDepth   = 24
 	maxDevices = 1 << 16
 	maxRounds  = 8
 	maxAlias   = 4096
 )
 
-// Coldplug loads the modules for all devices below dir (/sys/devices), and for
-// those that appear by that, until there is nothing new. Each device is asked
-// for once, and what fails is told to report.
-func (l *Loader) Coldplug(dir string, report func(error)) {
+// Coldplug loads the modules for all devices that the kernel shows below sys (/sys), and
+// for those that appear by that, until there is nothing new. Each device is asked for
+// once, and what fails is told to report.
+func (l *Loader) Coldplug(sys string, report func(error)) {
 	for range maxRounds {
 		found := 0
-		left := maxDevices
-		walk(dir, maxDepth, &left, func(alias string) {
+		eachAlias(sys, func(alias string) {
 			if l.asked[alias] {
 				return
 			}
@@ -35,22 +33,25 @@ func (l *Loader) Coldplug(dir string, report func(error)) {
 	}
 }
 
-// walk calls fn with the content of every modalias file. What cannot be read
-// has gone meanwhile, or tells nothing.
-func walk(dir string, depth int, left *int, fn func(alias string)) {
-	if depth == 0 {
-		return
-	}
-	file.Dir(dir, func(name string, isDir bool) {
-		switch {
-		case *left <= 0:
-		case isDir:
-			*left--
-			walk(dir+"/"+name, depth-1, left, fn)
-		case name == "modalias":
-			if alias, err := file.Text(dir+"/"+name, maxAlias); err == nil && len(alias) > 1 {
-				fn(strings.TrimSuffix(alias, "\n"))
-			}
+// eachAlias calls fn with the content of every modalias file. Who has one is a device of
+// a bus or of a class, but for the processors, which have one together: the tree of all
+// devices has ten times as many directories (Documentation/admin-guide/sysfs-rules.rst).
+// What cannot be read has gone meanwhile, or tells nothing.
+func eachAlias(sys string, fn func(alias string)) {
+	left := maxDevices
+	ask := func(device string) {
+		if left--; left < 0 {
+			return
 		}
-	})
+		if alias, err := file.Text(device+"/modalias", maxAlias); err == nil && len(alias) > 1 {
+			fn(strings.TrimSuffix(alias, "\n"))
+		}
+	}
+	ask(sys + "/devices/system/cpu")
+	eachIn(sys+"/bus", func(bus string) { eachIn(bus+"/devices", ask) })
+	eachIn(sys+"/class", func(class string) { eachIn(class, ask) })
+}
+
+func eachIn(dir string, fn func(path string)) {
+	file.Dir(dir, func(name string, _ bool) { fn(dir + "/" + name) })
 }

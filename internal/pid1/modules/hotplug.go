@@ -25,7 +25,7 @@ const (
 // Hotplug loads the modules for devices that appear, until it cannot hear any
 // more. Devices appear seldom, so the index is opened for the occasion; one
 // that comes and goes all the time does not make it be read every time.
-func Hotplug(events Events, open func() (*Loader, error), devices string, report func(error)) error {
+func Hotplug(events Events, open func() (*Loader, error), sys string, report func(error)) error {
 	var l *Loader
 	for left := 0; ; left-- {
 		b, err := events.Next(idle)
@@ -46,15 +46,15 @@ func Hotplug(events Events, open func() (*Loader, error), devices string, report
 				continue
 			}
 		}
-		guard.Do("hotplug", func() { l.Plug(b, devices, report) })
+		guard.Do("hotplug", func() { l.Plug(b, sys, report) })
 	}
 }
 
-// Plug loads the modules for the devices of a batch, or for all below the
-// directory where nobody knows which they are.
-func (l *Loader) Plug(b uevent.Batch, devices string, report func(error)) {
+// Plug loads the modules for the devices of a batch, or for all below sys where nobody
+// knows which they are.
+func (l *Loader) Plug(b uevent.Batch, sys string, report func(error)) {
 	if b.Lost {
-		l.Coldplug(devices, report)
+		l.Coldplug(sys, report)
 	}
 	for _, alias := range b.Aliases {
 		l.device(alias, report)

@@ -117,16 +117,19 @@ func TestLoadErrors(t *testing.T) {
 
 func TestColdplugAsksOnceAndFollowsNewDevices(t *testing.T) {
 	t.Parallel()
-	devices := tree(t, map[string]string{
-		"pci0/0000:00:03.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
-		"pci0/0000:00:04.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
-		"platform/x/modalias":        "platform:nobody\n",
-		"platform/empty/modalias":    "\n",
+	sys := tree(t, map[string]string{
+		"devices/system/cpu/modalias":           "crc\n",
+		"bus/pci/devices/0000:00:03.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
+		"bus/pci/devices/0000:00:04.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
+		"bus/platform/devices/x/modalias":       "platform:nobody\n",
+		"bus/platform/devices/empty/modalias":   "\n",
+		"bus/platform/drivers/x/bind":           "no device\n",
+		"class/net/lo/address":                  "no alias\n",
 	})
 	l, r := loader(t)
 	l.insert = func(p string) error {
 		if Name(p) == "virtio_pci" { // its probe makes a device appear
-			dir := filepath.Join(devices, "pci0/0000:00:03.0/virtio0")
+			dir := filepath.Join(sys, "class/virtio/virtio0")
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Error(err)
 			}
@@ -136,8 +139,8 @@ func TestColdplugAsksOnceAndFollowsNewDevices(t *testing.T) {
 		}
 		return r.insert(p)
 	}
-	l.Coldplug(devices, func(err error) { t.Error(err) })
-	if want := []string{"virtio", "virtio_ring", "virtio_pci", "overlay"}; !reflect.DeepEqual(r.files, want) {
+	l.Coldplug(sys, func(err error) { t.Error(err) })
+	if want := []string{"crc", "virtio", "virtio_ring", "virtio_pci", "overlay"}; !reflect.DeepEqual(r.files, want) {
 		t.Errorf("loaded %q, want %q", r.files, want)
 	}
 }
@@ -160,7 +163,7 @@ func aliases(names ...string) uevent.Batch { return uevent.Batch{Aliases: names}
 
 func TestHotplug(t *testing.T) {
 	t.Parallel()
-	present := tree(t, map[string]string{"pci0/modalias": "fs-overlay\n"})
+	present := tree(t, map[string]string{"bus/pci/devices/0/modalias": "fs-overlay\n"})
 	for name, tt := range map[string]struct {
 		batches []uevent.Batch
 		want    []string
