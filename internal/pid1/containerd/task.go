@@ -100,10 +100,15 @@ func (t *task) status() syscall.WaitStatus {
 	return process.Lost
 }
 
-// forgotten waits until containerd has cleared up after a shim that died. It does so by
-// name, and would take what is started next for what it had.
+// broomWait is how long containerd has for clearing up. It gives itself 5 s (containerd,
+// io.containerd.timeout.shim.cleanup), and then leaves everything as it is.
+const broomWait = 10 * time.Second
+
+// forgotten waits until containerd has cleared up after a shim that died, and else does so
+// itself. containerd does it by name, and would take what is started next for what it had.
 func (t *task) forgotten(ctx context.Context) {
 	dir := filepath.Join(t.Place.Tasks, t.namespace(t.Container), t.ID)
+	late := time.After(broomWait)
 	for {
 		if _, err := os.Lstat(dir); err != nil {
 			return
@@ -111,6 +116,9 @@ func (t *task) forgotten(ctx context.Context) {
 		select {
 		case <-time.After(waitPoll):
 		case <-ctx.Done():
+			return
+		case <-late:
+			t.clean(ctx, t.namespace(t.Container), t.ID)
 			return
 		}
 	}
