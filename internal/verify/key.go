@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -90,21 +91,30 @@ func (k *keySigner) use(verifier signature.Verifier) error {
 	return nil
 }
 
-// load returns the key, and asks a KMS for it the first time.
-func (k *keySigner) load(ctx context.Context) (signature.Verifier, error) {
+// load returns the key, and asks a KMS for it the first time. The error wraps ErrPolicy,
+// component.ErrUnavailable or component.ErrOffline.
+func (k *keySigner) load(ctx context.Context, offline bool) (signature.Verifier, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.verifier != nil {
 		return k.verifier, nil
 	}
+	if offline {
+		return nil, fmt.Errorf("%w: %s is with a service, which may not be asked; keep its public half in a file", component.ErrOffline, k.name())
+	}
 	verifier, err := cosignsig.PublicKeyFromKeyRef(ctx, k.reference)
 	if err == nil {
 		err = k.use(verifier)
 	}
-	if err != nil {
-		return nil, component.Classify(fmt.Errorf("%w: key %s: %w", ErrPolicy, k.reference, err))
+	switch {
+	case err == nil:
+		return k.verifier, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, ctx.Err()
+	case unanswered(err), ctx.Err() != nil:
+		return nil, unreachable{k.name() + " cannot be asked for", err, "try again, or keep its public half in a file"}
 	}
-	return k.verifier, nil
+	return nil, fmt.Errorf("%w: %s: %s", ErrPolicy, k.name(), printable(err.Error()))
 }
 
 // name implements signer.
@@ -112,7 +122,7 @@ func (k *keySigner) name() string { return "key " + k.reference }
 
 // verify implements signer. A key needs no log; then nobody is asked about one.
 func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigstore.ArtifactPolicyOption, rules demands) (Signature, error) {
-	key, err := k.load(ctx)
+	key, err := k.load(ctx, rules.offline)
 	if err != nil {
 		return Signature{}, err
 	}

@@ -24,6 +24,7 @@ type signer interface {
 
 // demands is what a rule wants beside the signature.
 type demands struct {
+	offline  bool                                                // nobody but the cache may be asked
 	log      bool                                                // an entry in a transparency log
 	sigstore func(context.Context) (root.TrustedMaterial, error) // whom to believe about certificates, logs and times
 }
