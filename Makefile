@@ -42,10 +42,16 @@ SIGSTORE := $(addprefix $(BIN)/,fulcio rekor-server timestamp-server cosign3)
 $(SIGSTORE): fixtures/sigstore/servers/go.mod
 	$(GO) -C fixtures/sigstore/servers build -trimpath -ldflags="-s -w" -o ../../../$@ $(PACKAGE)
 
+# containerd 2 for a component, so for linux/amd64. LinuxKit has no use for what the tags leave out.
+CONTAINERD := $(addprefix $(BIN)/containerd/,containerd containerd-shim-runc-v2 ctr)
+$(CONTAINERD): fixtures/components/containerd/go.mod
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) -C fixtures/components/containerd build -trimpath -buildvcs=false -ldflags="-s -w" \
+		-tags no_btrfs,no_cri,no_devmapper,no_tracing,no_zfs -o ../../../$@ github.com/containerd/containerd/v2/cmd/$(@F)
+
 demo: need-demo build
 	@$(GO) run ./fixtures/demo
 
-test: need-test build $(BIN)/cosign $(SIGSTORE)
+test: need-test build $(BIN)/cosign $(CONTAINERD) $(SIGSTORE)
 	@fixtures/userns.sh
 	$(GO) test ./...
 
