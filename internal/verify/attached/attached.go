@@ -25,7 +25,7 @@ import (
 const (
 	MaxAttachments = 64       // in one layout
 	maxBytes       = 16 << 20 // of one bundle, payload or envelope; there are SBOMs in them
-	maxAllBytes    = 64 << 20 // of those in one place, but for the last
+	maxAllBytes    = 32 << 20 // of those in one place, but for the last
 )
 
 // ErrMalformed is wrapped by the error of an attachment that cannot be read.
