@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -43,12 +41,7 @@ func loadConstraint(dir, text, predicate string) (*constraint, error) {
 }
 
 func (c *constraint) read(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxCUEBytes+1))
+	text, err := readSmall(path, maxCUEBytes+1)
 	c.text = string(text)
 	return err
 }

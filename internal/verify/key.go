@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"sync"
@@ -50,12 +49,7 @@ func openKey(dir, reference string) (*keySigner, error) {
 }
 
 func (k *keySigner) read(dir string) error {
-	f, err := os.Open(beside(dir, k.reference))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	pem, err := io.ReadAll(io.LimitReader(f, maxKeyBytes))
+	pem, err := readSmall(beside(dir, k.reference), maxKeyBytes)
 	if err != nil {
 		return err
 	}

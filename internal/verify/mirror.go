@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,14 +56,4 @@ func mirrorAddress(cache string) (string, error) {
 		return "", fmt.Errorf("%s: %w", filepath.Join(cache, "remote.json"), err)
 	}
 	return noted.Mirror, nil
-}
-
-// readSmall reads at most a number of bytes of a file.
-func readSmall(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
 }
