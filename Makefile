@@ -42,6 +42,10 @@ SIGSTORE := $(addprefix $(BIN)/,fulcio rekor-server timestamp-server cosign3)
 $(SIGSTORE): fixtures/sigstore/servers/go.mod
 	$(GO) -C fixtures/sigstore/servers build -trimpath -ldflags="-s -w" -o ../../../$@ $(PACKAGE)
 
+# HashiCorp's Vault, for tests of keys that a service holds.
+$(BIN)/vault: $(addprefix fixtures/vault/server/,go.mod main.go plugins.go)
+	CGO_ENABLED=0 $(GO) -C fixtures/vault/server build -trimpath -ldflags="-s -w" -o ../../../$@ .
+
 # containerd 2 for a component, so for linux/amd64. LinuxKit has no use for what the tags leave out.
 CONTAINERD := $(addprefix $(BIN)/containerd/,containerd containerd-shim-runc-v2 ctr)
 $(CONTAINERD): fixtures/components/containerd/go.mod
@@ -51,7 +55,7 @@ $(CONTAINERD): fixtures/components/containerd/go.mod
 demo: need-demo build
 	@$(GO) run ./fixtures/demo
 
-test: need-test build $(BIN)/cosign $(CONTAINERD) $(SIGSTORE)
+test: need-test build $(BIN)/cosign $(CONTAINERD) $(SIGSTORE) $(BIN)/vault
 	@fixtures/userns.sh
 	$(GO) test ./...
 

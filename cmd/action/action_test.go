@@ -55,14 +55,15 @@ func (e *end) close() {
 // a byte in every layer, $DISTRIBUTION to one run by Debian's docker-registry, where
 // `retag FROM TO` moves a tag. For signatures without a key $SIGNING_CONFIG and
 // $TRUSTED_ROOT are of a real Sigstore, which takes $TOKEN of acme's release workflow, by
-// $ISSUER, and $STRANGERS_TOKEN. $FRESH is a name that no other run has. UPDATE=1 writes
-// the golden parts anew.
+// $ISSUER, and $STRANGERS_TOKEN. `vault KEY...` starts a real Vault that holds keys, and
+// sets $VAULT_ADDR and $VAULT_TOKEN. $FRESH is a name that no other run has. UPDATE=1
+// writes the golden parts anew.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../fixtures/scripts",
 		UpdateScripts: os.Getenv("UPDATE") != "",
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"retag": retag},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"retag": retag, "vault": startVault},
 		Setup: func(env *testscript.Env) error {
 			world, err := theWorld()
 			if err != nil {

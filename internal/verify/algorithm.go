@@ -37,6 +37,7 @@ func verifierOf(public crypto.PublicKey) (signature.Verifier, error) {
 	if err := strong(public); err != nil {
 		return nil, err
 	}
+	var all anyWay
 	ways := [][]signature.LoadOption{{options.WithHash(crypto.SHA256)}}
 	switch key := public.(type) {
 	case *ecdsa.PublicKey:
@@ -46,8 +47,12 @@ func verifierOf(public crypto.PublicKey) (signature.Verifier, error) {
 		}
 	case ed25519.PublicKey: // envelopes are signed as they are, all else by its hash
 		ways = append(ways, []signature.LoadOption{options.WithED25519ph()})
+		whole, err := signature.LoadED25519Verifier(key)
+		if err != nil {
+			return nil, err
+		}
+		all = anyWay{overHash{whole}}
 	}
-	var all anyWay
 	for _, way := range ways {
 		verifier, err := signature.LoadVerifierWithOpts(public, way...)
 		if err != nil {
@@ -56,6 +61,20 @@ func verifierOf(public crypto.PublicKey) (signature.Verifier, error) {
 		all = append(all, verifier)
 	}
 	return all, nil
+}
+
+// overHash verifies what cosign 2 has a key service sign with Ed25519: the SHA-256 of a
+// message, as if that were the message. That is no weaker: whoever can have digests signed
+// without another word can have messages signed.
+type overHash struct{ signature.Verifier }
+
+// VerifySignature implements signature.Verifier.
+func (o overHash) VerifySignature(given, message io.Reader, opts ...signature.VerifyOption) error {
+	digest, _, err := signature.ComputeDigestForVerifying(message, crypto.SHA256, []crypto.Hash{crypto.SHA256}, opts...)
+	if err != nil {
+		return err
+	}
+	return o.Verifier.VerifySignature(given, bytes.NewReader(digest))
 }
 
 // anyWay verifies what one key has signed in one of several ways.

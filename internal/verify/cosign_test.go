@@ -33,7 +33,8 @@ func cosignOf(t testing.TB, program, dir string, args ...string) {
 	defer cancel()
 	run := exec.CommandContext(ctx, path, args...)
 	run.Dir = dir
-	run.Env = []string{"COSIGN_PASSWORD=", "COSIGN_YES=true", "HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+	run.Env = []string{"COSIGN_PASSWORD=", "COSIGN_YES=true", "HOME=" + dir, "PATH=" + os.Getenv("PATH"),
+		"VAULT_ADDR=" + os.Getenv("VAULT_ADDR"), "VAULT_TOKEN=" + os.Getenv("VAULT_TOKEN")}
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%s", program, args, err, out)
 	}

@@ -2,9 +2,9 @@ package verify
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/verify/attached"
-	cosignsig "github.com/sigstore/cosign/v2/pkg/signature"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	sigstore "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
@@ -61,18 +60,14 @@ func (k *keySigner) parse(pem []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s is not a public key in PEM: %w", k.reference, err)
 	}
-	verifier, err := verifierOf(public)
-	if err != nil {
+	if err := k.use(public); err != nil {
 		return fmt.Errorf("%s: %w", k.reference, err)
 	}
-	return k.use(verifier)
+	return nil
 }
 
-func (k *keySigner) use(verifier signature.Verifier) error {
-	public, err := verifier.PublicKey()
-	if err == nil {
-		err = strong(public)
-	}
+func (k *keySigner) use(public crypto.PublicKey) error {
+	verifier, err := verifierOf(public)
 	if err != nil {
 		return err
 	}
@@ -96,19 +91,14 @@ func (k *keySigner) load(ctx context.Context, offline bool) (signature.Verifier,
 	if offline {
 		return nil, fmt.Errorf("%w: %s is with a service, which may not be asked; keep its public half in a file", component.ErrOffline, k.name())
 	}
-	verifier, err := cosignsig.PublicKeyFromKeyRef(ctx, k.reference)
-	if err == nil {
-		err = k.use(verifier)
+	public, err := askForKey(ctx, k.reference)
+	if err != nil {
+		return nil, k.notGiven(ctx, err)
 	}
-	switch {
-	case err == nil:
-		return k.verifier, nil
-	case errors.Is(ctx.Err(), context.Canceled):
-		return nil, ctx.Err()
-	case unanswered(err), ctx.Err() != nil:
-		return nil, unreachable{k.name() + " cannot be asked for", err, "try again, or keep its public half in a file"}
+	if err := k.use(public); err != nil {
+		return nil, fmt.Errorf("%w: %s: %s", ErrPolicy, k.name(), printable(err.Error()))
 	}
-	return nil, fmt.Errorf("%w: %s: %s", ErrPolicy, k.name(), printable(err.Error()))
+	return k.verifier, nil
 }
 
 // name implements signer.

@@ -17,7 +17,7 @@ const logRequired = "required"
 type Rule struct {
 	strict.At
 	Match        string        `yaml:"match,required"` // * is anything but a slash, ** anything
-	Key          string        `yaml:"key"`            // as cosign names keys: a file, relative to the policy, env://VARIABLE, or in a KMS
+	Key          string        `yaml:"key"`            // as cosign names keys: a file, relative to the policy, env://VARIABLE, or the newest version in a KMS
 	Keys         []string      `yaml:"keys"`
 	Threshold    int           `yaml:"threshold"` // how many of Keys must have signed; all, where it is not given
 	Keyless      *Keyless      `yaml:"keyless"`

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/org/linuxkit-action/fixtures/vault"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// startVault starts a Vault for the rest of a script, with keys: vault release other.
+func startVault(ts *testscript.TestScript, neg bool, names []string) {
+	if neg || len(names) == 0 {
+		ts.Fatalf("usage: vault KEY...")
+	}
+	bin, err := filepath.Abs("../../bin") // as make test fills it
+	ts.Check(err)
+	v, err := vault.Start(bin)
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(v.Close()) })
+	for _, name := range names {
+		ts.Check(v.NewKey(name, "ecdsa-p256"))
+	}
+	for name, value := range v.Environ() {
+		ts.Setenv(name, value)
+	}
+}
