@@ -56,14 +56,15 @@ func (e *end) close() {
 // `retag FROM TO` moves a tag. For signatures without a key $SIGNING_CONFIG and
 // $TRUSTED_ROOT are of a real Sigstore, which takes $TOKEN of acme's release workflow, by
 // $ISSUER, and $STRANGERS_TOKEN. `vault KEY...` starts a real Vault that holds keys, and
-// sets $VAULT_ADDR and $VAULT_TOKEN. $FRESH is a name that no other run has. UPDATE=1
-// writes the golden parts anew.
+// sets $VAULT_ADDR and $VAULT_TOKEN. `silence` starts a server that never answers, at
+// $SILENCE, and `asked` waits until somebody has turned to it. $FRESH is a name that no
+// other run has. UPDATE=1 writes the golden parts anew.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../fixtures/scripts",
 		UpdateScripts: os.Getenv("UPDATE") != "",
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"retag": retag, "vault": startVault},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"retag": retag, "vault": startVault, "silence": startSilence, "asked": waitUntilAsked},
 		Setup: func(env *testscript.Env) error {
 			world, err := theWorld()
 			if err != nil {
@@ -84,6 +85,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("STRANGER", world.stranger)
 			env.Setenv("KEY", world.key)
 			env.Setenv("FRESH", strings.ToLower(rand.Text()))
+			setSilence(env)
 			return setSigstore(env, world.sigstore)
 		},
 	})

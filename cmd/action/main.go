@@ -8,6 +8,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +22,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run does the work of main and returns the exit code. The first interrupt stops
 // the work and cleans up; a second one is left to the system.
 func run(args []string) int {
+	log.SetOutput(io.Discard) // libraries chat there of what they try; errors say what came of it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -4,11 +4,13 @@
 // Release copies every file of a build into a folder of its own, checks on the way
 // that it is still the file that was built, and adds SHA256SUMS and one Sigstore
 // bundle for each file. The folder is what users download; `cosign verify-blob
-// --key cosign.pub --bundle FILE.sigstore.json FILE` accepts each file in it.
+// --key cosign.pub --insecure-ignore-tlog --bundle FILE.sigstore.json FILE` accepts each
+// file in it (cosign 2 with --new-bundle-format). No entry in a log is made.
 package publish
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -125,7 +127,11 @@ func (r *release) sign() error {
 		return nil
 	}
 	for _, base := range r.names() {
-		bundle, err := r.opts.Signer.bundle(r.folder.Staged(base))
+		digest, err := hex.DecodeString(r.sums[base])
+		if err != nil {
+			return err
+		}
+		bundle, err := r.opts.Signer.bundle(r.ctx, r.folder.Staged(base), digest)
 		if err != nil {
 			return fmt.Errorf("%s: %w", base, err)
 		}

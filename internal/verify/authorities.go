@@ -93,7 +93,7 @@ func fetchRoot(ctx context.Context, options *tuf.Options, offline bool) (root.Tr
 		return nil, fmt.Errorf("%w: Sigstore's trusted root is not cached, or out of date; name one in the policy: trustedRoot: FILE", component.ErrOffline)
 	}
 	if unanswered(err) {
-		return nil, unreachable{"Sigstore cannot be reached for its trusted root", err, "try again, or name one in the policy: trustedRoot: FILE"}
+		return nil, fmt.Errorf("Sigstore cannot be reached for its trusted root: %w; try again, or name one in the policy: trustedRoot: FILE", outage(printable(err.Error())))
 	}
 	return nil, fmt.Errorf("%w: %s: %s", ErrAuthorities, options.RepositoryBaseURL, doubt(err, options))
 }
@@ -125,21 +125,15 @@ func doubt(err error, options *tuf.Options) string {
 	return cause + "; if the mirror is sound remove the cache " + options.CachePath + ", or name a trusted root in the policy: trustedRoot: FILE"
 }
 
-// unreachable says that somebody could not be asked. It is of the kind of
+// outage tells why somebody could not be asked. It is of the kind of
 // component.ErrUnavailable, without its words, which are about a registry.
-type unreachable struct {
-	what   string
-	cause  error
-	remedy string
-}
+type outage string
 
-// Error tells the cause and the remedy.
-func (u unreachable) Error() string {
-	return u.what + ": " + printable(u.cause.Error()) + "; " + u.remedy
-}
+// Error tells the cause.
+func (o outage) Error() string { return string(o) }
 
 // Unwrap returns the kind.
-func (u unreachable) Unwrap() error { return component.ErrUnavailable }
+func (outage) Unwrap() error { return component.ErrUnavailable }
 
 // patience asks Sigstore again where a fault may pass.
 type patience struct {

@@ -93,7 +93,7 @@ func (k *keySigner) load(ctx context.Context, offline bool) (signature.Verifier,
 	}
 	public, err := askForKey(ctx, k.reference)
 	if err != nil {
-		return nil, k.notGiven(ctx, err)
+		return nil, k.notGiven(err)
 	}
 	if err := k.use(public); err != nil {
 		return nil, fmt.Errorf("%w: %s: %s", ErrPolicy, k.name(), printable(err.Error()))

@@ -2,14 +2,19 @@ package verify
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/component"
+	_ "github.com/sigstore/sigstore/pkg/signature/kms/aws" // awskms://, as cmd/action has it
 )
 
 // TestAnswersOfVault: those that its documentation tells of ("HTTP status codes"), and
@@ -48,6 +53,45 @@ func TestAnswersOfVault(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x1b") {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}
+			}
+		})
+	}
+}
+
+// TestAnswersOfAWS: as its API reference has them ("Common errors", GetPublicKey).
+func TestAnswersOfAWS(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status     int
+		kind, want string
+		again      bool
+	}{
+		"its own fault":      {500, "KMSInternalException", "KMSInternalException", true},
+		"down for a while":   {503, "ServiceUnavailable", "StatusCode: 503", true},
+		"too many questions": {400, "ThrottlingException", "ThrottlingException", true},
+		"not allowed":        {400, "AccessDeniedException", "AccessDeniedException", false},
+		"no such key":        {400, "NotFoundException", "NotFoundException", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+				w.WriteHeader(tt.status)
+				fmt.Fprintf(w, `{"__type":%q,"message":"told\nin two lines"}`, tt.kind)
+			}))
+			t.Cleanup(server.Close)
+			trusted := filepath.Join(t.TempDir(), "ca.pem")
+			must(t, os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+			for name, value := range map[string]string{
+				"AWS_CA_BUNDLE": trusted, "AWS_MAX_ATTEMPTS": "1", "AWS_REGION": "eu-central-1",
+				"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any",
+			} {
+				t.Setenv(name, value)
+			}
+			err := loading(t, "awskms://"+server.Listener.Addr().String()+"/alias/release")
+			if errors.Is(err, component.ErrUnavailable) != tt.again || errors.Is(err, ErrPolicy) == tt.again {
+				t.Errorf("of another kind: %v", err)
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 		})
 	}
