@@ -97,6 +97,9 @@ func (c *Config) ManagesDisks() bool {
 		slices.ContainsFunc(c.root.Get("mounts").List(), func(m json.Value) bool { return m.Get("source").Text() == "/dev" })
 }
 
+// Text returns this config.json.
+func (c *Config) Text() string { return string(c.root.Append(nil)) }
+
 // Write makes the directory dir with this config.json.
 func (c *Config) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -2,16 +2,16 @@
 // namespace services.linuxkit, where an operator finds them with ctr.
 //
 //	Daemon    containerd itself, which comes back when it dies
-//	Runtime   a container.Runtime that asks containerd, by ctr
+//	Runtime   a container.Runtime that asks containerd
 //	Between   what containerd's shim takes for runc
 //
-// PID 1 links no client of containerd, which would be larger than all of PID 1; it
-// runs the ctr that the component brings, for a start and at an end. What ctr cannot
-// do is done in between: the shim calls this program by the name of runc, which
-// gives the container the standard streams that PID 1 has for it, its network
-// interfaces and its namespaces, and then calls runc. So logs, readiness and order
-// are the same as without containerd, and a container does not notice when
-// containerd or its shim dies.
+// PID 1 links no client of containerd, which would be larger than all of PID 1, and does
+// not run ctr, which takes longer to come up than what it is asked for: it makes the few
+// calls of containerd's API itself. What they cannot do is done in between: the shim calls
+// this program by the name of runc, which gives the container the standard streams that
+// PID 1 has for it, its network interfaces and its namespaces, and then calls runc. So
+// logs, readiness and order are the same as without containerd, and a container does not
+// notice when containerd or its shim dies.
 //
 // A container's process is the shim's child. PID 1 watches it (process.Watch), and
 // asks containerd for its exit status.
@@ -22,20 +22,18 @@ import (
 	"errors"
 	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Namespace is where LinuxKit's services are unless runtime.namespace says otherwise.
 const Namespace = "services.linuxkit"
 
-// ErrSilent is what Wait says of a containerd that does not take connections.
+// ErrSilent is what is said of a containerd that does not take connections, or does not
+// answer in time.
 var ErrSilent = errors.New("containerd does not answer; see its log")
 
 // Place is where a containerd is and what it works with.
 type Place struct {
 	Daemon   string // path of containerd
-	Client   string // path of ctr
 	Socket   string // where containerd answers
 	Tasks    string // where containerd has a directory for each task: NAMESPACE/ID
 	Database string // the file that exists once containerd has had containers
@@ -45,18 +43,15 @@ type Place struct {
 // Stock is the place of LinuxKit's own component.
 var Stock = Place{
 	Daemon:   "/usr/bin/containerd",
-	Client:   "/usr/bin/ctr",
 	Socket:   "/run/containerd/containerd.sock",
 	Tasks:    "/run/containerd/io.containerd.runtime.v2.task",
 	Database: "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db",
 	Settings: "/etc/containerd/runtime-config.toml",
 }
 
-// Exists reports whether the machine has containerd and ctr.
-func (p Place) Exists() bool { return isProgram(p.Daemon) && isProgram(p.Client) }
-
-func isProgram(path string) bool {
-	info, err := os.Stat(path)
+// Exists reports whether the machine has containerd.
+func (p Place) Exists() bool {
+	info, err := os.Stat(p.Daemon)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
@@ -68,10 +63,7 @@ func (p Place) Wait(ctx context.Context) error {
 	for !p.answers() {
 		select {
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return context.Cause(ctx)
-			}
-			return &os.PathError{Op: "connect", Path: p.Socket, Err: ErrSilent}
+			return p.late(ctx)
 		case <-time.After(waitPoll):
 		}
 	}
@@ -81,10 +73,9 @@ func (p Place) Wait(ctx context.Context) error {
 // answers reports whether somebody takes connections. A daemon that hangs may do
 // that as well; whoever then asks it has a deadline.
 func (p Place) answers() bool {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return false
+	conn, err := p.connect()
+	if err == nil {
+		_ = conn.Close() // nothing was written to it
 	}
-	defer unix.Close(fd)
-	return unix.Connect(fd, &unix.SockaddrUnix{Name: p.Socket}) == nil
+	return err == nil
 }

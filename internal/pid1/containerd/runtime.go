@@ -5,14 +5,10 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
 	"github.com/org/linuxkit-action/internal/pid1/container"
-	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
@@ -29,7 +25,7 @@ const (
 type Runtime struct {
 	Place   Place
 	Reaper  *process.Reaper
-	Environ []string // of ctr
+	Environ []string // of runc
 	Null    *os.File
 	Dir     string // for what Between needs, see Install
 	Warn    func(msg string)
@@ -58,19 +54,16 @@ func (r *Runtime) Start(ctx context.Context, c container.Container) (*container.
 
 // start has one try. The process is returned even if the start fails, where there is one.
 func (r *Runtime) start(ctx context.Context, c container.Container) (*container.Process, error) {
-	dir, err := r.lay(c)
+	config, dir, err := r.lay(c)
 	defer os.RemoveAll(dir)
 	if err != nil {
 		return nil, err
 	}
-	pidFile := filepath.Join(dir, "pid")
-	err = r.ctr(ctx, r.namespace(c), c.Stderr, c.Stderr, "run", "--detach", "--null-io", "--runc-binary", r.between(),
-		"--pid-file", pidFile, "--config", filepath.Join(dir, "config.json"), c.ID)
-	if errors.Is(err, errRefused) {
-		err = container.ErrStart
+	if err := r.create(ctx, r.namespace(c), c.ID, config); err != nil {
+		return nil, err
 	}
-	pid, noPid := strconv.Atoi(file.Line(pidFile))
-	if noPid != nil || pid < 2 {
+	pid, err := r.startTask(ctx, r.namespace(c), c.ID)
+	if pid < 2 {
 		return nil, cmp.Or(err, container.ErrStart)
 	}
 	p, watchErr := r.watch(c, pid)
@@ -82,21 +75,21 @@ func (r *Runtime) start(ctx context.Context, c container.Container) (*container.
 
 func (r *Runtime) namespace(c container.Container) string { return cmp.Or(c.Namespace, Namespace) }
 
-// lay makes the directory that a start needs: the changed config.json, with no path
-// relative to the bundle, and what Between is to find.
-func (r *Runtime) lay(c container.Container) (dir string, err error) {
+// lay makes the directory that a start needs, with what Between is to find, and returns
+// the changed config.json, which has no path relative to the bundle.
+func (r *Runtime) lay(c container.Container) (config, dir string, err error) {
 	dir = r.handover(c.ID)
 	if err := os.RemoveAll(dir); err != nil {
-		return dir, err
+		return "", dir, err
 	}
-	config, err := bundle.ReadConfig(c.Bundle)
+	changed, err := bundle.ReadConfig(c.Bundle)
 	if err != nil {
-		return dir, err
+		return "", dir, err
 	}
-	if err := config.Write(dir); err != nil {
-		return dir, err
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", dir, err
 	}
-	return dir, handOver(dir, c)
+	return changed.Text(), dir, handOver(dir, c)
 }
 
 // sweepUp ends and forgets what a start that failed has left. It has time of its
@@ -121,8 +114,8 @@ func (r *Runtime) Delete(ctx context.Context, c container.Container) error {
 		if err := r.Place.Wait(ctx); err != nil {
 			return err
 		}
-		said, err := r.ask(ctx, r.namespace(c), "containers", "delete", c.ID)
-		if err == nil || strings.HasSuffix(said, "not found") {
+		err := r.forget(ctx, r.namespace(c), c.ID)
+		if err == nil {
 			return nil
 		}
 		select { // its task may still be on its way out
@@ -136,11 +129,8 @@ func (r *Runtime) Delete(ctx context.Context, c container.Container) error {
 // Clear deletes the containers that LinuxKit's namespace has from before: those of a
 // machine whose power failed, and which keeps /var on a disk.
 func (r *Runtime) Clear(ctx context.Context) error {
-	said, err := r.ask(ctx, Namespace, "containers", "list", "--quiet")
-	if err != nil {
-		return errors.New("list of old containers: " + said)
-	}
-	for _, id := range strings.Fields(said) {
+	old, err := r.containers(ctx, Namespace)
+	for _, id := range old {
 		err = errors.Join(err, r.Delete(ctx, container.Container{ID: id}))
 	}
 	return err

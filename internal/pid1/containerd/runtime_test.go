@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,23 +51,19 @@ func realRuntime(t *testing.T) *Runtime {
 func TestContainersOfABootBeforeAreCleared(t *testing.T) {
 	t.Parallel()
 	r := realRuntime(t)
-	config := filepath.Join(t.TempDir(), "config.json")
-	if err := os.WriteFile(config, []byte(`{"ociVersion": "1.0.2", "root": {"path": "/"}}`), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	for _, id := range []string{"db", "web"} {
-		if said, err := r.ask(t.Context(), Namespace, "containers", "create", "--config", config, id); err != nil {
-			t.Fatal(said)
+		if err := r.create(t.Context(), Namespace, id, `{"ociVersion": "1.0.2", "root": {"path": "/"}}`); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if said, err := r.ask(t.Context(), Namespace, "containers", "list", "--quiet"); err != nil || said != "db\nweb" {
-		t.Fatalf("%q, %v", said, err)
+	if got, err := r.containers(t.Context(), Namespace); err != nil || !slices.Equal(got, []string{"db", "web"}) {
+		t.Fatalf("%q, %v", got, err)
 	}
 	if err := r.Clear(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := r.ask(t.Context(), Namespace, "containers", "list", "--quiet"); err != nil || said != "" {
-		t.Errorf("left: %q, %v", said, err)
+	if got, err := r.containers(t.Context(), Namespace); err != nil || len(got) > 0 {
+		t.Errorf("left: %q, %v", got, err)
 	}
 	if err := r.Delete(t.Context(), container.Container{ID: "web"}); err != nil {
 		t.Errorf("what is not there cannot be deleted: %v", err)

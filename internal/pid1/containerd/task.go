@@ -85,9 +85,9 @@ func (t *task) status() syscall.WaitStatus {
 	ctx, cancel := context.WithTimeout(context.Background(), deleteWait)
 	defer cancel()
 	for (t.shim == nil || !t.shim.Ended()) && t.Place.Wait(ctx) == nil {
-		said, err := t.ask(ctx, t.namespace(t.Container), "tasks", "delete", "--force", t.ID)
+		status, err := t.endTask(ctx, t.namespace(t.Container), t.ID)
 		if err == nil {
-			return t.read(said)
+			return status
 		}
 		if t.Place.answers() {
 			break
@@ -122,12 +122,4 @@ func (t *task) forgotten(ctx context.Context) {
 			return
 		}
 	}
-}
-
-func (t *task) read(said string) syscall.WaitStatus {
-	status, known := statusOf(said)
-	if !known {
-		t.Warn("ctr says of the end of " + t.ID + " what this init does not understand: " + said)
-	}
-	return status
 }
