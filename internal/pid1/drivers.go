@@ -37,7 +37,8 @@ func (m *machine) loadModules() {
 	for _, name := range wanted {
 		m.noteModule(l.Load(name))
 	}
-	l.Coldplug(sys, m.noteModule)
+	for left := maxLooks; l.Coldplug(sys, m.noteModule) && events == nil && left > 1; left-- {
+	}
 	m.ciphers(l)
 	if events != nil {
 		m.hotplug(events, l)
@@ -91,6 +92,10 @@ func (m *machine) loadLater() {
 		}
 	})
 }
+
+// maxLooks bounds how often to look for devices that drivers have made, where there are no
+// events that tell of them.
+const maxLooks = 8
 
 // catchUp bounds how many batches of events may have come during the look.
 const catchUp = 32

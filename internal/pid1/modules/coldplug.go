@@ -6,31 +6,24 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Bounds of a look at all devices. A driver makes new devices appear (virtio_pci those of
-// virtio), hence the rounds.
+// Bounds of a look at all devices.
 const (
 	maxDevices = 1 << 16
-	maxRounds  = 8
 	maxAlias   = 4096
 )
 
 // Coldplug loads the modules for all devices that the kernel shows below sys (/sys), and
-// for those that appear by that, until there is nothing new. Each device is asked for
-// once, and what fails is told to report.
-func (l *Loader) Coldplug(sys string, report func(error)) {
-	for range maxRounds {
-		found := 0
-		eachAlias(sys, func(alias string) {
-			if l.asked[alias] {
-				return
-			}
-			found++
+// reports whether there were any that it had not seen. Each device is asked for once, and
+// what fails is told to report. A driver makes new devices appear (virtio_pci those of
+// virtio): the kernel's events tell of them, and so does another look.
+func (l *Loader) Coldplug(sys string, report func(error)) (found bool) {
+	eachAlias(sys, func(alias string) {
+		if !l.asked[alias] {
+			found = true
 			l.device(alias, report)
-		})
-		if found == 0 {
-			return
 		}
-	}
+	})
+	return found
 }
 
 // eachAlias calls fn with the content of every modalias file. Who has one is a device of

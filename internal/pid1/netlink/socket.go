@@ -45,13 +45,17 @@ func (s *Socket) Reserve(bytes int) error {
 // longer than wait for it: os.ErrDeadlineExceeded. Messages were lost where the
 // error is ENOBUFS. What is longer than buf or from somebody else is overlooked.
 func (s *Socket) Receive(buf []byte, wait time.Duration) ([]byte, error) {
+	flags := unix.MSG_TRUNC
+	if wait <= 0 {
+		flags |= unix.MSG_DONTWAIT // the shortest timeout is a tick of the kernel, or two
+	}
 	for end := time.Now().Add(wait); ; {
 		left := max(time.Until(end), time.Microsecond) // 0 would be for ever
 		timeout := unix.NsecToTimeval(left.Nanoseconds())
 		if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
 			return nil, os.NewSyscallError("netlink: SO_RCVTIMEO", err)
 		}
-		n, from, err := unix.Recvfrom(s.fd, buf, unix.MSG_TRUNC)
+		n, from, err := unix.Recvfrom(s.fd, buf, flags)
 		sender, known := from.(*unix.SockaddrNetlink)
 		switch {
 		case err == nil && n <= len(buf) && known && sender.Pid == 0:
