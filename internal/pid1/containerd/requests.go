@@ -37,11 +37,14 @@ func (r *Runtime) create(ctx context.Context, namespace, id, config string) erro
 // containers lists the containers of a namespace.
 func (r *Runtime) containers(ctx context.Context, namespace string) (ids []string, err error) {
 	answer, err := r.Place.call(ctx, namespace, "containers.v1.Containers/List", nil)
-	answer.Each(func(field int, _ uint64, container protobuf.Message) {
+	whole := answer.Each(func(field int, _ uint64, container protobuf.Message) {
 		if field == 1 {
 			ids = append(ids, container.Text(1))
 		}
 	})
+	if !whole {
+		err = grpc.ErrProtocol
+	}
 	return ids, err
 }
 
@@ -67,12 +70,13 @@ func (r *Runtime) startTask(ctx context.Context, namespace, id string) (pid int,
 	return int(int32(task.Number(2))), err
 }
 
-// endTask ends what is left of a task whose process has ended, and deletes it.
+// endTask ends what is left of a task whose process has ended, waits until the shim knows
+// that it has, and deletes the task.
 func (r *Runtime) endTask(ctx context.Context, namespace, id string) (syscall.WaitStatus, error) {
 	named := protobuf.Message(nil).With(1, id)
-	kill := named.WithNumber(3, uint64(unix.SIGKILL)).WithNumber(4, 1)                    // all of it
-	_, _ = r.Place.call(ctx, namespace, "tasks.v1.Tasks/Kill", kill)                      // there may be nothing left
-	if _, err := r.Place.call(ctx, namespace, "tasks.v1.Tasks/Wait", named); err != nil { // until the shim knows
+	all := named.WithNumber(3, uint64(unix.SIGKILL)).WithNumber(4, 1)
+	_, _ = r.Place.call(ctx, namespace, "tasks.v1.Tasks/Kill", all) // there may be nothing left
+	if _, err := r.Place.call(ctx, namespace, "tasks.v1.Tasks/Wait", named); err != nil {
 		return 0, err
 	}
 	ended, err := r.Place.call(ctx, namespace, "tasks.v1.Tasks/Delete", named)
