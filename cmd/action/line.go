@@ -185,7 +185,7 @@ func (l *line) streamed(ctx context.Context, paths []string) error {
 
 // buildOptions says what is to be built of a manifest.
 func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
-	codec, err := initrd.ParseCodec(l.compress)
+	codec, err := l.codec()
 	if err != nil {
 		return build.Options{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
@@ -204,6 +204,14 @@ func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
 		Name: cmp.Or(l.name, m.Name), Output: l.output, Formats: formats, Codec: codec,
 		Init: l.init, AllowOutside: l.allowOutside, DecompressKernel: l.decompress, NoSBOM: l.noSBOM, Cache: cache, Report: l.show,
 	}, nil
+}
+
+// codec is what --compress says, or none.
+func (l *line) codec() (initrd.Codec, error) {
+	if l.compress == "" {
+		return initrd.Codec{}, nil
+	}
+	return initrd.ParseCodec(l.compress)
 }
 
 // boot tests what was built.

@@ -53,7 +53,7 @@ type options struct {
 
 func defaults() *options {
 	return &options{
-		arch: runtime.GOARCH, output: defaultOutput, size: "1024M", compress: "zstd", init: build.InitAuto,
+		arch: runtime.GOARCH, output: defaultOutput, size: "1024M", init: build.InitAuto,
 		progress: "auto", accel: "auto",
 	}
 }
@@ -113,7 +113,7 @@ func (o *options) buildFlags(c *cobra.Command) {
 	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; LinuxKit's name for --output")
 	f.StringVarP(&o.stream, "o", "o", "", "one `FILE` instead, or - for standard output: "+strings.Join(build.Streamable(), " or ")+" (default "+defaultStream+")")
 	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
-	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; zstd up to :3 boots faster, above is smaller")
+	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; zstd up to :3 boots faster, above is smaller (default zstd, or gzip for kernels before 5.9)")
 	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
 	f.StringVar(&o.size, "size", o.size, "`SIZE` of disks, for formats that have one: 512M, 2G; a number alone is GB")
 	f.BoolVar(&o.decompress, "decompress-kernel", false, "unpack the kernel as it would itself (gzip, zstd and lz4)")

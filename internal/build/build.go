@@ -35,12 +35,12 @@ const unpacksAtOnce = 3
 
 // Options say what to build.
 type Options struct {
-	Name         string   // of the files
-	Output       string   // folder
-	Formats      []string // see Formats
-	Codec        initrd.Codec
-	Init         string // InitAuto, InitBuiltin or InitManifest
-	AllowOutside bool   // source: may leave the repository
+	Name         string       // of the files
+	Output       string       // folder
+	Formats      []string     // see Formats
+	Codec        initrd.Codec // none: the kernel's best
+	Init         string       // InitAuto, InitBuiltin or InitManifest
+	AllowOutside bool         // source: may leave the repository
 	Cache        *component.Cache
 	Report       progress.Reporter
 

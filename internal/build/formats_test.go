@@ -392,3 +392,51 @@ func TestInitrdIsPackedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// kernelOf returns the beginning of a bzImage that tells its release
+// (kernel Documentation/arch/x86/boot.rst).
+func kernelOf(release string) string {
+	image := make([]byte, 2048)
+	copy(image[0x1fe:], "\x55\xaa\xeb\x6aHdrS")
+	copy(image[0x20e:], "\x00\x04")
+	copy(image[0x600:], release+" (builder) #1 SMP")
+	return string(image)
+}
+
+func TestTheInitrdIsOneThatTheKernelUnpacks(t *testing.T) {
+	t.Parallel()
+	const zstd, gzip, lz4 = "\x28\xb5\x2f\xfd", "\x1f\x8b", "\x02\x21\x4c\x18"
+	for name, tt := range map[string]struct {
+		release string
+		wish    initrd.Codec
+		want    string
+		warned  bool
+	}{
+		"new":                        {"6.1.0-48-cloud-amd64", initrd.Codec{}, zstd, false},
+		"the first with zstd":        {"5.9.0-linuxkit", initrd.Codec{}, zstd, false},
+		"too old":                    {"5.4.172-linuxkit", initrd.Codec{}, gzip, false},
+		"much too old":               {"4.19.121-linuxkit", initrd.Codec{}, gzip, false},
+		"new in the second number":   {"5.10.104", initrd.Codec{}, zstd, false},
+		"of an unknown age":          {"", initrd.Codec{}, zstd, false},
+		"a name for a number":        {"five.4", initrd.Codec{}, zstd, false},
+		"too old, and zstd is asked": {"5.4.172-linuxkit", initrd.Codec{Name: "zstd", Level: 3}, zstd, true},
+		"too old, and lz4 is asked":  {"5.4.172-linuxkit", initrd.Codec{Name: "lz4", Level: 1}, lz4, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, told := newWorld(t), &noted{Reporter: progress.Silent()}
+			fullKernel(t, w, kernelOf(tt.release), "")
+			set, err := w.assemble("kernel: {image: HOST/full:1}", func(o *Options) { o.Codec, o.Report = tt.wish, told })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if data := read(t, set, "kernel+initrd", artifacts.KindInitrd); !bytes.HasPrefix(data, []byte(tt.want)) {
+				t.Errorf("the initrd begins with %x, want %x", data[:4], tt.want)
+			}
+			warned := slices.ContainsFunc(told.notes, func(n string) bool { return strings.HasPrefix(n, "kernel 5.4.172-linuxkit is not known to unpack zstd") })
+			if warned != tt.warned {
+				t.Errorf("notes: %q", told.notes)
+			}
+		})
+	}
+}

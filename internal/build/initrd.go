@@ -46,7 +46,7 @@ func (p *product) initrd() (*tree.Inode, error) {
 }
 
 func (p *product) pack(w io.Writer) error {
-	compressed, err := p.opts.Codec.Writer(w)
+	compressed, err := p.codec().Writer(w)
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,18 @@ func (p *product) pack(w io.Writer) error {
 		return err
 	}
 	return compressed.Close()
+}
+
+// codec returns what to pack with: what is wished for, or else what the kernel unpacks.
+func (p *product) codec() initrd.Codec {
+	c := p.opts.Codec
+	if c == (initrd.Codec{}) {
+		return initrd.For(p.Release)
+	}
+	if !c.Unpacked(p.Release) {
+		p.opts.Report.Note("kernel %s is not known to unpack %s, which came with Linux 5.9; leave --compress away if it does not boot", p.Release, c.Name)
+	}
+	return c
 }
 
 // writeInitrd writes what the kernel unpacks. Microcode comes first and uncompressed,

@@ -40,6 +40,7 @@ func (l *layout) binary(image *used, origin tree.Origin) error {
 		return fmt.Errorf("it has no file /%s; say with kernel.binary what the kernel is called", name)
 	}
 	l.Kernel = bootFile(kernel)
+	l.Release = vmlinuz.Release(kernel.Data)
 	if l.opts.DecompressKernel {
 		if err := l.decompress(l.Kernel); err != nil {
 			return fmt.Errorf("/%s: %w; leave --decompress-kernel away", name, err)

@@ -18,6 +18,7 @@ type System struct {
 	Root       *tree.Tree  // without /boot
 	Boot       *tree.Tree  // /boot, which is for boot loaders: kernel, cmdline, ucode.cpio, device trees
 	Kernel     *tree.Inode // nil where the manifest has no kernel
+	Release    string      // of the kernel, as uname -r tells it; "" where its image does not say
 	Ucode      *tree.Inode // microcode: a cpio archive; nil where the kernel image has none, or none is wanted
 	Cmdline    string
 	Arch       string

@@ -50,6 +50,29 @@ func ParseCodec(text string) (Codec, error) {
 	return Codec{name, n}, nil
 }
 
+// For returns the default codec for a kernel of a release such as 5.4.172-linuxkit, or ""
+// where that is not known: zstd, which Linux unpacks since 5.9, and before that gzip.
+func For(release string) Codec {
+	name := "zstd"
+	if tooOld(release) {
+		name = "gzip"
+	}
+	return Codec{name, levels[name][2]}
+}
+
+// Unpacked reports whether a kernel of a release unpacks it, as far as the age of the kernel
+// tells: lz4 is as old as any that boots here.
+func (c Codec) Unpacked(release string) bool { return c.Name != "zstd" || !tooOld(release) }
+
+// tooOld reports whether a release is known to be without zstd (Linux 5.9).
+func tooOld(release string) bool {
+	major, rest, _ := strings.Cut(release, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(major)
+	m, err2 := strconv.Atoi(minor)
+	return err == nil && err2 == nil && (n < 5 || n == 5 && m < 9)
+}
+
 // Writer returns a writer that compresses to w. Close ends the stream; w stays open.
 func (c Codec) Writer(w io.Writer) (io.WriteCloser, error) {
 	switch c.Name {

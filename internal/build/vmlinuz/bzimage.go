@@ -1,6 +1,7 @@
 package vmlinuz
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ const (
 	atBootFlag      = 0x1fe
 	atMagic         = 0x202
 	atProtocol      = 0x206
+	atRelease       = 0x20e // from atMagic-2
 	atPayload       = 0x248 // from the end of the setup code
 	atPayloadLength = 0x24c
 	headerEnd       = 0x250
@@ -24,16 +26,41 @@ const (
 	defaultSectors  = 4 // what 0 means
 )
 
+// readHeader returns the header of a bzImage, if the image is one.
+func readHeader(image io.ReaderAt) (header [headerEnd]byte, found bool) {
+	if n, _ := image.ReadAt(header[:], 0); n < headerEnd {
+		return header, false
+	}
+	return header, binary.LittleEndian.Uint16(header[atBootFlag:]) == bootFlag && string(header[atMagic:atMagic+len(magic)]) == magic
+}
+
+// maxRelease bounds the release of a kernel, in bytes (include/uapi/linux/utsname.h).
+const maxRelease = 64
+
+// Release returns the release of the kernel in a bzImage, as `uname -r` will tell it, or ""
+// where the image is something else or does not say.
+func Release(image io.ReaderAt) string {
+	header, found := readHeader(image)
+	at := binary.LittleEndian.Uint16(header[atRelease:])
+	if !found || at == 0 {
+		return ""
+	}
+	var text [maxRelease]byte
+	n, _ := image.ReadAt(text[:], int64(at)+atMagic-2)
+	end := bytes.IndexAny(text[:n], " \x00")
+	if end < 0 || bytes.ContainsFunc(text[:end], func(c rune) bool { return c < '!' || c > '~' }) {
+		return ""
+	}
+	return string(text[:end])
+}
+
 // payload returns the compressed kernel in a bzImage, or nil where it is none.
 func payload(image *io.SectionReader) (*io.SectionReader, error) {
-	var header [headerEnd]byte
-	if n, _ := image.ReadAt(header[:], 0); n < headerEnd {
+	header, found := readHeader(image)
+	if !found {
 		return nil, nil
 	}
 	number := binary.LittleEndian
-	if number.Uint16(header[atBootFlag:]) != bootFlag || string(header[atMagic:atMagic+len(magic)]) != magic {
-		return nil, nil
-	}
 	if protocol := number.Uint16(header[atProtocol:]); protocol < payloadProtocol {
 		return nil, fmt.Errorf("%w: it is a bzImage of boot protocol %d.%02d; 2.08 (Linux 2.6.26) is the first that says where the payload is", ErrKernel, protocol>>8, protocol&0xff)
 	}

@@ -80,6 +80,35 @@ func TestWhatBootsIsUnpacked(t *testing.T) {
 	}
 }
 
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	tells := func(at uint16, text string) []byte {
+		return bzImage(gzipped(kernel), func(h []byte) {
+			binary.LittleEndian.PutUint16(h[atRelease:], at)
+			copy(h[0x200+600:], text)
+		})
+	}
+	for name, tt := range map[string]struct {
+		image []byte
+		want  string
+	}{
+		"Debian's":               {tells(600, "6.1.0-48-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP"), "6.1.0-48-cloud-amd64"},
+		"LinuxKit's":             {tells(600, "4.19.121-linuxkit\x00"), "4.19.121-linuxkit"},
+		"it tells none":          {tells(0, "6.1.0 "), ""},
+		"beyond the image":       {tells(60000, ""), ""},
+		"text without an end":    {tells(600, strings.Repeat("6", 100)), ""},
+		"what cannot be printed": {tells(600, "6.1\x1b[2J "), ""},
+		"no bzImage":             {gzipped(kernel), ""},
+		"nothing":                {nil, ""},
+		"header that is cut":     {tells(600, "6.1.0 ")[:headerEnd-1], ""},
+		"the text is cut":        {tells(600, "6.1.0-rc1 ")[:0x200+600+4], ""},
+	} {
+		if got := Release(bytes.NewReader(tt.image)); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	number := binary.LittleEndian
