@@ -94,7 +94,7 @@ func TestShutdownWhileAScriptHangs(t *testing.T) {
 	im := newImage(t)
 	im.file("etc/init.d/000-hang", "#!/bin/sh\necho here >&2\nsleep 1000\n", 0o755)
 	g := im.boot()
-	g.until("text here")
+	g.hears("here")
 	g.signal(syscall.SIGINT)
 	g.until("shutdown how=reboot cause=ctrl-alt-del")
 	g.until("log level=error msg=run /etc/init.d/000-hang: the machine is shutting down")
@@ -152,7 +152,7 @@ while [ $n != 0 ] && [ $tries -lt 200 ]; do n=$(grep -l '^State:.[SZ]' $(grep -l
 echo left $n >&2
 `, 0o755)
 	g := im.boot()
-	g.until("text left 0")
+	g.hears("left 0")
 	g.until("ready service=web")
 	g.signal(syscall.SIGUSR2)
 	g.until("bye how=poweroff ")

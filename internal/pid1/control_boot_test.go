@@ -251,7 +251,7 @@ func TestLogsGoToLinuxKitsLoggerWhereThereIsOne(t *testing.T) {
 	im.file("var/run/.keep", "", 0o644)
 	im.file("etc/init.d/000-wait", "#!/bin/sh\necho here >&2\nn=0; while [ ! -e /run/go ] && [ $n -lt 1000 ]; do n=$((n+1)); sleep 0.02; done\n", 0o755)
 	g := im.boot()
-	g.until("text here")
+	g.hears("here")
 	logger, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: g.inside(logs.Logger), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ services:
 		}
 	}
 	g.until("failed service=web reason=code 4; started 5 times within 1m0s tail=guest: about to fail")
-	g.until("text alert web")
+	g.hears("alert web")
 	if row := g.row("db"); row[1] != "ready" {
 		t.Errorf("its neighbour: %q", row)
 	}

@@ -167,6 +167,15 @@ func (g *guest) until(text string) record.Record {
 	}
 }
 
+// hears waits for a text on the console. It takes another way than the records, and may
+// have come before the last of them.
+func (g *guest) hears(text string) {
+	g.Helper()
+	if g.count("text "+text) == 0 {
+		g.until("text " + text)
+	}
+}
+
 // show prints a record without what differs from run to run.
 func show(r record.Record) string {
 	s := r.Event

@@ -24,9 +24,9 @@ echo new >open/merged/a && echo "open: $(cat open/merged/a), below $(cat open/lo
 (echo new >fixed/merged/a) 2>/dev/null || echo "fixed: $(cat fixed/merged/a)" >&2
 `, 0o755)
 	g := im.boot()
-	g.until("text has ours fixed")
-	g.until("text open: new, below ours")
-	g.until("text fixed: fixed")
+	g.hears("has ours fixed")
+	g.hears("open: new, below ours")
+	g.hears("fixed: fixed")
 	g.signal(syscall.SIGUSR2)
 	g.until("bye how=poweroff")
 	g.over(syscall.SIGINT)
