@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -98,9 +99,13 @@ func fetchRoot(ctx context.Context, options *tuf.Options, offline bool) (root.Tr
 	return nil, fmt.Errorf("%w: %s: %s", ErrAuthorities, options.RepositoryBaseURL, doubt(err, options))
 }
 
-// unanswered reports whether TUF failed because nobody answered, or not well. All else is
-// about what the answers, or the cache, say.
+// unanswered reports whether nobody answered, or not well. All else is about who answers,
+// or what the answers, or the cache, say.
 func unanswered(err error) bool {
+	var stranger *tls.CertificateVerificationError
+	if errors.As(err, &stranger) {
+		return false
+	}
 	var answer *metadata.ErrDownloadHTTP
 	if errors.As(err, &answer) {
 		return unwell(answer.StatusCode)

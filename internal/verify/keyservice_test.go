@@ -5,6 +5,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,6 +57,19 @@ func TestAnswersOfVault(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVaultWithAStrangersCertificate: asking again would not help.
+func TestVaultWithAStrangersCertificate(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of who hangs up
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "any")
+	if err := loading(t, "hashivault://release"); !errors.Is(err, ErrPolicy) || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
+		t.Errorf("got %v", err)
 	}
 }
 
