@@ -19,7 +19,7 @@ RUN CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w -X=main.release=${VERSION}'" make bui
 
 FROM ${BASE}
 RUN apt-get update \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates ovmf qemu-system-x86 \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && mkdir --mode 1777 /home/action
 COPY --from=build /src/bin/linuxkit-action /usr/local/bin/linuxkit-action

@@ -433,7 +433,9 @@ func TestTheInitrdIsOneThatTheKernelUnpacks(t *testing.T) {
 			if data := read(t, set, "kernel+initrd", artifacts.KindInitrd); !bytes.HasPrefix(data, []byte(tt.want)) {
 				t.Errorf("the initrd begins with %x, want %x", data[:4], tt.want)
 			}
-			warned := slices.ContainsFunc(told.notes, func(n string) bool { return strings.HasPrefix(n, "kernel 5.4.172-linuxkit is not known to unpack zstd") })
+			warned := slices.ContainsFunc(told.notes, func(n string) bool {
+				return strings.HasPrefix(n, "kernel 5.4.172-linuxkit is not known to unpack zstd")
+			})
 			if warned != tt.warned {
 				t.Errorf("notes: %q", told.notes)
 			}

@@ -54,7 +54,7 @@ func (j *Judge) shutdown(r record.Record, l console.Line) {
 func (j *Judge) stillOn() {
 	f := fault{reason: "the guest did not notice the power button", culprit: "shutdown", line: j.lastLine}
 	if j.task.Builtin {
-		f.remedy = "does the kernel have the ACPI button (CONFIG_ACPI_BUTTON), or its module in the image?"
+		f.remedy = "does the kernel have the ACPI button (CONFIG_ACPI_BUTTON), or its module in the image? For arm64, is qemu-efi-aarch64 installed here?"
 	} else {
 		f.remedy = "add linuxkit/acpid to the services, or say shutdown: kill in the spec"
 	}

@@ -10,7 +10,10 @@ import (
 )
 
 // board is what differs from one architecture to the other.
-type board struct{ program, machine, cpu, pkg string }
+type board struct {
+	program, machine, cpu, pkg string
+	firmware                   []string // where it may be, in place of QEMU's own
+}
 
 // The processors are all that QEMU can emulate, but for what costs much and gives
 // nothing here.
@@ -21,8 +24,23 @@ type board struct{ program, machine, cpu, pkg string }
 //     silicon; emulated, it is a loop of a round a byte, and a boot takes a tenth longer.
 //   - pointer authentication is done by a cipher, unless QEMU may use a hash of its own.
 var boards = map[string]board{
-	"amd64": {"qemu-system-x86_64", "q35", "max,-svm,-erms,xlevel=0x80000008", "qemu-system-x86"},
-	"arm64": {"qemu-system-aarch64", "virt", "max,pauth-impdef=on", "qemu-system-arm"},
+	"amd64": {"qemu-system-x86_64", "q35", "max,-svm,-erms,xlevel=0x80000008", "qemu-system-x86", nil},
+	"arm64": {"qemu-system-aarch64", "virt", "max,pauth-impdef=on", "qemu-system-arm", uefi},
+}
+
+// uefi is where distributions have EDK II for arm64. QEMU brings no firmware for that, and
+// starts a kernel with a device tree, in which the power button is a key at a GPIO that many
+// kernels have no driver for. Real machines, and EDK II, have it in ACPI.
+var uefi = []string{"/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/edk2/aarch64/QEMU_EFI.fd"}
+
+// present returns the first of some files that is there, or "".
+func present(files []string) string {
+	for _, f := range files {
+		if _, err := os.Stat(f); err == nil {
+			return f
+		}
+	}
+	return ""
 }
 
 // find returns the path of the QEMU for an architecture.
@@ -46,7 +64,7 @@ const (
 
 // args is the command line of QEMU. Nothing comes from a configuration file or from
 // QEMU's defaults, so the guest sees the same machine everywhere.
-func args(o Options, disks []string) []string {
+func args(o Options, firmware string, disks []string) []string {
 	b := boards[o.Arch]
 	a := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
@@ -60,6 +78,9 @@ func args(o Options, disks []string) []string {
 	}
 	if o.Initrd != "" {
 		a = append(a, "-initrd", o.Initrd)
+	}
+	if firmware != "" {
+		a = append(a, "-bios", firmware)
 	}
 	for i, d := range disks {
 		a = append(a,

@@ -106,7 +106,7 @@ func (m *Machine) launch(path string, o Options) error {
 	}
 	defer s.closeTheirs()
 	m.console, m.monitor = s.console, s.monitor
-	m.cmd = exec.Command(path, args(o, disks)...)
+	m.cmd = exec.Command(path, args(o, present(boards[o.Arch].firmware), disks)...)
 	m.cmd.Stderr = &m.stderr
 	m.cmd.ExtraFiles = s.theirs // from descriptor 3 on, as args says
 	exited, err := start(m.cmd)

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,13 +12,13 @@ func TestArgs(t *testing.T) {
 	t.Parallel()
 	got := strings.Join(args(Options{
 		Arch: "amd64", Accel: KVM, Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0 a,b", Memory: 1024, CPUs: 2, Ports: []int{80, 22},
-	}, []string{"/tmp/a,b/disk0.raw"}), " ")
+	}, "fw", []string{"/tmp/a,b/disk0.raw"}), " ")
 	want := "-nodefaults -no-user-config -display none -no-reboot -S -machine q35,accel=kvm -cpu host -m 1024 -smp 2" +
 		" -chardev socket,id=console,fd=3 -serial chardev:console" +
 		" -chardev socket,id=monitor,fd=4,server=on,wait=off -mon chardev=monitor,mode=control" +
 		" -device virtio-rng-pci" +
 		" -netdev user,id=net0,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net0,romfile=" +
-		" -kernel k -append console=ttyS0 a,b -initrd i" +
+		" -kernel k -append console=ttyS0 a,b -initrd i -bios fw" +
 		" -drive file=/tmp/a,,b/disk0.raw,if=none,id=disk0,format=raw,cache=unsafe -device virtio-blk-pci,drive=disk0"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -34,10 +36,28 @@ func TestTheProcessorIsOfTheArchitecture(t *testing.T) {
 		"nothing of x86 in an arm64": {"arm64", TCG, "max,pauth-impdef=on"},
 		"no copying byte by byte":    {"amd64", TCG, "max,-svm,-erms,xlevel=0x80000008"},
 	} {
-		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, nil), " ")
+		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, "", nil), " ")
 		if !strings.Contains(text, " -cpu "+tt.want+" -m ") {
 			t.Errorf("%s: %s", name, text)
 		}
+	}
+}
+
+func TestFirmwareIsTheFirstThatIsThere(t *testing.T) {
+	t.Parallel()
+	none, some, more := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "some"), filepath.Join(t.TempDir(), "more")
+	for _, file := range []string{some, more} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, files := range map[string][]string{"": {none}, some: {none, some, more}, more: {more, some}} {
+		if got := present(files); got != want {
+			t.Errorf("of %q: %q, want %q", files, got, want)
+		}
+	}
+	if text := strings.Join(args(Options{Arch: "amd64"}, present(boards["amd64"].firmware), nil), " "); strings.Contains(text, "-bios") {
+		t.Errorf("amd64 has QEMU's own: %s", text)
 	}
 }
 
