@@ -94,6 +94,7 @@ func fetchRoot(ctx context.Context, options *tuf.Options, offline bool) (root.Tr
 		return nil, fmt.Errorf("%w: Sigstore's trusted root is not cached, or out of date; name one in the policy: trustedRoot: FILE", component.ErrOffline)
 	}
 	if unanswered(err) {
+		//lint:ignore ST1005 Sigstore is a name
 		return nil, fmt.Errorf("Sigstore cannot be reached for its trusted root: %w; try again, or name one in the policy: trustedRoot: FILE", outage(printable(err.Error())))
 	}
 	return nil, fmt.Errorf("%w: %s: %s", ErrAuthorities, options.RepositoryBaseURL, doubt(err, options))
