@@ -37,7 +37,6 @@ func verifierOf(public crypto.PublicKey) (signature.Verifier, error) {
 	if err := strong(public); err != nil {
 		return nil, err
 	}
-	var all anyWay
 	ways := [][]signature.LoadOption{{options.WithHash(crypto.SHA256)}}
 	switch key := public.(type) {
 	case *ecdsa.PublicKey:
@@ -47,12 +46,8 @@ func verifierOf(public crypto.PublicKey) (signature.Verifier, error) {
 		}
 	case ed25519.PublicKey: // envelopes are signed as they are, all else by its hash
 		ways = append(ways, []signature.LoadOption{options.WithED25519ph()})
-		whole, err := signature.LoadED25519Verifier(key)
-		if err != nil {
-			return nil, err
-		}
-		all = anyWay{overHash{whole}}
 	}
+	var all anyWay
 	for _, way := range ways {
 		verifier, err := signature.LoadVerifierWithOpts(public, way...)
 		if err != nil {
@@ -63,9 +58,20 @@ func verifierOf(public crypto.PublicKey) (signature.Verifier, error) {
 	return all, nil
 }
 
+// serviceVerifierOf is verifierOf for a key that a service holds.
+func serviceVerifierOf(public crypto.PublicKey) (signature.Verifier, error) {
+	verifier, err := verifierOf(public)
+	key, edwards := public.(ed25519.PublicKey)
+	if err != nil || !edwards {
+		return verifier, err
+	}
+	whole, err := signature.LoadED25519Verifier(key)
+	return anyWay{verifier, overHash{whole}}, err
+}
+
 // overHash verifies what cosign 2 has a key service sign with Ed25519: the SHA-256 of a
-// message, as if that were the message. That is no weaker: whoever can have digests signed
-// without another word can have messages signed.
+// message, as if that were the message. For other keys it does not count, as with cosign:
+// whoever could have them sign a file of 32 bytes could have anything for signed.
 type overHash struct{ signature.Verifier }
 
 // VerifySignature implements signature.Verifier.

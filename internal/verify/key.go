@@ -60,17 +60,17 @@ func (k *keySigner) parse(pem []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s is not a public key in PEM: %w", k.reference, err)
 	}
-	if err := k.use(public); err != nil {
+	verifier, err := verifierOf(public)
+	if err == nil {
+		err = k.use(public, verifier)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", k.reference, err)
 	}
 	return nil
 }
 
-func (k *keySigner) use(public crypto.PublicKey) error {
-	verifier, err := verifierOf(public)
-	if err != nil {
-		return err
-	}
+func (k *keySigner) use(public crypto.PublicKey, verifier signature.Verifier) error {
 	der, err := cryptoutils.MarshalPublicKeyToDER(public)
 	if err != nil {
 		return err
@@ -95,7 +95,11 @@ func (k *keySigner) load(ctx context.Context, offline bool) (signature.Verifier,
 	if err != nil {
 		return nil, k.notGiven(err)
 	}
-	if err := k.use(public); err != nil {
+	verifier, err := serviceVerifierOf(public)
+	if err == nil {
+		err = k.use(public, verifier)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %s", ErrPolicy, k.name(), printable(err.Error()))
 	}
 	return k.verifier, nil

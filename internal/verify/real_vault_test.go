@@ -84,6 +84,22 @@ func TestKeyInVaultBesideOneInAFile(t *testing.T) {
 	}
 }
 
+// TestEd25519InVaultCountsThereOnly: what cosign has Vault sign is a hash, which a key in a
+// file would have signed only if it were somebody's whole file.
+func TestEd25519InVaultCountsThereOnly(t *testing.T) {
+	v := startVault(t)
+	must(t, v.NewKey("release", "ed25519"))
+	dir := t.TempDir()
+	cosign(t, dir, "public-key", "--key", "hashivault://release", "--outfile", "release.pub")
+	sign := byVault("cosign", "release", "--new-bundle-format=false")
+	for policy, tt := range map[string]lie{
+		"rules: [{match: '**', key: 'hashivault://release'}]": {sign, ""},
+		"rules: [{match: '**', key: release.pub}]":            {sign, "no signature by key release.pub"},
+	} {
+		told(t, &world{t: t, dir: dir}, policy, map[string]lie{policy: tt})
+	}
+}
+
 // TestNewestVersionOfAKeyInVaultCounts: it is the one that the provider brings.
 func TestNewestVersionOfAKeyInVaultCounts(t *testing.T) {
 	v := startVault(t)
