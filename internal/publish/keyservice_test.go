@@ -9,7 +9,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,18 +19,10 @@ import (
 	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as cmd/action has it
 )
 
-// startVault starts a Vault with the key release, of which the provider knows by the
-// environment. So tests with one do not run side by side.
+// startVault starts one with the key release.
 func startVault(t *testing.T) *vault.Vault {
 	t.Helper()
-	bin, err := filepath.Abs("../../bin") // as make test fills it
-	must(t, err)
-	v, err := vault.Start(bin)
-	must(t, err)
-	t.Cleanup(func() { must(t, v.Close()) })
-	for name, value := range v.Environ() {
-		t.Setenv(name, value)
-	}
+	v := vault.Serve(t, "../../bin") // as make test fills it
 	must(t, v.NewKey("release", "ecdsa-p256"))
 	return v
 }

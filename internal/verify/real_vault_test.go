@@ -2,7 +2,6 @@ package verify
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,20 +11,8 @@ import (
 	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as cmd/action has it
 )
 
-// startVault starts a Vault, of which cosign and the provider know by the environment. So
-// tests with one do not run side by side.
-func startVault(t *testing.T) *vault.Vault {
-	t.Helper()
-	bin, err := filepath.Abs("../../bin") // as make test fills it
-	must(t, err)
-	v, err := vault.Start(bin)
-	must(t, err)
-	t.Cleanup(func() { must(t, v.Close()) })
-	for name, value := range v.Environ() {
-		t.Setenv(name, value)
-	}
-	return v
-}
+// bin is as make test fills it.
+const bin = "../../bin"
 
 // byVault signs with a key in Vault.
 func byVault(program, key string, flags ...string) func(*world, string, v1.Hash) {
@@ -38,7 +25,7 @@ func byVault(program, key string, flags ...string) func(*world, string, v1.Hash)
 // TestKeysInVault: every kind that Vault and cosign both have. With some cosign 3 does not
 // sign: it hands the provider a longer digest than that takes.
 func TestKeysInVault(t *testing.T) {
-	v := startVault(t)
+	v := vault.Serve(t, bin)
 	for kind, cosign3 := range map[string]bool{
 		"ecdsa-p256": true, "ecdsa-p384": false, "ecdsa-p521": false,
 		"rsa-2048": true, "rsa-3072": true, "rsa-4096": true, "ed25519": false,
@@ -62,7 +49,7 @@ func TestKeysInVault(t *testing.T) {
 
 // TestKeyInVaultBesideOneInAFile: one counts as the other, and nobody as two.
 func TestKeyInVaultBesideOneInAFile(t *testing.T) {
-	v := startVault(t)
+	v := vault.Serve(t, bin)
 	must(t, v.NewKey("release", "ecdsa-p256"))
 	dir, _ := keys(t)
 	cosign(t, dir, "public-key", "--key", "hashivault://release", "--outfile", "release.pub")
@@ -87,7 +74,7 @@ func TestKeyInVaultBesideOneInAFile(t *testing.T) {
 // TestEd25519InVaultCountsThereOnly: what cosign has Vault sign is a hash, which a key in a
 // file would have signed only if it were somebody's whole file.
 func TestEd25519InVaultCountsThereOnly(t *testing.T) {
-	v := startVault(t)
+	v := vault.Serve(t, bin)
 	must(t, v.NewKey("release", "ed25519"))
 	dir := t.TempDir()
 	cosign(t, dir, "public-key", "--key", "hashivault://release", "--outfile", "release.pub")
@@ -102,7 +89,7 @@ func TestEd25519InVaultCountsThereOnly(t *testing.T) {
 
 // TestNewestVersionOfAKeyInVaultCounts: it is the one that the provider brings.
 func TestNewestVersionOfAKeyInVaultCounts(t *testing.T) {
-	v := startVault(t)
+	v := vault.Serve(t, bin)
 	sign := byVault("cosign", "release", "--new-bundle-format=false")
 	rotate := func() { must(t, v.Rotate("release")) }
 	must(t, v.NewKey("release", "ecdsa-p256"))
@@ -116,7 +103,7 @@ func TestNewestVersionOfAKeyInVaultCounts(t *testing.T) {
 
 // TestVaultGivesNoKey: what it answers says whose fault it is.
 func TestVaultGivesNoKey(t *testing.T) {
-	v := startVault(t)
+	v := vault.Serve(t, bin)
 	must(t, errors.Join(v.NewKey("release", "ecdsa-p256"), v.NewKey("secret", "aes256-gcm96")))
 	for name, tt := range map[string]struct {
 		key, variable, value string
