@@ -37,7 +37,10 @@ func (m *machine) loadModules() {
 	for _, name := range wanted {
 		m.noteModule(l.Load(name))
 	}
-	for left := maxLooks; l.Coldplug(sys, m.noteModule) && events == nil && left > 1; left-- {
+	for range maxLooks {
+		if news := l.Coldplug(sys, m.noteModule); !news || events != nil {
+			break
+		}
 	}
 	m.ciphers(l)
 	if events != nil {

@@ -2,12 +2,6 @@ package publish
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -17,23 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/linuxkit-action/fixtures/keykinds"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
-
-// kinds of keys that cosign has.
-var kinds = map[string]func() (crypto.Signer, error){
-	"ECDSA P-256": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
-	"ECDSA P-384": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) },
-	"ECDSA P-521": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P521(), rand.Reader) },
-	"RSA 2048":    func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) },
-	"RSA 3072":    func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 3072) },
-	"RSA 4096":    func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 4096) },
-	"Ed25519": func() (crypto.Signer, error) {
-		_, private, err := ed25519.GenerateKey(nil)
-		return private, err
-	},
-}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -47,7 +28,7 @@ func newKey(t *testing.T, kind string) (private, public string) {
 	t.Helper()
 	dir := t.TempDir()
 	plain, private, public := filepath.Join(dir, "key.pem"), filepath.Join(dir, "cosign.key"), filepath.Join(dir, "cosign.pub")
-	key, err := kinds[kind]()
+	key, err := keykinds.All[kind]()
 	must(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
@@ -111,7 +92,7 @@ func acceptedByBoth(t *testing.T, release, public, strangers string) {
 // hash was signed.
 func TestCosignAcceptsTheReleaseByEveryKindOfKey(t *testing.T) {
 	t.Parallel()
-	for kind := range kinds {
+	for kind := range keykinds.All {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			private, public := newKey(t, kind)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -17,6 +16,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/fixtures/keykinds"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
 	commonpb "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/sign"
@@ -26,23 +26,10 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/payload"
 )
 
-// kinds of keys that cosign signs with.
-var kinds = map[string]func() (crypto.Signer, error){
-	"ECDSA P-256": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
-	"ECDSA P-384": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) },
-	"ECDSA P-521": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P521(), rand.Reader) },
-	"RSA 2048":    func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) },
-	"RSA 4096":    func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 4096) },
-	"Ed25519": func() (crypto.Signer, error) {
-		_, private, err := ed25519.GenerateKey(nil)
-		return private, err
-	},
-}
-
 // newKeyOf makes a key of a kind, as key.pem and key.pub in a folder.
 func newKeyOf(t *testing.T, dir, kind string) crypto.Signer {
 	t.Helper()
-	key, err := kinds[kind]()
+	key, err := keykinds.All[kind]()
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
@@ -61,7 +48,7 @@ func publicPEM(t *testing.T, public crypto.PublicKey) []byte {
 // TestKeysThatCosignSignsWith: every kind, in both layouts, by both cosigns.
 func TestKeysThatCosignSignsWith(t *testing.T) {
 	t.Parallel()
-	for kind := range kinds {
+	for kind := range keykinds.All {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			dir, eve := t.TempDir(), t.TempDir()

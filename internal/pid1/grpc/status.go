@@ -7,10 +7,9 @@ import (
 
 // Codes of gRPC's that callers tell apart (grpc/doc/statuscodes.md).
 const (
-	NotFound           = 5
-	ResourceExhausted  = 8
-	FailedPrecondition = 9
-	Unavailable        = 14
+	NotFound          = 5
+	ResourceExhausted = 8
+	Unavailable       = 14
 )
 
 // MaxText bounds the message of a Status, in bytes.
