@@ -136,6 +136,7 @@ func TestAssembleLaysOutTheSystem(t *testing.T) {
 		"usr/bin/runc":                          "100644 0 RUNC",
 		"lib/modules/6.1/modules.dep":           "100644 0 overlay.ko:\n",
 		"sbin/modprobe":                         "120777 0 /init",
+		"dev/null":                              "20666 0 ",
 		"etc/motd":                              "100644 100 hello",
 		"etc/resolv.conf":                       "120777 0 /run/resolvconf/resolv.conf",
 		"etc/hosts":                             "100644 0 " + hosts,

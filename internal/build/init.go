@@ -28,6 +28,10 @@ var systemFolders = map[string]uint32{
 	"dev": 0o755, "etc": 0o755, "mnt": 0o755, "proc": 0o755, "run": 0o755, "sys": 0o755, "tmp": 0o1777, "var": 0o755,
 }
 
+// null is there before PID 1 is: the kernel runs modprobe without standard files, and Go's
+// runtime opens this in their place or gives up.
+const null = "dev/null"
+
 // commands are the names by which PID 1 is called as a command; it acts by the name.
 var commands = []string{"sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/halt", "usr/bin/linuxkit-init"}
 
@@ -67,6 +71,11 @@ func (l *layout) ours(binary []byte) error {
 			continue
 		}
 		if err := l.Root.Put(name, tree.Folder(systemFolders[name]).From(ours)); err != nil {
+			return err
+		}
+	}
+	if _, exists := l.Root.Get(null); !exists {
+		if err := l.Root.Put(null, tree.CharDevice(0o666, 1, 3).From(ours)); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package pid1
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/guard"
@@ -28,7 +27,6 @@ func (m *machine) bootSequence(ctx context.Context) {
 		m.runInstead(o)
 		m.loadModules()
 		m.watchdog.Store(watchdog.Start(m.config.Watchdog, m.loop, m.console.Log)) // its driver may be a module
-		runtime.GC()                                                               // the index of modules is the largest thing PID 1 ever holds
 		m.passed(milestoneModules, &began)
 	}
 	m.system(ctx)

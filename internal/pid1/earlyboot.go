@@ -7,6 +7,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/early"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
 // earlyBoot mounts and makes what everything else needs, and begins to write records.
@@ -18,6 +19,7 @@ func (m *machine) earlyBoot() options {
 	m.note(early.MoveRoot(), "running containers: their runtime cannot leave this root")
 	m.do(early.Steps())
 	early.Hurry(true)
+	process.Relax()
 	m.note(early.Stdio(), "input and output of scripts")
 	o := m.readOptions()
 	m.startConsole(o.quiet)

@@ -101,6 +101,11 @@ func Symlink(target string) *Inode {
 	return &Inode{Type: tar.TypeSymlink, Perm: 0o777, ModTime: Epoch, Target: target}
 }
 
+// CharDevice returns a character device of root's.
+func CharDevice(perm uint32, major, minor int64) *Inode {
+	return &Inode{Type: tar.TypeChar, Perm: perm, ModTime: Epoch, Major: major, Minor: minor}
+}
+
 // File returns a file of root's with the given content.
 func File(perm uint32, content []byte) *Inode {
 	return &Inode{Type: tar.TypeReg, Perm: perm, ModTime: Epoch, Size: int64(len(content)), Data: strings.NewReader(string(content))}

@@ -78,6 +78,7 @@ func (r *Runc) start(ctx context.Context, c Container) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{Child: child, Cgroup: process.CgroupOf(child.Pid)}
+	process.Punctual(p.Pid, p.Cgroup)
 	if c.Attach != "" {
 		if err := bundle.Attach(c.Attach, child.Pid); err != nil {
 			return p, err
@@ -110,7 +111,7 @@ func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process
 func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 	status, err := r.reaper.Run(ctx, process.Program{
 		Path: r.path, Args: append([]string{"runc"}, args...), Env: c.Env,
-		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
+		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files, Late: true,
 	})
 	if err == nil && status != 0 {
 		err = ErrStart

@@ -14,6 +14,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/file"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
 // Name is what Between is called by.
@@ -80,6 +81,8 @@ func Between(args []string) (int, error) {
 	at := slices.Index(args, "create")
 	dir := filepath.Join(filepath.Dir(args[0]), "starts", filepath.Base(args[len(args)-1]))
 	if _, err := os.Lstat(filepath.Join(dir, "0")); at < 0 || at == len(args)-1 || err != nil {
+		runtime.LockOSThread() // what "exec" starts in a container is to be woken in time
+		process.BePunctual()
 		return 1, os.NewSyscallError("exec "+runc, unix.Exec(runc, args, os.Environ()))
 	}
 	files, err := descriptors(dir)

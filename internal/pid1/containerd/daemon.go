@@ -82,7 +82,7 @@ func (d *Daemon) run() string {
 	stderr, closeErr := d.output(d.settings.Stderr, os.Stderr)
 	defer closeErr()
 	args := append([]string{d.Place.Daemon}, d.settings.Options...)
-	child, err := d.Reaper.Start(process.Program{Args: args, Env: d.Environ, Stdin: d.Null, Stdout: stdout, Stderr: stderr})
+	child, err := d.Reaper.Start(process.Program{Args: args, Env: d.Environ, Stdin: d.Null, Stdout: stdout, Stderr: stderr, Late: true})
 	if err != nil {
 		return err.Error()
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/grpc"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/protobuf"
 )
 
@@ -66,8 +67,10 @@ func (r *Runtime) startTask(ctx context.Context, namespace, id string) (pid int,
 	if err != nil {
 		return 0, err
 	}
+	pid = int(int32(task.Number(2)))
+	process.Punctual(pid, process.CgroupOf(pid))
 	_, err = r.Place.call(ctx, namespace, "tasks.v1.Tasks/Start", named)
-	return int(int32(task.Number(2))), err
+	return pid, err
 }
 
 // endTask ends what is left of a task whose process has ended, waits until the shim knows

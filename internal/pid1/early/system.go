@@ -44,7 +44,7 @@ const firstYear = 2017
 // Clock sets the clock by the hardware clock, taken to run in UTC, unless the
 // kernel has done so. A machine without a hardware clock starts in 1970.
 func Clock() error {
-	if time.Now().Year() >= firstYear {
+	if time.Now().UTC().Year() >= firstYear {
 		return nil
 	}
 	fd, err := unix.Open("/dev/rtc0", unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -26,8 +26,14 @@ func (l *Loader) Coldplug(sys string, report func(error)) (found bool) {
 	return found
 }
 
+// classes are those whose devices have a modalias though they are on no bus: the board and
+// its firmware (drivers/firmware/dmi-id.c) and what a driver has to hear keys and movements
+// from (drivers/input/input.c). All classes together have some hundred devices, terminals
+// above all.
+var classes = []string{"dmi", "input"}
+
 // eachAlias calls fn with the content of every modalias file. Who has one is a device of
-// a bus or of a class, but for the processors, which have one together: the tree of all
+// a bus or of few classes, but for the processors, which have one together: the tree of all
 // devices has ten times as many directories (Documentation/admin-guide/sysfs-rules.rst).
 // What cannot be read has gone meanwhile, or tells nothing.
 func eachAlias(sys string, fn func(alias string)) {
@@ -42,7 +48,9 @@ func eachAlias(sys string, fn func(alias string)) {
 	}
 	ask(sys + "/devices/system/cpu")
 	eachIn(sys+"/bus", func(bus string) { eachIn(bus+"/devices", ask) })
-	eachIn(sys+"/class", func(class string) { eachIn(class, ask) })
+	for _, class := range classes {
+		eachIn(sys+"/class/"+class, ask)
+	}
 }
 
 func eachIn(dir string, fn func(path string)) {

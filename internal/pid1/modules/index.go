@@ -35,37 +35,36 @@ func Release() string {
 // Index is what depmod wrote about one kernel's modules.
 type Index struct {
 	dir     string
-	deps    map[string]string  // module → its line behind the colon, and the file in front
-	aliases map[string][]alias // by bus
+	deps    lookup // module → its line: the file, a colon, the files it needs
+	aliases lookup // what is asked for → modules that answer
+	builtin lookup // module → something, if it is built in
 	soft    map[string]soft
-	builtin map[string]bool
 }
 
-type soft struct{ before, after []string }
+// lookup finds what a file of the index says of a name.
+type lookup func(name string) []string
 
 // Open reads the index files in dir. Only modules.dep has to be there.
 func Open(dir string) (*Index, error) {
-	deps, err := file.Text(filepath.Join(dir, "modules.dep"), maxIndex)
+	deps, err := open(dir, "modules.dep", tree.get, parseDeps)
 	if err != nil {
 		return nil, err
 	}
-	x := newIndex(dir, deps)
-	var missing []error
-	for name, parse := range map[string]func(string){
-		"modules.alias": x.parseAliases, "modules.softdep": x.parseSoft, "modules.builtin": x.parseBuiltin,
-	} {
-		text, err := file.Text(filepath.Join(dir, name), maxIndex)
-		if err != nil {
-			missing = append(missing, err)
-			continue
-		}
-		parse(text)
-	}
-	return x, errors.Join(missing...)
+	aliases, err := open(dir, "modules.alias", tree.answering, parseAliases)
+	builtin, err2 := open(dir, "modules.builtin", tree.get, parseBuiltin)
+	soft, err3 := file.Text(filepath.Join(dir, "modules.softdep"), maxIndex)
+	return &Index{dir, deps, aliases, builtin, parseSoft(soft)}, errors.Join(err, err2, err3)
 }
 
-func newIndex(dir, deps string) *Index {
-	return &Index{dir: dir, deps: parseDeps(deps), aliases: map[string][]alias{}, soft: map[string]soft{}, builtin: map[string]bool{}}
+// open opens one file of the index: the tree that kmod's depmod wrote to be searched as it
+// is, or else the text, which is all that busybox's depmod writes.
+func open(dir, name string, search func(tree, string) []string, parse func(string) lookup) (lookup, error) {
+	path := filepath.Join(dir, name)
+	if data, err := file.Text(path+".bin", maxIndex); err == nil && tree(data).valid() {
+		return func(name string) []string { return search(tree(data), name) }, nil
+	}
+	text, err := file.Text(path, maxIndex)
+	return parse(text), err
 }
 
 // Name returns the name of the module in a file: without directory and endings,
@@ -75,92 +74,30 @@ func Name(path string) string {
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// parseDeps reads "path/a.ko: path/b.ko path/c.ko" (modules.dep(5)).
-func parseDeps(text string) map[string]string {
-	deps := make(map[string]string, strings.Count(text, "\n"))
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if path, _, found := strings.Cut(line, ":"); found && path != "" {
-			deps[Name(path)] = line
-		}
-	}
-	return deps
-}
-
-// parseAliases reads "alias PATTERN MODULE".
-func (x *Index) parseAliases(text string) {
-	for line := range strings.Lines(text) {
-		rest, found := strings.CutPrefix(strings.TrimSpace(line), "alias ")
-		if at := strings.LastIndexByte(rest, ' '); found && at > 0 {
-			a := newAlias(rest[:at], Name(rest[at+1:]))
-			b := a.bus()
-			x.aliases[b] = append(x.aliases[b], a)
-		}
-	}
-}
-
-// parseSoft reads "softdep MODULE pre: A B post: C".
-func (x *Index) parseSoft(text string) {
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || fields[0] != "softdep" {
-			continue
-		}
-		s, where := soft{}, ""
-		for _, f := range fields[2:] {
-			switch {
-			case strings.HasSuffix(f, ":"):
-				where = f
-			case where == "pre:":
-				s.before = append(s.before, f)
-			case where == "post:":
-				s.after = append(s.after, f)
-			}
-		}
-		x.soft[Name(fields[1])] = s
-	}
-}
-
-// parseBuiltin reads a list of files.
-func (x *Index) parseBuiltin(text string) {
-	for line := range strings.Lines(text) {
-		x.builtin[Name(strings.TrimSpace(line))] = true
-	}
-}
-
 // files returns the file of a module and, behind it, those it needs, as
 // modules.dep has them: each after those that need it.
 func (x *Index) files(module string) []string {
-	line, found := x.deps[module]
-	if !found {
+	lines := x.deps(module)
+	if len(lines) == 0 {
 		return nil
 	}
-	path, needs, _ := strings.Cut(line, ":")
+	path, needs, _ := strings.Cut(lines[0], ":")
 	return append([]string{path}, strings.Fields(needs)...)
 }
 
-// resolve returns the modules which answer to a name or an alias. Built-in ones
-// are not among them.
+// resolve returns the modules which answer to a name or an alias, in which "-" and "_" are
+// the same as well. Built-in ones are not among them.
 func (x *Index) resolve(name string) []string {
-	module := Name(name)
-	if _, found := x.deps[module]; found {
-		return []string{module}
+	name = strings.ReplaceAll(name, "-", "_")
+	if len(x.deps(name)) > 0 {
+		return []string{name}
 	}
-	if x.builtin[module] {
+	if x.isBuiltin(name) {
 		return nil
 	}
-	found := answering(x.aliases[""], name)
-	if b := bus(name); b != "" {
-		found = append(found, answering(x.aliases[b], name)...)
-	}
-	return found
+	return x.aliases(name)
 }
 
-func answering(aliases []alias, name string) (found []string) {
-	for _, a := range aliases {
-		if a.matches(name) {
-			found = append(found, a.module)
-		}
-	}
-	return found
+func (x *Index) isBuiltin(name string) bool {
+	return len(x.builtin(strings.ReplaceAll(name, "-", "_"))) > 0
 }

@@ -48,7 +48,7 @@ func (l *Loader) Load(name string) error {
 	}
 	l.asked[name] = true
 	found := l.index.resolve(name)
-	if len(found) == 0 && !l.index.builtin[Name(name)] {
+	if len(found) == 0 && !l.index.isBuiltin(name) {
 		return &os.PathError{Op: "load module", Path: name, Err: ErrUnknown}
 	}
 	var errs []error

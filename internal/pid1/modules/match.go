@@ -2,6 +2,9 @@ package modules
 
 import "strings"
 
+// wildcards begin what is not for itself in a pattern.
+const wildcards = "*?["
+
 // alias is a line of modules.alias.
 type alias struct {
 	pattern, module string
@@ -9,7 +12,7 @@ type alias struct {
 }
 
 func newAlias(pattern, module string) alias {
-	fixed := strings.IndexAny(pattern, "*?[")
+	fixed := strings.IndexAny(pattern, wildcards)
 	if fixed < 0 {
 		fixed = len(pattern)
 	}

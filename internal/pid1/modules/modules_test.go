@@ -16,10 +16,17 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/uevent"
 )
 
-// tree writes files below a new directory.
-func tree(t *testing.T, files map[string]string) string {
+// folder writes files below a new directory.
+func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
+	put(t, dir, files)
+	return dir
+}
+
+// put writes files below a directory.
+func put(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
 	for name, text := range files {
 		p := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
@@ -29,7 +36,6 @@ func tree(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	return dir
 }
 
 var kernel = map[string]string{
@@ -64,8 +70,14 @@ func (r *recorder) insert(p string) error {
 
 func loader(t *testing.T) (*Loader, *recorder) {
 	t.Helper()
-	x, err := Open(tree(t, kernel))
-	if err != nil {
+	return loaderOf(t, kernel)
+}
+
+// loaderOf returns a loader of the modules in index files. They may lack what they need not have.
+func loaderOf(t *testing.T, files map[string]string) (*Loader, *recorder) {
+	t.Helper()
+	x, err := Open(folder(t, files))
+	if x == nil {
 		t.Fatal(err)
 	}
 	l, r := NewLoader(x), &recorder{fail: map[string]error{}}
@@ -87,37 +99,43 @@ func TestLoadOrder(t *testing.T) {
 		"soft dependencies before, after": {[]string{"ext4"}, []string{"crc", "ext4", "late"}},
 		"built in":                        {[]string{"button"}, nil},
 	} {
-		l, r := loader(t)
-		for _, n := range tt.names {
-			if err := l.Load(n); err != nil {
-				t.Errorf("%s: %v", name, err)
+		for kind, files := range kinds(kernel) {
+			l, r := loaderOf(t, files)
+			for _, n := range tt.names {
+				if err := l.Load(n); err != nil {
+					t.Errorf("%s, by %s: %v", name, kind, err)
+				}
 			}
-		}
-		if !reflect.DeepEqual(r.files, tt.want) || l.Count() != len(tt.want) {
-			t.Errorf("%s: loaded %q, count %d, want %q", name, r.files, l.Count(), tt.want)
+			if !reflect.DeepEqual(r.files, tt.want) || l.Count() != len(tt.want) {
+				t.Errorf("%s, by %s: loaded %q, count %d, want %q", name, kind, r.files, l.Count(), tt.want)
+			}
 		}
 	}
 }
 
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
-	l, r := loader(t)
-	if err := l.Load("nonsense"); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "nonsense") {
-		t.Errorf("unknown: %v", err)
-	}
-	r.fail["virtio"] = unix.EEXIST
-	r.fail["virtio_ring"] = unix.ENOEXEC
-	if err := l.Load("virtio_pci"); !errors.Is(err, unix.ENOEXEC) {
-		t.Errorf("what it needs does not load: %v", err)
-	}
-	if want := []string{"virtio", "virtio_ring"}; !reflect.DeepEqual(r.files, want) {
-		t.Errorf("tried %q, want %q: one that is there already is fine, behind a failure nothing is tried", r.files, want)
+	for kind, files := range kinds(kernel) {
+		l, r := loaderOf(t, files)
+		for _, name := range []string{"nonsense", "dmi:svn/overlay.x", "fs/overlay.ko"} { // no module, though one's name is in it
+			if err := l.Load(name); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: unknown: %v", kind, err)
+			}
+		}
+		r.fail["virtio"] = unix.EEXIST
+		r.fail["virtio_ring"] = unix.ENOEXEC
+		if err := l.Load("virtio_pci"); !errors.Is(err, unix.ENOEXEC) {
+			t.Errorf("%s: what it needs does not load: %v", kind, err)
+		}
+		if want := []string{"virtio", "virtio_ring"}; !reflect.DeepEqual(r.files, want) {
+			t.Errorf("%s: tried %q, want %q: one that is there already is fine, behind a failure nothing is tried", kind, r.files, want)
+		}
 	}
 }
 
 func TestColdplugAsksOnceAndFollowsNewDevices(t *testing.T) {
 	t.Parallel()
-	sys := tree(t, map[string]string{
+	sys := folder(t, map[string]string{
 		"devices/system/cpu/modalias":           "crc\n",
 		"bus/pci/devices/0000:00:03.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
 		"bus/pci/devices/0000:00:04.0/modalias": "pci:v00001AF4d00001000sv1sd2bc02sc00i00\n",
@@ -164,7 +182,7 @@ func aliases(names ...string) uevent.Batch { return uevent.Batch{Aliases: names}
 
 func TestHotplug(t *testing.T) {
 	t.Parallel()
-	present := tree(t, map[string]string{"bus/pci/devices/0/modalias": "fs-overlay\n"})
+	present := folder(t, map[string]string{"bus/pci/devices/0/modalias": "fs-overlay\n"})
 	for name, tt := range map[string]struct {
 		batches []uevent.Batch
 		want    []string
@@ -218,9 +236,11 @@ func TestHotplugSurvivesWhatFails(t *testing.T) {
 
 func TestAnIndexThatLacksAPartStillLoads(t *testing.T) {
 	t.Parallel()
-	x, err := Open(tree(t, map[string]string{"modules.dep": kernel["modules.dep"]}))
-	if x == nil || !errors.Is(err, os.ErrNotExist) || len(x.resolve("overlay")) == 0 {
-		t.Errorf("index %v, error %v", x, err)
+	for kind, files := range kinds(map[string]string{"modules.dep": kernel["modules.dep"]}) {
+		x, err := Open(folder(t, files))
+		if x == nil || !errors.Is(err, os.ErrNotExist) || len(x.resolve("overlay")) == 0 {
+			t.Errorf("%s: index %v, error %v", kind, x, err)
+		}
 	}
 	if x, err := Open(t.TempDir()); x != nil || err == nil {
 		t.Errorf("without modules.dep: %v, %v", x, err)
@@ -281,14 +301,11 @@ func FuzzIndex(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		x := newIndex("", text)
-		x.parseAliases(text)
-		x.parseSoft(text)
-		x.parseBuiltin(text)
-		l := NewLoader(x)
+		l := NewLoader(&Index{"", parseDeps(text), parseAliases(text), parseBuiltin(text), parseSoft(text)})
 		l.insert = func(string) error { return nil }
-		for name := range x.deps {
-			_ = l.Load(name) // a circle must not run for ever
+		for line := range strings.Lines(text) {
+			path, _, _ := strings.Cut(line, ":")
+			_ = l.Load(Name(path)) // a circle must not run for ever
 		}
 	})
 }

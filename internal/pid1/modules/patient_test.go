@@ -25,42 +25,33 @@ alias crypto-aes aesni_intel
 
 const cpu = "cpu:type:x86,ven0000fam0006mod0006:feature:,0099,"
 
-func processorLoader(t *testing.T) (*Loader, *recorder) {
-	t.Helper()
-	x, err := Open(tree(t, processor))
-	if x == nil {
-		t.Fatal(err)
-	}
-	l, r := NewLoader(x), &recorder{fail: map[string]error{}}
-	l.insert = r.insert
-	return l, r
-}
-
 func TestWhatTheProcessorCanDoWithoutWaits(t *testing.T) {
 	t.Parallel()
-	l, r := processorLoader(t)
-	for _, alias := range []string{cpu, "acpi:ACPI0007:"} {
-		if err := l.Load(alias); err != nil {
-			t.Fatal(err)
+	for kind, files := range kinds(processor) {
+		l, r := loaderOf(t, files)
+		for _, alias := range []string{cpu, "acpi:ACPI0007:"} {
+			if err := l.Load(alias); err != nil {
+				t.Fatalf("%s: %v", kind, err)
+			}
 		}
-	}
-	slices.Sort(r.files)
-	if want := []string{"crc32c_intel", "kvm_intel"}; !reflect.DeepEqual(r.files, want) {
-		t.Errorf("loaded %q at once, want %q", r.files, want)
-	}
-	later := l.Later()
-	if !reflect.DeepEqual(later, []string{"aesni_intel", "sha256_ssse3", "acpi_cpufreq"}) || len(l.Later()) != 0 {
-		t.Fatalf("later: %q", later)
-	}
-	r.files = nil
-	if err := l.Load(later[0]); err != nil || !reflect.DeepEqual(r.files, []string{"cryptd", "aesni_intel"}) {
-		t.Errorf("then %q, %v", r.files, err)
+		slices.Sort(r.files)
+		if want := []string{"crc32c_intel", "kvm_intel"}; !reflect.DeepEqual(r.files, want) {
+			t.Errorf("%s: loaded %q at once, want %q", kind, r.files, want)
+		}
+		later := l.Later()
+		if !reflect.DeepEqual(later, []string{"aesni_intel", "sha256_ssse3", "acpi_cpufreq"}) || len(l.Later()) != 0 {
+			t.Fatalf("%s: later: %q", kind, later)
+		}
+		r.files = nil
+		if err := l.Load(later[0]); err != nil || !reflect.DeepEqual(r.files, []string{"cryptd", "aesni_intel"}) {
+			t.Errorf("%s: then %q, %v", kind, r.files, err)
+		}
 	}
 }
 
 func TestACipherThatIsAskedForByNameDoesNotWait(t *testing.T) {
 	t.Parallel()
-	l, r := processorLoader(t)
+	l, r := loaderOf(t, processor)
 	if err := l.Load("crypto-aes"); err != nil || !slices.Contains(r.files, "aesni_intel") {
 		t.Errorf("loaded %q, %v", r.files, err)
 	}

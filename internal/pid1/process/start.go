@@ -22,7 +22,8 @@ var ErrTimeout = errors.New("killed: it did not end in time")
 const killWait = 5 * time.Second
 
 // Program is what to start. It gets no file descriptors but those named, a
-// session of its own, and the default oom_score_adj.
+// session of its own, the default oom_score_adj and, unless it is Late, the
+// kernel's usual timer slack.
 type Program struct {
 	Path   string // Args[0] where it is empty
 	Args   []string
@@ -31,6 +32,7 @@ type Program struct {
 	Stdout *os.File
 	Stderr *os.File
 	Files  []*os.File // descriptors 3 and up
+	Late   bool       // may be woken late, as this program is (Relax)
 }
 
 // Start starts a program and claims it.
@@ -44,7 +46,12 @@ func (r *Reaper) Start(p Program) (*Child, error) {
 	}
 	var pid int
 	var err error
-	asMortal(func() { pid, err = syscall.ForkExec(cmp.Or(p.Path, p.Args[0]), p.Args, attr) })
+	fork := func() { pid, err = syscall.ForkExec(cmp.Or(p.Path, p.Args[0]), p.Args, attr) }
+	if p.Late {
+		asMortal(fork)
+	} else {
+		asMortal(func() { punctually(fork) })
+	}
 	if err != nil {
 		return nil, &os.PathError{Op: "start", Path: p.Args[0], Err: err}
 	}

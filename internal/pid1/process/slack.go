@@ -1,0 +1,89 @@
+package process
+
+import (
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
+)
+
+// Timer slack is by how much the kernel may be late to wake a thread that sleeps
+// (PR_SET_TIMERSLACK(2const)). A thread has it from the one that made it.
+//
+// Go's runtime has a thread that looks after the others every 20 µs while they are at work. On
+// an emulated machine a look takes as long as the pause before it, and where containerd, its
+// shims, runc and PID 1 are all such programs, a boot is 7 % longer for it. So these are woken
+// late; what runs in a container is not.
+const (
+	usual = 50 * time.Microsecond // the kernel's own
+	late  = 10 * time.Millisecond // as long as that thread sleeps when there is nothing to do
+)
+
+// Relax lets the kernel wake this program late, and with it all that is started as
+// Program.Late. Where it is not possible things are as they would be without.
+func Relax() { change(ownThreads, usual, late) }
+
+// Punctual ends that for what runs in a container: its process and all in its cgroup.
+func Punctual(pid int, g Cgroup) {
+	change(func() []string { return append(g.threads(), strconv.Itoa(pid)) }, late, usual)
+}
+
+// BePunctual ends it for the calling thread, and so for a program that it becomes.
+func BePunctual() { setOwn(usual) }
+
+// rounds bounds how often to look for threads that others have made meanwhile.
+const rounds = 8
+
+// change changes the slack of all threads that have the old one (proc_pid_timerslack_ns(5)),
+// and of those that they have made meanwhile.
+func change(threads func() []string, from, to time.Duration) {
+	for range rounds {
+		changed := false
+		for _, tid := range threads() {
+			path := "/proc/" + tid + "/timerslack_ns"
+			if file.Line(path) == nanoseconds(from) && file.Write(path, nanoseconds(to)) == nil {
+				changed = true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+func nanoseconds(d time.Duration) string { return strconv.FormatInt(d.Nanoseconds(), 10) }
+
+func ownThreads() (tids []string) {
+	file.Dir("/proc/self/task", func(tid string, _ bool) { tids = append(tids, tid) })
+	return tids
+}
+
+// threads returns the threads in a cgroup, not in those within.
+func (g Cgroup) threads() []string {
+	if g == "" {
+		return nil
+	}
+	for _, name := range []string{"cgroup.threads", "tasks"} { // of versions 2 and 1
+		if data, err := file.Read(string(g)+"/"+name, maxProcs); err == nil {
+			return strings.Fields(string(data))
+		}
+	}
+	return nil
+}
+
+// punctually runs fork on a thread with the usual slack, which the child gets from it.
+func punctually(fork func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if own, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err == nil && own == int(late) {
+		setOwn(usual)
+		defer setOwn(late)
+	}
+	fork()
+}
+
+func setOwn(d time.Duration) { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(d), 0, 0, 0) }
