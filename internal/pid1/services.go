@@ -9,16 +9,19 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/early"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
-// hurryFor is how long the kernel is to hurry for services that do not become ready.
+// hurryFor is how long a boot is in a hurry for services that do not become ready.
 const hurryFor = time.Minute
 
 // calm ends the kernel's hurry, and ours.
 func (m *machine) calm() {
 	if !m.container {
 		early.Hurry(false)
+		guard.Go("slack", process.Tighten)
 		m.loadLater()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,17 +18,28 @@ import (
 // Go's runtime has a thread that looks after the others every 20 µs while they are at work. On
 // an emulated machine a look takes as long as the pause before it, and where containerd, its
 // shims, runc and PID 1 are all such programs, a boot is 7 % longer for it. So these are woken
-// late; what runs in a container is not.
+// late until the machine is up; what runs in a container never is.
 const (
 	usual = 50 * time.Microsecond // the kernel's own
-	late  = 10 * time.Millisecond // as long as that thread sleeps when there is nothing to do
+	late  = 9_999_999             // ns: as long as that thread sleeps when there is nothing to do, but a number of our own
 )
 
-// Relax lets the kernel wake this program late, and with it all that is started as
-// Program.Late. Where it is not possible things are as they would be without.
-func Relax() { change(ownThreads, usual, late) }
+var relaxed atomic.Bool
 
-// Punctual ends that for what runs in a container: its process and all in its cgroup.
+// Relax lets the kernel wake this program late, and with it all that is started as
+// Program.Late, until Tighten. Where it is not possible things are as they would be without.
+func Relax() {
+	relaxed.Store(true)
+	change(ownThreads, usual, late)
+}
+
+// Tighten ends that for all who have it, whoever has started them since.
+func Tighten() {
+	relaxed.Store(false)
+	change(allThreads, late, usual)
+}
+
+// Punctual ends it for what runs in a container: its process and all in its cgroup.
 func Punctual(pid int, g Cgroup) {
 	change(func() []string { return append(g.threads(), strconv.Itoa(pid)) }, late, usual)
 }
@@ -57,8 +69,19 @@ func change(threads func() []string, from, to time.Duration) {
 
 func nanoseconds(d time.Duration) string { return strconv.FormatInt(d.Nanoseconds(), 10) }
 
-func ownThreads() (tids []string) {
-	file.Dir("/proc/self/task", func(tid string, _ bool) { tids = append(tids, tid) })
+func ownThreads() []string { return threadsOf("self") }
+
+func allThreads() (tids []string) {
+	file.Dir("/proc", func(name string, _ bool) {
+		if _, err := strconv.Atoi(name); err == nil {
+			tids = append(tids, threadsOf(name)...)
+		}
+	})
+	return tids
+}
+
+func threadsOf(pid string) (tids []string) {
+	file.Dir("/proc/"+pid+"/task", func(tid string, _ bool) { tids = append(tids, tid) })
 	return tids
 }
 
@@ -79,11 +102,13 @@ func (g Cgroup) threads() []string {
 func punctually(fork func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if own, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err == nil && own == int(late) {
+	if relaxed.Load() {
 		setOwn(usual)
-		defer setOwn(late)
 	}
 	fork()
+	if relaxed.Load() {
+		setOwn(late)
+	}
 }
 
 func setOwn(d time.Duration) { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(d), 0, 0, 0) }

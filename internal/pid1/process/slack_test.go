@@ -19,8 +19,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// relaxed runs a test in a process of its own, since slack is the whole program's.
-func relaxed(t *testing.T) bool {
+// inRelaxed runs a test in a process of its own, since slack is the whole program's. Such tests
+// run one after another: Tighten finds whoever has relaxed on this machine.
+func inRelaxed(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("RELAX") != "" {
 		return true
@@ -39,8 +40,7 @@ func relaxed(t *testing.T) bool {
 func slackOf(pid string) string { return file.Line("/proc/" + pid + "/timerslack_ns") }
 
 func TestAProgramIsWokenLateOnlyIfItWantsTo(t *testing.T) {
-	t.Parallel()
-	if !relaxed(t) {
+	if !inRelaxed(t) {
 		return
 	}
 	for _, tid := range ownThreads() {
@@ -67,8 +67,7 @@ func TestAProgramIsWokenLateOnlyIfItWantsTo(t *testing.T) {
 }
 
 func TestAContainerIsWokenInTime(t *testing.T) {
-	t.Parallel()
-	if !relaxed(t) {
+	if !inRelaxed(t) {
 		return
 	}
 	pid := sleeper(t)
@@ -87,8 +86,7 @@ func TestAContainerIsWokenInTime(t *testing.T) {
 
 // Threads that were made while the others were changed are found as well.
 func TestThreadsThatAppearMeanwhile(t *testing.T) {
-	t.Parallel()
-	if !relaxed(t) {
+	if !inRelaxed(t) {
 		return
 	}
 	first, second := sleeper(t), sleeper(t)
@@ -106,6 +104,22 @@ func TestThreadsThatAppearMeanwhile(t *testing.T) {
 	change(func() []string { looks++; return []string{sleeper(t)} }, late, usual)
 	if looks != rounds {
 		t.Errorf("%d looks where there is always somebody new, want %d", looks, rounds)
+	}
+}
+
+func TestEverybodyIsWokenInTimeOnceTheMachineIsUp(t *testing.T) {
+	if !inRelaxed(t) {
+		return
+	}
+	pid := sleeper(t)
+	Tighten()
+	for _, tid := range append(ownThreads(), pid) {
+		if got := slackOf(tid); got != nanoseconds(usual) {
+			t.Errorf("%s has %s", tid, got)
+		}
+	}
+	if got := slackOf(sleeper(t)); got != nanoseconds(usual) {
+		t.Errorf("what is started now has %s", got)
 	}
 }
 
