@@ -29,8 +29,8 @@ var relaxed atomic.Bool
 // Relax lets the kernel wake this program late, and with it all that is started as
 // Program.Late, until Tighten. Where it is not possible things are as they would be without.
 func Relax() {
-	relaxed.Store(true)
 	change(ownThreads, usual, late)
+	relaxed.Store(slackOf("self") == nanoseconds(late)) // no kernel before 4.6 lets it be changed back
 }
 
 // Tighten ends that for all who have it, whoever has started them since.
@@ -41,7 +41,7 @@ func Tighten() {
 
 // Punctual ends it for what runs in a container: its process and all in its cgroup.
 func Punctual(pid int, g Cgroup) {
-	change(func() []string { return append(g.threads(), strconv.Itoa(pid)) }, late, usual)
+	change(func() []string { return append(g.threads(), threadsOf(strconv.Itoa(pid))...) }, late, usual)
 }
 
 // BePunctual ends it for the calling thread, and so for a program that it becomes.
@@ -56,8 +56,7 @@ func change(threads func() []string, from, to time.Duration) {
 	for range rounds {
 		changed := false
 		for _, tid := range threads() {
-			path := "/proc/" + tid + "/timerslack_ns"
-			if file.Line(path) == nanoseconds(from) && file.Write(path, nanoseconds(to)) == nil {
+			if slackOf(tid) == nanoseconds(from) && file.Write(slackPath(tid), nanoseconds(to)) == nil {
 				changed = true
 			}
 		}
@@ -66,6 +65,10 @@ func change(threads func() []string, from, to time.Duration) {
 		}
 	}
 }
+
+func slackPath(tid string) string { return "/proc/" + tid + "/timerslack_ns" }
+
+func slackOf(tid string) string { return file.Line(slackPath(tid)) }
 
 func nanoseconds(d time.Duration) string { return strconv.FormatInt(d.Nanoseconds(), 10) }
 

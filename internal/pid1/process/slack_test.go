@@ -37,8 +37,6 @@ func inRelaxed(t *testing.T) bool {
 	return false
 }
 
-func slackOf(pid string) string { return file.Line("/proc/" + pid + "/timerslack_ns") }
-
 func TestAProgramIsWokenLateOnlyIfItWantsTo(t *testing.T) {
 	if !inRelaxed(t) {
 		return
