@@ -21,7 +21,7 @@ import (
 // late until the machine is up; what runs in a container never is.
 const (
 	usual = 50 * time.Microsecond // the kernel's own
-	late  = 9_999_999             // ns: as long as that thread sleeps when there is nothing to do, but a number of our own
+	late  = 3_999_999             // ns: a tick of most kernels (more wins no more), but a number of our own
 )
 
 var relaxed atomic.Bool
