@@ -65,7 +65,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-bench: need-test build
+bench: need-test build $(CONTAINERD)
 	@fixtures/need.sh zstd
 	@for arch in amd64 arm64; do printf 'PID 1, %s: %s bytes on disk, %s as shipped (zstd -19)\n' $$arch \
 		$$(wc -c <$(PAYLOAD)/init-$$arch) $$(zstd -q -19 -c $(PAYLOAD)/init-$$arch | wc -c); done
