@@ -164,6 +164,20 @@ func TestColdplugAsksOnceAndFollowsNewDevices(t *testing.T) {
 	}
 }
 
+func TestColdplugLooksAtTheClassesThatHaveDevicesToLoadFor(t *testing.T) {
+	t.Parallel()
+	sys := folder(t, map[string]string{
+		"class/dmi/id/modalias":       "crc\n",
+		"class/input/input0/modalias": "fs-overlay\n",
+		"class/tty/tty0/modalias":     "ext4\n",
+	})
+	l, r := loader(t)
+	l.Coldplug(sys, func(err error) { t.Error(err) })
+	if want := []string{"crc", "overlay"}; !reflect.DeepEqual(r.files, want) {
+		t.Errorf("loaded %q, want %q", r.files, want)
+	}
+}
+
 // swarm is what events tell: its batches one after another, then an error.
 type swarm struct{ batches []uevent.Batch }
 
