@@ -18,7 +18,8 @@ import (
 // Go's runtime has a thread that looks after the others every 20 µs while they are at work. On
 // an emulated machine a look takes as long as the pause before it, and where containerd, its
 // shims, runc and PID 1 are all such programs, a boot is 7 % longer for it. So these are woken
-// late until the machine is up; what runs in a container never is.
+// late until the machine is up. What runs in a container is not: Punctual comes before its
+// start, or right behind it where one call of runc does both.
 const (
 	usual = 50 * time.Microsecond // the kernel's own
 	late  = 3_999_999             // ns: a tick of most kernels (more wins no more), but a number of our own
