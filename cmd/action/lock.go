@@ -174,11 +174,11 @@ func describeChange(c lock.Change) string {
 		return "new → " + shortDigest(c.New)
 	case c.New == nil:
 		return shortDigest(c.Old) + " → gone"
-	case c.Old.Digest == c.New.Digest && c.Old.Signer != c.New.Signer:
+	case c.Old.IndexDigest == c.New.IndexDigest && c.Old.Signer != c.New.Signer:
 		return shortDigest(c.New) + ", signed by " + cmp.Or(c.New.Signer, "nobody who was asked for")
 	}
 	return shortDigest(c.Old) + " → " + shortDigest(c.New)
 }
 
 // shortDigest cuts a digest to what a person compares.
-func shortDigest(image *lock.Image) string { return image.Digest.Hex[:12] }
+func shortDigest(image *lock.Image) string { return image.IndexDigest.Hex[:12] }

@@ -13,7 +13,7 @@ import (
 func TestChangesAreShown(t *testing.T) {
 	t.Parallel()
 	at := func(digit, signer string) *lock.Image {
-		return &lock.Image{Digest: lock.Digest{Hash: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat(digit, 64)}}, Signer: signer}
+		return &lock.Image{IndexDigest: lock.Digest{Hash: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat(digit, 64)}}, Signer: signer}
 	}
 	var out strings.Builder
 	err := writeChanges(&out, "linuxkit.lock", []lock.Change{

@@ -183,7 +183,7 @@ func TestAssembleWritesArtifacts(t *testing.T) {
 	}
 	for _, c := range set.Components {
 		roles = append(roles, c.Role+" "+c.Name)
-		if !strings.HasPrefix(c.Digest, "sha256:") || c.Bytes == 0 {
+		if !strings.HasPrefix(c.IndexDigest, "sha256:") || c.Bytes == 0 {
 			t.Errorf("component %+v", c)
 		}
 	}

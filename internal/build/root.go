@@ -110,7 +110,7 @@ func (l *layout) account() {
 		image := l.images[use.Image]
 		l.Components = append(l.Components, artifacts.Component{
 			Role: use.Role, Name: use.Name,
-			Reference: image.Reference.Name(), Digest: image.Root.String(),
+			Reference: image.Reference.Name(), IndexDigest: image.IndexDigest.String(),
 			Signer: image.result.Signer, Bytes: image.Tree.Size(),
 			Rule: image.result.Rule, Verdict: image.result.Verdict(), Signatures: image.result.Signatures,
 		})

@@ -42,14 +42,14 @@ var (
 
 // Component is one image, resolved. Several places of the manifest may use it.
 type Component struct {
-	Uses      []manifest.Use
-	Reference name.Reference // as the user means it
-	Root      v1.Hash        // what the reference resolves to: an index, or the image itself
-	Digest    v1.Hash        // the image for the platform
-	Config    *v1.ConfigFile // nil, as Manifest, where the image is only wanted as a layout
-	Manifest  *v1.Manifest
+	Uses           []manifest.Use
+	Reference      name.Reference // as in the manifest, before mirrors
+	IndexDigest    v1.Hash        // what the reference resolves to: an index, or else the image itself
+	PlatformDigest v1.Hash        // the image for the platform; IndexDigest where there is no index
+	Config         *v1.ConfigFile // nil, as Manifest, where every use is an OCI layout
+	Manifest       *v1.Manifest
 
-	raw       []byte          // what Root is the digest of
+	raw       []byte          // the bytes of IndexDigest
 	mediaType types.MediaType // of raw
 	memory    *memory         // the way to its repository
 	locked    bool            // the lock says what the reference means

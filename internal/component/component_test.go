@@ -226,7 +226,7 @@ func TestResolve(t *testing.T) {
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("got %v", err)
 			}
-			if err == nil && (set.Components[0].Digest != digest || set.Components[0].Bytes() == 0) {
+			if err == nil && (set.Components[0].PlatformDigest != digest || set.Components[0].Bytes() == 0) {
 				t.Errorf("got %+v", set.Components[0])
 			}
 		})
@@ -246,8 +246,8 @@ func TestResolveChoosesThePlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := set.Components[0]; c.Digest != digest || c.Root == digest {
-		t.Errorf("root %s, digest %s, want %s", c.Root, c.Digest, digest)
+	if c := set.Components[0]; c.PlatformDigest != digest || c.IndexDigest == digest {
+		t.Errorf("index %s, platform %s, want %s", c.IndexDigest, c.PlatformDigest, digest)
 	}
 	m := set.Manifest
 	if _, err := Resolve(t.Context(), m, "riscv64", &Registry{}, progress.Silent()); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "only for [linux/s390x linux/amd64]") {

@@ -78,7 +78,7 @@ func (l *layoutMaker) make(wants func(*v1.Platform) bool) error {
 	if err := l.images(wants); err != nil {
 		return err
 	}
-	if err := l.put(blobPath(l.c.Root), l.c.raw); err != nil {
+	if err := l.put(blobPath(l.c.IndexDigest), l.c.raw); err != nil {
 		return err
 	}
 	index, err := l.index()
@@ -155,7 +155,7 @@ func (l *layoutMaker) image(raw []byte) error {
 // index returns index.json, which names the root as the user does.
 func (l *layoutMaker) index() ([]byte, error) {
 	root := v1.Descriptor{
-		MediaType: l.c.mediaType, Size: int64(len(l.c.raw)), Digest: l.c.Root,
+		MediaType: l.c.mediaType, Size: int64(len(l.c.raw)), Digest: l.c.IndexDigest,
 		Annotations: map[string]string{"org.opencontainers.image.ref.name": manifest.Canonical(l.c.Uses[0].Image)},
 	}
 	return json.MarshalIndent(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{root}}, "", "   ")

@@ -26,7 +26,7 @@ func (s *Set) Lock() (*lock.Lock, error) {
 			return nil, c.placed(err)
 		}
 		c.locked = true
-		l.Images[c.Canonical()] = lock.Image{Digest: lock.Digest{Hash: c.Root}, Platforms: platforms}
+		l.Images[c.Canonical()] = lock.Image{IndexDigest: lock.Digest{Hash: c.IndexDigest}, Platforms: platforms}
 	}
 	return l, nil
 }
@@ -40,7 +40,7 @@ func (c *Component) platforms() (map[string]lock.Digest, error) {
 	found := map[string]lock.Digest{}
 	if !c.mediaType.IsIndex() {
 		if c.Config != nil {
-			found[platformOf(c.Config)] = lock.Digest{Hash: c.Digest}
+			found[platformOf(c.Config)] = lock.Digest{Hash: c.PlatformDigest}
 		}
 		return found, nil
 	}
@@ -71,11 +71,11 @@ func (c *Component) agree() error {
 		return nil
 	}
 	for _, digest := range known.Platforms {
-		if digest.Hash == c.Digest {
+		if digest.Hash == c.PlatformDigest {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: the lock does not know %s, which %s has for this architecture; run linuxkit-action lock", ErrDigest, c.Digest, c.Root)
+	return fmt.Errorf("%w: the lock does not know %s, which %s has for this architecture; run linuxkit-action lock", ErrDigest, c.PlatformDigest, c.IndexDigest)
 }
 
 // Unlocked tells, each with its place, the images that are neither in the lock nor named
@@ -107,8 +107,8 @@ func (c *Component) drift(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot tell whether the tag has moved since it was locked: %w", Classify(err))
 	}
-	if now.Digest == c.Root {
+	if now.Digest == c.IndexDigest {
 		return nil
 	}
-	return fmt.Errorf("the tag has moved: it is %s now, and locked to %s; run linuxkit-action lock --update %s", now.Digest, c.Root, c.Canonical())
+	return fmt.Errorf("the tag has moved: it is %s now, and locked to %s; run linuxkit-action lock --update %s", now.Digest, c.IndexDigest, c.Canonical())
 }

@@ -56,8 +56,8 @@ func TestLockedTagsDoNotMove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := set.Components[0]; c.Digest != old || !c.Pinned() || set.Unlocked() != nil {
-			t.Errorf("moved %v: %s, pinned %v, want %s", moved, c.Digest, c.Pinned(), old)
+		if c := set.Components[0]; c.PlatformDigest != old || !c.Pinned() || set.Unlocked() != nil {
+			t.Errorf("moved %v: %s, pinned %v, want %s", moved, c.PlatformDigest, c.Pinned(), old)
 		}
 		drift := set.Drift(t.Context())
 		if (drift != nil) != moved || moved && !strings.Contains(drift.Error(), `services[0] "web": image `+host+`/web:1: the tag has moved: it is sha256:`) {
@@ -89,13 +89,13 @@ func TestDigestInTheManifestWins(t *testing.T) {
 	ours, other := image.Push(t, of(t, "ours"), host+"/web:1"), image.Push(t, of(t, "other"), host+"/web:2")
 	l := lock.New()
 	for _, reference := range []string{host + "/web:1", host + "/web@" + ours.String()} {
-		l.Images[reference] = lock.Image{Digest: lock.Digest{Hash: other}}
+		l.Images[reference] = lock.Image{IndexDigest: lock.Digest{Hash: other}}
 	}
 	set, err := resolve(t, host+"/web@"+ours.String(), &Registry{Lock: l})
-	if err != nil || set.Components[0].Digest != ours || set.Drift(t.Context()) != nil {
+	if err != nil || set.Components[0].PlatformDigest != ours || set.Drift(t.Context()) != nil {
 		t.Errorf("got %v", err)
 	}
-	if set, err = resolve(t, host+"/web:1", &Registry{Lock: l}); err != nil || set.Components[0].Digest != other {
+	if set, err = resolve(t, host+"/web:1", &Registry{Lock: l}); err != nil || set.Components[0].PlatformDigest != other {
 		t.Errorf("by tag, the lock says otherwise: %v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestLockKnowsEveryPlatformOfLinux(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := l.Images[host+"/web:1"]
-	if len(got.Platforms) != 2 || got.Platforms["linux/amd64"].Hash != digest || got.Platforms["linux/arm/v7"].Hex == "" || got.Digest.Hash == digest {
+	if len(got.Platforms) != 2 || got.Platforms["linux/amd64"].Hash != digest || got.Platforms["linux/arm/v7"].Hex == "" || got.IndexDigest.Hash == digest {
 		t.Errorf("got %+v", got)
 	}
 	if _, err := resolve(t, host+"/web:1", &Registry{Lock: l}); err != nil {

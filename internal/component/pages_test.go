@@ -68,7 +68,7 @@ func (p *paged) component(t *testing.T, registry *Registry) *Component {
 // list asks for the referrers of an image.
 func list(t *testing.T, c *Component) (*v1.IndexManifest, error) {
 	t.Helper()
-	list, err := remote.Referrers(c.Repository().Digest(c.Root.String()), append(c.RemoteOptions(), remote.WithContext(t.Context()))...)
+	list, err := remote.Referrers(c.Repository().Digest(c.IndexDigest.String()), append(c.RemoteOptions(), remote.WithContext(t.Context()))...)
 	if err != nil {
 		return nil, Classify(err)
 	}

@@ -33,7 +33,7 @@ func Resolve(ctx context.Context, m *manifest.Manifest, arch string, registry *R
 		return nil, err
 	}
 	for _, c := range components {
-		report.Note("%s → %s", c.Reference, c.Digest)
+		report.Note("%s → %s", c.Reference, c.PlatformDigest)
 	}
 	return set, ctx.Err()
 }
@@ -95,8 +95,8 @@ func (c *Component) resolve(ctx context.Context, arch string) error {
 	if c.mediaType, err = mediaTypeOf(raw); err != nil {
 		return err
 	}
-	c.raw, c.Root = raw, digestOf(raw)
-	c.Digest = c.Root
+	c.raw, c.IndexDigest = raw, digestOf(raw)
+	c.PlatformDigest = c.IndexDigest
 	if c.onlyLayout() {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (c *Component) resolve(ctx context.Context, arch string) error {
 		if err != nil {
 			return err
 		}
-		c.Digest = chosen.Digest
+		c.PlatformDigest = chosen.Digest
 		if raw, err = c.ask(ctx, "manifests", chosen.Digest.String()); err != nil {
 			return err
 		}
@@ -126,9 +126,9 @@ func (c *Component) root(ctx context.Context) ([]byte, error) {
 	}
 	if known, ok := c.memory.next.registry.Lock.Find(c.Reference); ok {
 		c.locked = true
-		raw, err := c.ask(ctx, "manifests", known.Digest.String())
+		raw, err := c.ask(ctx, "manifests", known.IndexDigest.String())
 		if err != nil {
-			return nil, fmt.Errorf("locked to %s: %w", known.Digest, err)
+			return nil, fmt.Errorf("locked to %s: %w", known.IndexDigest, err)
 		}
 		return raw, nil
 	}

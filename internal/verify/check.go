@@ -35,7 +35,7 @@ func (p *Policy) ask(ctx context.Context, i int, c *component.Component, trust m
 	signatures, err := rule.prove(ctx, newFinder(c), result.demands)
 	result.Signatures = signatures
 	if errors.Is(err, ErrRefused) {
-		result.Miss = fmt.Errorf("%w (policy rule %d); sign %s with cosign, or change the rule", err, i+1, c.Root)
+		result.Miss = fmt.Errorf("%w (policy rule %d); sign %s with cosign, or change the rule", err, i+1, c.IndexDigest)
 		return result, nil
 	}
 	result.Signer = signersOf(signatures)
@@ -63,7 +63,7 @@ func (p *Policy) byDefault(c *component.Component) Result {
 	case p.Default == MustBeSigned:
 		result.Miss = fmt.Errorf("%w: no rule says who may sign it; add a rule that matches %s", ErrRefused, subject(c.Reference.Context()))
 	case p.Default == MustBePinned && !c.Pinned():
-		result.Miss = fmt.Errorf("%w: it is named by a tag, which can move; write @%s behind it, lock it with linuxkit-action lock, or add a rule with a key", ErrRefused, c.Root)
+		result.Miss = fmt.Errorf("%w: it is named by a tag, which can move; write @%s behind it, lock it with linuxkit-action lock, or add a rule with a key", ErrRefused, c.IndexDigest)
 	}
 	return result
 }

@@ -26,10 +26,10 @@ func newFinder(c *component.Component) *finder {
 // images returns what a claim may be about: what the reference means, and the image for
 // the platform where that is another.
 func (f *finder) images() []v1.Hash {
-	if f.component.Digest == f.component.Root || f.component.Digest == (v1.Hash{}) {
-		return []v1.Hash{f.component.Root}
+	if f.component.PlatformDigest == f.component.IndexDigest || f.component.PlatformDigest == (v1.Hash{}) {
+		return []v1.Hash{f.component.IndexDigest}
 	}
-	return []v1.Hash{f.component.Root, f.component.Digest}
+	return []v1.Hash{f.component.IndexDigest, f.component.PlatformDigest}
 }
 
 func (f *finder) find(ctx context.Context, at corner) ([]attached.Attachment, error) {

@@ -33,7 +33,7 @@ type Report struct {
 type Finding struct {
 	Uses           []Use       `json:"uses"`
 	Reference      string      `json:"reference"`                // with the registry
-	Digest         string      `json:"digest"`                   // of what the reference means: an index, or the image itself
+	IndexDigest    string      `json:"digest"`                   // of what the reference means: an index, or the image itself
 	PlatformDigest string      `json:"platformDigest,omitempty"` // of the image for the architecture
 	Rule           string      `json:"rule"`                     // which rule of the policy decided
 	Verdict        string      `json:"verdict"`
@@ -86,11 +86,11 @@ func (v *Verified) report() *Report {
 func (r Result) finding() Finding {
 	c := r.Component
 	f := Finding{
-		Reference: c.Reference.Name(), Digest: c.Root.String(), Rule: r.Rule, Verdict: r.Verdict(),
-		Signatures: append([]Signature{}, r.Signatures...), image: c.Reference.String(), digest: c.Root,
+		Reference: c.Reference.Name(), IndexDigest: c.IndexDigest.String(), Rule: r.Rule, Verdict: r.Verdict(),
+		Signatures: append([]Signature{}, r.Signatures...), image: c.Reference.String(), digest: c.IndexDigest,
 	}
-	if c.Digest != (v1.Hash{}) {
-		f.PlatformDigest = c.Digest.String()
+	if c.PlatformDigest != (v1.Hash{}) {
+		f.PlatformDigest = c.PlatformDigest.String()
 	}
 	if r.Miss != nil {
 		f.Reason = strings.TrimPrefix(r.Miss.Error(), ErrRefused.Error()+": ")

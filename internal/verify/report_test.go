@@ -23,7 +23,7 @@ func result(t *testing.T, image string, miss error, signatures ...Signature) Res
 	}
 	hash := func(digit string) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: strings.Repeat(digit, 64)} }
 	c := &component.Component{
-		Reference: reference, Root: hash("a"), Digest: hash("b"),
+		Reference: reference, IndexDigest: hash("a"), PlatformDigest: hash("b"),
 		Uses: []manifest.Use{{Role: "service", Name: "web", Place: strict.Place{File: "os.yml", Line: 4, Column: 17}}},
 	}
 	return Result{Component: c, Rule: "rule 1 (**)", Signatures: signatures, Miss: miss}

@@ -65,12 +65,12 @@ type File struct {
 
 // Component is one verified image that went in.
 type Component struct {
-	Role      string `json:"role"` // kernel, init, onboot, onshutdown, service
-	Name      string `json:"name"`
-	Reference string `json:"reference"`
-	Digest    string `json:"digest"`
-	Signer    string `json:"signer,omitempty"`
-	Bytes     int64  `json:"bytes"` // what it takes in the root file system, uncompressed
+	Role        string `json:"role"` // kernel, init, onboot, onshutdown, service
+	Name        string `json:"name"`
+	Reference   string `json:"reference"`
+	IndexDigest string `json:"digest"`
+	Signer      string `json:"signer,omitempty"`
+	Bytes       int64  `json:"bytes"` // what it takes in the root file system, uncompressed
 
 	Rule       string             `json:"rule,omitempty"`       // which rule of the policy decided
 	Verdict    string             `json:"verdict,omitempty"`    // of verify: signed, accepted, refused (and let in by --verify warn), unchecked

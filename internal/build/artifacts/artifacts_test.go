@@ -64,8 +64,8 @@ func TestListIsTheContract(t *testing.T) {
 	set.Arch, set.Init = "amd64", "builtin"
 	set.Files = []File{{"tar", KindTar, "os.tar", "aa", 3}, {"spdx", KindSBOM, "os-sbom-init-runc.intoto.json", "bb", 4}}
 	set.Components = []Component{
-		{Role: "kernel", Name: "kernel", Reference: "r", Digest: "sha256:1", Bytes: 5},
-		{Role: "init", Name: "runc", Reference: "s", Digest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: verify.Signed,
+		{Role: "kernel", Name: "kernel", Reference: "r", IndexDigest: "sha256:1", Bytes: 5},
+		{Role: "init", Name: "runc", Reference: "s", IndexDigest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: verify.Signed,
 			Signatures: []verify.Signature{{Signer: "me", Certificate: "cc", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}},
 	}
 	set.Attach("s", []string{"os-sbom-init-runc.intoto.json"})

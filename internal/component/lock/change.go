@@ -39,5 +39,5 @@ func at(images map[string]Image, reference string) *Image {
 
 // same compares what is said of an image, not where it stood.
 func (i *Image) same(other *Image) bool {
-	return i.Digest == other.Digest && i.Signer == other.Signer && maps.Equal(i.Platforms, other.Platforms)
+	return i.IndexDigest == other.IndexDigest && i.Signer == other.Signer && maps.Equal(i.Platforms, other.Platforms)
 }

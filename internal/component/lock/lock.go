@@ -41,9 +41,9 @@ type Lock struct {
 // Image is what a reference means.
 type Image struct {
 	strict.At
-	Digest    Digest            `yaml:"digest,required"` // of the index, or of the image itself
-	Platforms map[string]Digest `yaml:"platforms"`       // the images for linux, by platform: linux/amd64
-	Signer    string            `yaml:"signer"`          // who signed it, where the policy asked for somebody
+	IndexDigest Digest            `yaml:"digest,required"` // of the index, or of the image itself
+	Platforms   map[string]Digest `yaml:"platforms"`       // the images for linux, by platform: linux/amd64
+	Signer      string            `yaml:"signer"`          // who signed it, where the policy asked for somebody
 }
 
 // Digest is sha256:… in the file.
@@ -108,7 +108,7 @@ func (l *Lock) Check() []strict.Problem {
 			problems = append(problems, image.Problem("", "is the same image as %q", other))
 		}
 		seen[reference.Name()] = key
-		if pinned, ok := reference.(name.Digest); ok && pinned.DigestStr() != image.Digest.String() {
+		if pinned, ok := reference.(name.Digest); ok && pinned.DigestStr() != image.IndexDigest.String() {
 			problems = append(problems, image.Problem("digest", "must be the one in the reference"))
 		}
 	}

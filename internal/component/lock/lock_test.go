@@ -30,8 +30,8 @@ func reference(t *testing.T, image string) name.Reference {
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	t.Parallel()
 	l := New()
-	l.Images["docker.io/library/alpine"] = Image{Digest: digest("a"), Platforms: map[string]Digest{"linux/arm/v7": digest("c"), "linux/amd64": digest("b")}, Signer: "key sha256:1"}
-	l.Images["ghcr.io/acme/web:1"] = Image{Digest: digest("d")}
+	l.Images["docker.io/library/alpine"] = Image{IndexDigest: digest("a"), Platforms: map[string]Digest{"linux/arm/v7": digest("c"), "linux/amd64": digest("b")}, Signer: "key sha256:1"}
+	l.Images["ghcr.io/acme/web:1"] = Image{IndexDigest: digest("d")}
 	path := filepath.Join(t.TempDir(), "linuxkit.lock")
 	for range 2 { // over the first as well
 		if err := l.Write(path); err != nil {
@@ -60,7 +60,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 func TestFindKnowsEveryFormOfAReference(t *testing.T) {
 	t.Parallel()
 	l := New()
-	l.Images["docker.io/library/alpine"] = Image{Digest: digest("a")}
+	l.Images["docker.io/library/alpine"] = Image{IndexDigest: digest("a")}
 	for image, want := range map[string]bool{
 		"alpine": true, "alpine:latest": true, "docker.io/library/alpine": true, "index.docker.io/library/alpine:latest": true,
 		"alpine:3": false, "linuxkit/alpine": false, "alpine@" + digest("a").String(): false,
@@ -107,7 +107,7 @@ func TestMistakesAreTold(t *testing.T) {
 func TestNothingUnreadableIsWritten(t *testing.T) {
 	t.Parallel()
 	l := New()
-	l.Images["alpine"] = Image{Digest: digest("a"), Platforms: map[string]Digest{"linux/a b": digest("a")}}
+	l.Images["alpine"] = Image{IndexDigest: digest("a"), Platforms: map[string]Digest{"linux/a b": digest("a")}}
 	path := filepath.Join(t.TempDir(), "linuxkit.lock")
 	if err := l.Write(path); !errors.Is(err, strict.ErrInvalid) {
 		t.Errorf("got %v", err)
@@ -148,13 +148,13 @@ func TestChanges(t *testing.T) {
 	old, newer := New(), New()
 	for reference, digits := range map[string][2]string{"stays": {"a", "a"}, "moves": {"a", "b"}, "goes": {"a", ""}, "comes": {"", "a"}} {
 		if digits[0] != "" {
-			old.Images[reference] = Image{Digest: digest(digits[0])}
+			old.Images[reference] = Image{IndexDigest: digest(digits[0])}
 		}
 		if digits[1] != "" {
-			newer.Images[reference] = Image{Digest: digest(digits[1])}
+			newer.Images[reference] = Image{IndexDigest: digest(digits[1])}
 		}
 	}
-	old.Images["signed"], newer.Images["signed"] = Image{Digest: digest("a")}, Image{Digest: digest("a"), Signer: "key"}
+	old.Images["signed"], newer.Images["signed"] = Image{IndexDigest: digest("a")}, Image{IndexDigest: digest("a"), Signer: "key"}
 	var got []string
 	for _, c := range old.Changes(newer) {
 		got = append(got, c.Reference)
