@@ -15,7 +15,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=
 # CGO_ENABLED=0 makes the program static: it need not match the base's C library.
-RUN CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w -X=main.release=${VERSION}'" make build
+RUN CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w -X=github.com/org/linuxkit-action/internal/cli.release=${VERSION}'" make build
 
 FROM ${BASE}
 RUN apt-get update \

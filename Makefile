@@ -28,7 +28,7 @@ need-test: need-demo
 build:
 	@$(INIT) -o $(PAYLOAD)/init-amd64 ./cmd/init
 	@GOARCH=arm64 $(INIT) -o $(PAYLOAD)/init-arm64 ./cmd/init
-	@$(GO) build -trimpath -ldflags="-s -w" -o $(BIN)/linuxkit-action ./cmd/action
+	@$(GO) build -trimpath -ldflags="-s -w" -o $(BIN)/linuxkit-action ./cmd/linuxkit-action
 
 # The real cosign, for tests that must not take our own word for a signature.
 $(BIN)/cosign: fixtures/cosign/go.mod

@@ -16,7 +16,7 @@ import (
 
 	"github.com/org/linuxkit-action/fixtures/vault"
 	"github.com/org/linuxkit-action/internal/component"
-	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as cmd/action has it
+	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as internal/cli imports it
 )
 
 // startVault starts one with the key release.

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/component"
-	_ "github.com/sigstore/sigstore/pkg/signature/kms/aws" // awskms://, as cmd/action has it
+	_ "github.com/sigstore/sigstore/pkg/signature/kms/aws" // awskms://, as internal/cli imports it
 )
 
 // TestAnswersOfVault: those that its documentation tells of ("HTTP status codes"), and

@@ -8,7 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/org/linuxkit-action/fixtures/vault"
 	"github.com/org/linuxkit-action/internal/component"
-	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as cmd/action has it
+	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as internal/cli imports it
 )
 
 // bin is as make test fills it.

@@ -1,4 +1,4 @@
-package main
+package cli
 
 // The services whose keys a policy and --key may name, as cosign names them.
 import (

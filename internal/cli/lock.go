@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"cmp"
@@ -32,16 +32,16 @@ func newLock() *cobra.Command {
 			"move; they only tell that one has moved. A digest in the manifest wins over the lock.",
 		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			changes, err := l.writeLock(c.Context(), args, only)
-			l.show.Close()
+			changes, err := p.writeLock(c.Context(), args, only)
+			p.show.Close()
 			if err != nil {
 				return err
 			}
-			return writeChanges(l.out, l.lockFile(), changes)
+			return writeChanges(p.out, p.lockFile(), changes)
 		},
 	}
 	c.Flags().StringVar(&o.lock, "lock", "", "`FILE` to write (default "+lock.DefaultFile+")")
@@ -52,19 +52,19 @@ func newLock() *cobra.Command {
 	return c
 }
 
-func (l *line) lockFile() string { return cmp.Or(l.lock, lock.DefaultFile) }
+func (p *pipeline) lockFile() string { return cmp.Or(p.lock, lock.DefaultFile) }
 
 // writeLock makes the lock for the manifests, and returns what is new in it.
-func (l *line) writeLock(ctx context.Context, paths, only []string) ([]lock.Change, error) {
-	m, err := l.load(ctx, paths)
+func (p *pipeline) writeLock(ctx context.Context, paths, only []string) ([]lock.Change, error) {
+	m, err := p.load(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
-	policy, mode, err := l.trust()
+	policy, mode, err := p.trust()
 	if err != nil {
 		return nil, err
 	}
-	old, err := l.oldLock()
+	old, err := p.oldLock()
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (l *line) writeLock(ctx context.Context, paths, only []string) ([]lock.Chan
 	if err != nil {
 		return nil, err
 	}
-	set, err := l.resolveBy(ctx, m, kept)
+	set, err := p.resolveBy(ctx, m, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (l *line) writeLock(ctx context.Context, paths, only []string) ([]lock.Chan
 	if err != nil {
 		return nil, err
 	}
-	verified, err := l.verify(ctx, set, policy, mode)
+	verified, err := p.verify(ctx, set, policy, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +93,15 @@ func (l *line) writeLock(ctx context.Context, paths, only []string) ([]lock.Chan
 	if old != nil && len(changes) == 0 {
 		return nil, nil
 	}
-	return changes, locked.Write(l.lockFile())
+	return changes, locked.Write(p.lockFile())
 }
 
 // oldLock reads the lock that is to be replaced; nil where there is none.
-func (l *line) oldLock() (*lock.Lock, error) {
-	if _, err := os.Stat(l.lockFile()); errors.Is(err, fs.ErrNotExist) {
+func (p *pipeline) oldLock() (*lock.Lock, error) {
+	if _, err := os.Stat(p.lockFile()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return lock.Load(l.lockFile())
+	return lock.Load(p.lockFile())
 }
 
 // keptLock is the part of a lock that stays: nothing, or with --update what it does not name.

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -24,24 +24,24 @@ func newExplain() *cobra.Command {
 			"To tell whose PID 1 the system gets, it looks into the init images.",
 		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			verified, err := l.verified(c.Context(), args)
+			verified, err := p.verified(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			options, err := l.buildOptions(verified.Manifest())
+			options, err := p.buildOptions(verified.Manifest())
 			if err != nil {
 				return err
 			}
 			told, err := build.Explain(c.Context(), verified, options)
-			l.show.Close()
+			p.show.Close()
 			if err != nil {
 				return err
 			}
-			return explain(l.out, verified, told, only)
+			return explain(p.out, verified, told, only)
 		},
 	}
 	c.Flags().StringArrayVar(&only, "entry", nil, "`NAME` of an entry to explain (repeatable; default all, and the rest of the manifest)")

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(suite{m}, map[string]func(){
-		"linuxkit-action": func() { os.Exit(run(os.Args[1:])) },
+		"linuxkit-action": func() { os.Exit(Main(os.Args[1:])) },
 	})
 }
 

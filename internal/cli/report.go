@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -16,11 +16,11 @@ import (
 
 // forgetReport removes the report of an earlier run: it must not be taken for one of this
 // run, should this one not come to a verdict.
-func (l *line) forgetReport() error {
-	if l.report == "" {
+func (p *pipeline) forgetReport() error {
+	if p.report == "" {
 		return nil
 	}
-	err := os.Remove(l.reportFile())
+	err := os.Remove(p.reportFile())
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -28,15 +28,15 @@ func (l *line) forgetReport() error {
 }
 
 // writeReport writes what verification found, where that is wanted.
-func (l *line) writeReport(ctx context.Context, report *verify.Report) error {
-	if l.report == "" {
+func (p *pipeline) writeReport(ctx context.Context, report *verify.Report) error {
+	if p.report == "" {
 		return nil
 	}
 	content, err := report.JSON()
 	if err != nil {
 		return err
 	}
-	err = artifacts.WriteFile(ctx, l.reportFile(), progress.Silent().Begin("", 0), func(w io.Writer) error {
+	err = artifacts.WriteFile(ctx, p.reportFile(), progress.Silent().Begin("", 0), func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
@@ -46,4 +46,4 @@ func (l *line) writeReport(ctx context.Context, report *verify.Report) error {
 	return nil
 }
 
-func (l *line) reportFile() string { return filepath.Join(l.report, verify.ReportFile) }
+func (p *pipeline) reportFile() string { return filepath.Join(p.report, verify.ReportFile) }

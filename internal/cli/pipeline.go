@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"cmp"
@@ -28,9 +28,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// line is one run from a manifest towards a release. Each method is a step; it takes
+// pipeline is one run from a manifest towards a release. Each method is a step; it takes
 // what the step before returned.
-type line struct {
+type pipeline struct {
 	*options
 	show      progress.Reporter
 	out       io.Writer             // results; progress goes to show
@@ -38,7 +38,7 @@ type line struct {
 	summarize func(markdown string) // in a job, on its page
 }
 
-func newLine(o *options, out, progressOut io.Writer) (*line, error) {
+func newPipeline(o *options, out, progressOut io.Writer) (*pipeline, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func newLine(o *options, out, progressOut io.Writer) (*line, error) {
 			tell(job)
 		}
 	}
-	return &line{
+	return &pipeline{
 		o, show, out,
 		func(warning error) { inJob(func(job *gha.Job) { job.Warn(warning) }) },
 		func(markdown string) { inJob(func(job *gha.Job) { job.Summary(markdown) }) },
@@ -61,99 +61,99 @@ func newLine(o *options, out, progressOut io.Writer) (*line, error) {
 }
 
 // warn tells what does not end the run, a line of it at a time.
-func (l *line) warn(warning error) {
+func (p *pipeline) warn(warning error) {
 	if warning == nil {
 		return
 	}
 	for text := range strings.SplitSeq(warning.Error(), "\n") {
-		l.show.Note("warning: %s", text)
+		p.show.Note("warning: %s", text)
 	}
-	l.annotate(warning)
+	p.annotate(warning)
 }
 
 // openBuild begins a run at what an earlier one built.
-func openBuild(o *options, c *cobra.Command, path string) (*line, *artifacts.Set, error) {
-	l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+func openBuild(o *options, c *cobra.Command, path string) (*pipeline, *artifacts.Set, error) {
+	p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 	if err != nil {
 		return nil, nil, err
 	}
 	set, err := artifacts.Load(path)
-	return l, set, err
+	return p, set, err
 }
 
 // load reads the manifest, and finds what is wrong with it before anybody is asked.
-func (l *line) load(ctx context.Context, paths []string) (*manifest.Manifest, error) {
-	m, err := manifest.Load(ctx, paths, manifest.Options{Stdin: os.Stdin, Offline: l.offline})
+func (p *pipeline) load(ctx context.Context, paths []string) (*manifest.Manifest, error) {
+	m, err := manifest.Load(ctx, paths, manifest.Options{Stdin: os.Stdin, Offline: p.offline})
 	if err != nil {
 		return nil, err
 	}
-	return m, build.Check(m, l.allowOutside)
+	return m, build.Check(m, p.allowOutside)
 }
 
 // resolve finds out which images the manifest means, by digest.
-func (l *line) resolve(ctx context.Context, m *manifest.Manifest) (*component.Set, error) {
-	locked, err := lock.Load(l.lock)
+func (p *pipeline) resolve(ctx context.Context, m *manifest.Manifest) (*component.Set, error) {
+	locked, err := lock.Load(p.lock)
 	if err != nil {
 		return nil, err
 	}
-	set, err := l.resolveBy(ctx, m, locked)
+	set, err := p.resolveBy(ctx, m, locked)
 	if err != nil || locked == nil {
 		return set, err
 	}
 	warnings := set.Unlocked()
-	if !l.offline {
+	if !p.offline {
 		warnings = errors.Join(warnings, set.Drift(ctx))
 	}
-	l.warn(warnings)
+	p.warn(warnings)
 	return set, nil
 }
 
 // resolveBy takes what a lock says, and asks for the rest.
-func (l *line) resolveBy(ctx context.Context, m *manifest.Manifest, locked *lock.Lock) (*component.Set, error) {
-	l.show.Step("resolve")
-	roots, err := component.Roots(l.certs)
+func (p *pipeline) resolveBy(ctx context.Context, m *manifest.Manifest, locked *lock.Lock) (*component.Set, error) {
+	p.show.Step("resolve")
+	roots, err := component.Roots(p.certs)
 	if err != nil {
 		return nil, err
 	}
-	cache, err := l.openCache()
+	cache, err := p.openCache()
 	if err != nil {
 		return nil, err
 	}
-	registry := &component.Registry{Mirrors: l.mirrors, Insecure: l.insecure, Roots: roots, Lock: locked, Cache: cache, Offline: l.offline}
-	return component.Resolve(ctx, m, l.arch, registry, l.show)
+	registry := &component.Registry{Mirrors: p.mirrors, Insecure: p.insecure, Roots: roots, Lock: locked, Cache: cache, Offline: p.offline}
+	return component.Resolve(ctx, m, p.arch, registry, p.show)
 }
 
-func (l *line) openCache() (*component.Cache, error) {
-	return component.OpenCache(cmp.Or(l.cache, defaultCache()))
+func (p *pipeline) openCache() (*component.Cache, error) {
+	return component.OpenCache(cmp.Or(p.cache, defaultCache()))
 }
 
 // trust reads the policy, and says what a miss means.
-func (l *line) trust() (policy *verify.Policy, mode string, err error) {
-	policy, found, err := verify.LoadPolicy(l.policy)
+func (p *pipeline) trust() (policy *verify.Policy, mode string, err error) {
+	policy, found, err := verify.LoadPolicy(p.policy)
 	switch {
-	case l.options.verify != "":
-		mode = l.options.verify
+	case p.options.verify != "":
+		mode = p.options.verify
 	case found:
 		mode = verify.Enforce
 	default:
 		mode = verify.Warn
 	}
 	if err == nil {
-		policy.Offline = l.offline
+		policy.Offline = p.offline
 	}
 	return policy, mode, err
 }
 
 // verify holds the components against the policy.
-func (l *line) verify(ctx context.Context, set *component.Set, policy *verify.Policy, mode string) (*verify.Verified, error) {
-	l.show.Step("verify")
-	return verify.Check(ctx, set, policy, mode, l.show)
+func (p *pipeline) verify(ctx context.Context, set *component.Set, policy *verify.Policy, mode string) (*verify.Verified, error) {
+	p.show.Step("verify")
+	return verify.Check(ctx, set, policy, mode, p.show)
 }
 
 // assemble writes the files.
-func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifacts.Set, error) {
-	l.show.Step("assemble")
-	options, err := l.buildOptions(verified.Manifest())
+func (p *pipeline) assemble(ctx context.Context, verified *verify.Verified) (*artifacts.Set, error) {
+	p.show.Step("assemble")
+	options, err := p.buildOptions(verified.Manifest())
 	if err != nil {
 		return nil, err
 	}
@@ -161,39 +161,39 @@ func (l *line) assemble(ctx context.Context, verified *verify.Verified) (*artifa
 }
 
 // streamed runs the line as far as assembly, into the one file of --o.
-func (l *line) streamed(ctx context.Context, paths []string) error {
-	verified, err := l.verified(ctx, paths)
+func (p *pipeline) streamed(ctx context.Context, paths []string) error {
+	verified, err := p.verified(ctx, paths)
 	if err != nil {
 		return err
 	}
-	l.show.Step("assemble")
-	options, err := l.buildOptions(verified.Manifest())
+	p.show.Step("assemble")
+	options, err := p.buildOptions(verified.Manifest())
 	if err != nil {
 		return err
 	}
-	if options.Formats = l.formats; len(options.Formats) == 0 {
+	if options.Formats = p.formats; len(options.Formats) == 0 {
 		options.Formats = []string{defaultStream}
 	}
-	if l.stream == "-" {
+	if p.stream == "-" {
 		options.Output = os.TempDir()
-		return build.Stream(ctx, verified, l.out, options)
+		return build.Stream(ctx, verified, p.out, options)
 	}
-	options.Output = filepath.Dir(l.stream)
-	task := l.show.Begin(l.stream, 0)
-	return artifacts.WriteFile(ctx, l.stream, task, func(w io.Writer) error { return build.Stream(ctx, verified, w, options) })
+	options.Output = filepath.Dir(p.stream)
+	task := p.show.Begin(p.stream, 0)
+	return artifacts.WriteFile(ctx, p.stream, task, func(w io.Writer) error { return build.Stream(ctx, verified, w, options) })
 }
 
 // buildOptions says what is to be built of a manifest.
-func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
-	codec, err := l.codec()
+func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
+	codec, err := p.codec()
 	if err != nil {
 		return build.Options{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	cache, err := l.openCache()
+	cache, err := p.openCache()
 	if err != nil {
 		return build.Options{}, err
 	}
-	formats := l.formats
+	formats := p.formats
 	if len(formats) == 0 {
 		formats = m.Formats()
 	}
@@ -201,29 +201,29 @@ func (l *line) buildOptions(m *manifest.Manifest) (build.Options, error) {
 		formats = []string{defaultFormat}
 	}
 	return build.Options{
-		Name: cmp.Or(l.name, m.Name), Output: l.output, Formats: formats, Codec: codec,
-		Init: l.init, AllowOutside: l.allowOutside, DecompressKernel: l.decompress, NoSBOM: l.noSBOM, Cache: cache, Report: l.show,
+		Name: cmp.Or(p.name, m.Name), Output: p.output, Formats: formats, Codec: codec,
+		Init: p.init, AllowOutside: p.allowOutside, DecompressKernel: p.decompress, NoSBOM: p.noSBOM, Cache: cache, Report: p.show,
 	}, nil
 }
 
 // codec is what --compress says, or none.
-func (l *line) codec() (initrd.Codec, error) {
-	if l.compress == "" {
+func (p *pipeline) codec() (initrd.Codec, error) {
+	if p.compress == "" {
 		return initrd.Codec{}, nil
 	}
-	return initrd.ParseCodec(l.compress)
+	return initrd.ParseCodec(p.compress)
 }
 
 // boot tests what was built.
-func (l *line) boot(ctx context.Context, set *artifacts.Set) (*report.Report, error) {
-	l.show.Step("boot-test")
-	expected, err := l.expected()
+func (p *pipeline) boot(ctx context.Context, set *artifacts.Set) (*report.Report, error) {
+	p.show.Step("boot-test")
+	expected, err := p.expected()
 	if err != nil {
 		return nil, err
 	}
 	return boottest.Run(ctx, set, expected, boottest.Options{
-		Accel: machine.Accel(l.accel), Timeout: l.timeout, Memory: l.memory, CPUs: l.cpus,
-		ReportDir: l.report, Log: progress.Lines(l.show),
+		Accel: machine.Accel(p.accel), Timeout: p.timeout, Memory: p.memory, CPUs: p.cpus,
+		ReportDir: p.report, Log: progress.Lines(p.show),
 	})
 }
 
@@ -231,9 +231,9 @@ func (l *line) boot(ctx context.Context, set *artifacts.Set) (*report.Report, er
 const defaultSpec = "linuxkit.test.yml"
 
 // expected reads the boot-test spec: the file asked for, or the usual one if it is there.
-func (l *line) expected() (spec.Spec, error) {
-	if l.spec != "" {
-		return spec.Load(l.spec)
+func (p *pipeline) expected() (spec.Spec, error) {
+	if p.spec != "" {
+		return spec.Load(p.spec)
 	}
 	if _, err := os.Stat(defaultSpec); errors.Is(err, fs.ErrNotExist) {
 		return spec.Default(), nil
@@ -242,43 +242,43 @@ func (l *line) expected() (spec.Spec, error) {
 }
 
 // release signs the files and lays them out.
-func (l *line) release(ctx context.Context, set *artifacts.Set, output string) ([]string, error) {
-	l.show.Step("publish")
+func (p *pipeline) release(ctx context.Context, set *artifacts.Set, output string) ([]string, error) {
+	p.show.Step("publish")
 	var signer *publish.Signer
-	if l.sign != signOff {
-		if l.key == "" {
+	if p.sign != signOff {
+		if p.key == "" {
 			return nil, fmt.Errorf("%w: nobody to sign: give --key, or --sign off for a release without signatures", errUsage)
 		}
 		var err error
-		if signer, err = publish.LoadKey(ctx, l.key); err != nil {
+		if signer, err = publish.LoadKey(ctx, p.key); err != nil {
 			return nil, err
 		}
 	}
-	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: l.show})
+	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: p.show})
 }
 
 // verified runs the line as far as verification, and reports on that whether it went well
 // or not.
-func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, error) {
-	if err := l.forgetReport(); err != nil {
+func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verified, error) {
+	if err := p.forgetReport(); err != nil {
 		return nil, err
 	}
-	m, err := l.load(ctx, paths)
+	m, err := p.load(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
-	policy, mode, err := l.trust()
+	policy, mode, err := p.trust()
 	if err != nil {
 		return nil, err
 	}
-	set, err := l.resolve(ctx, m)
+	set, err := p.resolve(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	verified, err := l.verify(ctx, set, policy, mode)
+	verified, err := p.verify(ctx, set, policy, mode)
 	if report := verify.ReportOf(verified, err); report != nil {
-		l.summarize(report.Markdown())
-		err = errors.Join(err, l.writeReport(ctx, report))
+		p.summarize(report.Markdown())
+		err = errors.Join(err, p.writeReport(ctx, report))
 	}
 	if err != nil {
 		return nil, err
@@ -287,12 +287,12 @@ func (l *line) verified(ctx context.Context, paths []string) (*verify.Verified, 
 }
 
 // built runs the line as far as assembly.
-func (l *line) built(ctx context.Context, paths []string) (*artifacts.Set, error) {
-	verified, err := l.verified(ctx, paths)
+func (p *pipeline) built(ctx context.Context, paths []string) (*artifacts.Set, error) {
+	verified, err := p.verified(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
-	return l.assemble(ctx, verified)
+	return p.assemble(ctx, verified)
 }
 
 // list names files in a folder, for a person.

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -14,23 +14,23 @@ func newBuild() *cobra.Command {
 		Long:  "Build writes the image's files and NAME-artifacts.json, which says what they are and what is in\nthem. The same input gives the same bytes, on any machine.",
 		Args:  needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			if o.dryRun {
-				return l.showMerged(c.Context(), args)
+				return p.showMerged(c.Context(), args)
 			}
 			if o.stream != "" {
-				defer l.show.Close()
-				return l.streamed(c.Context(), args)
+				defer p.show.Close()
+				return p.streamed(c.Context(), args)
 			}
-			set, err := l.built(c.Context(), args)
-			l.show.Close()
+			set, err := p.built(c.Context(), args)
+			p.show.Close()
 			if err != nil {
 				return err
 			}
-			return writeSizes(l.out, set)
+			return writeSizes(p.out, set)
 		},
 	}
 	o.manifestFlags(c)
@@ -42,8 +42,8 @@ func newBuild() *cobra.Command {
 }
 
 // showMerged shows what would be built: the manifests, merged.
-func (l *line) showMerged(ctx context.Context, paths []string) error {
-	m, err := l.load(ctx, paths)
+func (p *pipeline) showMerged(ctx context.Context, paths []string) error {
+	m, err := p.load(ctx, paths)
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,6 @@ func (l *line) showMerged(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.out.Write(text)
+	_, err = p.out.Write(text)
 	return err
 }

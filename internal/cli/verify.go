@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -15,14 +15,14 @@ func newVerify() *cobra.Command {
 		Long:  "Verify asks the registries what each reference is, and the policy who must have signed it.\nNo layer is fetched.",
 		Args:  needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			verified, err := l.verified(c.Context(), args)
-			l.show.Close()
+			verified, err := p.verified(c.Context(), args)
+			p.show.Close()
 			if report := verify.ReportOf(verified, err); report != nil {
-				err = errors.Join(err, report.WriteTable(l.out))
+				err = errors.Join(err, report.WriteTable(p.out))
 			}
 			return err
 		},

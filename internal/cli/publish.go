@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -18,17 +18,17 @@ func newPublish() *cobra.Command {
 			"built, and adds SHA256SUMS and a Sigstore bundle for each file.",
 		Args: needOne("folder that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
-			l, set, err := openBuild(o, c, args[0])
+			p, set, err := openBuild(o, c, args[0])
 			if err != nil {
 				return err
 			}
-			names, err := l.release(c.Context(), set, o.output)
-			l.show.Close()
+			names, err := p.release(c.Context(), set, o.output)
+			p.show.Close()
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(l.out, "released %s to %s:\n", set.Name, o.output)
-			list(l.out, o.output, names)
+			fmt.Fprintf(p.out, "released %s to %s:\n", set.Name, o.output)
+			list(p.out, o.output, names)
 			return nil
 		},
 	}

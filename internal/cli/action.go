@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"cmp"
@@ -30,30 +30,30 @@ func inAction(args []string) bool { return len(args) == 0 && gha.Inside() }
 func runAction(ctx context.Context) int {
 	job := gha.Start(os.Stdout)
 	defer job.Close()
-	err := wholeLine(ctx, job)
+	err := runPipeline(ctx, job)
 	explainFailure(os.Stdout, err)
 	job.Annotate(err)
 	return exitCode(ctx, err)
 }
 
-// wholeLine runs every step that the mode asks for, and tells the job of each.
-func wholeLine(ctx context.Context, job *gha.Job) error {
+// runPipeline runs every step that the mode asks for, and tells the job of each.
+func runPipeline(ctx context.Context, job *gha.Job) error {
 	o, mode, err := inputs(job)
 	if err != nil {
 		return err
 	}
-	l, err := newLine(o, os.Stdout, os.Stdout)
+	p, err := newPipeline(o, os.Stdout, os.Stdout)
 	if err != nil {
 		return err
 	}
-	defer l.show.Close()
-	l.annotate, l.summarize = job.Warn, job.Summary
-	job.Output("report", l.report)
-	verified, err := l.verified(ctx, manifests(job))
+	defer p.show.Close()
+	p.annotate, p.summarize = job.Warn, job.Summary
+	job.Output("report", p.report)
+	verified, err := p.verified(ctx, manifests(job))
 	if err != nil {
 		return err
 	}
-	set, err := l.assemble(ctx, verified)
+	set, err := p.assemble(ctx, verified)
 	if err != nil {
 		return err
 	}
@@ -62,10 +62,10 @@ func wholeLine(ctx context.Context, job *gha.Job) error {
 	if mode == modeBuild {
 		return nil
 	}
-	if err := tested(ctx, job, l, set); err != nil || mode == modeTest {
+	if err := tested(ctx, job, p, set); err != nil || mode == modeTest {
 		return err
 	}
-	return released(ctx, job, l, set)
+	return released(ctx, job, p, set)
 }
 
 func manifests(job *gha.Job) []string {
@@ -109,12 +109,12 @@ func inputs(job *gha.Job) (*options, string, error) {
 }
 
 // tested boots the image and tells the job, whether it went well or not.
-func tested(ctx context.Context, job *gha.Job, l *line, set *artifacts.Set) error {
-	result, err := l.boot(ctx, set)
+func tested(ctx context.Context, job *gha.Job, p *pipeline, set *artifacts.Set) error {
+	result, err := p.boot(ctx, set)
 	if result != nil {
 		job.Output("verdict", string(result.Verdict))
 		job.Output("accel", result.Accelerator)
-		job.Output("console-log", filepath.Join(l.report, result.Console))
+		job.Output("console-log", filepath.Join(p.report, result.Console))
 		job.Output("ready-ms", strconv.FormatInt(result.ReadyMS, 10))
 		job.Output("services", toJSON(result.Services))
 		if text, mdErr := result.Markdown(); mdErr == nil {
@@ -124,13 +124,13 @@ func tested(ctx context.Context, job *gha.Job, l *line, set *artifacts.Set) erro
 	return err
 }
 
-func released(ctx context.Context, job *gha.Job, l *line, set *artifacts.Set) error {
-	dir := filepath.Join(l.output, defaultRelease)
-	names, err := l.release(ctx, set, dir)
+func released(ctx context.Context, job *gha.Job, p *pipeline, set *artifacts.Set) error {
+	dir := filepath.Join(p.output, defaultRelease)
+	names, err := p.release(ctx, set, dir)
 	if err != nil {
 		return err
 	}
-	list(l.out, dir, names)
+	list(p.out, dir, names)
 	job.Output("checksums", filepath.Join(dir, publish.Checksums))
 	return nil
 }

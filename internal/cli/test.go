@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -15,14 +15,14 @@ func newTest() *cobra.Command {
 			"well, every service become ready and stay up, and the system must go down when it is asked to.",
 		Args: needOne("folder or file that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
-			l, set, err := openBuild(o, c, args[0])
+			p, set, err := openBuild(o, c, args[0])
 			if err != nil {
 				return err
 			}
-			report, err := l.boot(c.Context(), set)
-			l.show.Close()
+			report, err := p.boot(c.Context(), set)
+			p.show.Close()
 			if report != nil {
-				fmt.Fprint(l.out, report.Timeline())
+				fmt.Fprint(p.out, report.Timeline())
 			}
 			return err
 		},

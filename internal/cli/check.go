@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -15,15 +15,15 @@ func newCheck() *cobra.Command {
 		Long:  "Check reads the manifests, merges them, and tells every mistake in them with its line.\nIt asks no registry. \"-\" is standard input.",
 		Args:  needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := newLine(o, c.OutOrStdout(), c.ErrOrStderr())
+			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			m, err := l.load(c.Context(), args)
+			m, err := p.load(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(l.out, "%s: fine (%s)\n", m.Name, contents(m))
+			fmt.Fprintf(p.out, "%s: fine (%s)\n", m.Name, contents(m))
 			return nil
 		},
 	}
