@@ -244,11 +244,11 @@ func TestTheLevelOfTheFileIsTheWeakest(t *testing.T) {
 		file, args, env string
 		shown           bool
 	}{
-		"nobody says":             {"", "", "", false},
-		"the file":                {"debug", "", "", true},
-		"the environment over it": {"debug", "", "error", false},
-		"and louder":              {"error", "", "debug", true},
-		"--debug over both":       {"error", "--debug", "warn", true},
+		"nobody says":             {file: "", args: "", env: "", shown: false},
+		"the file":                {file: "debug", args: "", env: "", shown: true},
+		"the environment over it": {file: "debug", args: "", env: "error", shown: false},
+		"and louder":              {file: "error", args: "", env: "debug", shown: true},
+		"--debug over both":       {file: "error", args: "--debug", env: "warn", shown: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

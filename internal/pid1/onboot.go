@@ -28,7 +28,10 @@ func (m *machine) runOnboot(ctx context.Context, began *time.Duration) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		o := oneshot{record.Onboot, bundle.Onboot, id, logDir + "/onboot.", m.config.Onboot.Timeout, m.config.Onboot.Stop}
+		o := oneshot{
+			event: record.Onboot, dir: bundle.Onboot, id: id, logs: logDir + "/onboot.", timeout: m.config.Onboot.Timeout,
+			stop: m.config.Onboot.Stop,
+		}
 		m.loop.Post(func() { m.onboot = append(m.onboot, entry{o.name(), "running"}) })
 		r := m.run(ctx, o)
 		m.loop.Post(func() { m.onboot[len(m.onboot)-1].result = r.short() })
@@ -46,7 +49,10 @@ func (m *machine) runOnshutdown(ctx context.Context) {
 	ids, err := bundle.List(bundle.Onshutdown)
 	m.note(err, "onshutdown")
 	for _, id := range ids {
-		m.run(ctx, oneshot{record.Onshutdown, bundle.Onshutdown, id, logDir + "/shutdown.", onshutdownTimeout, false})
+		m.run(ctx, oneshot{
+			event: record.Onshutdown, dir: bundle.Onshutdown, id: id, logs: logDir + "/shutdown.", timeout: onshutdownTimeout,
+			stop: false,
+		})
 	}
 }
 

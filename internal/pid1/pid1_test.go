@@ -100,19 +100,36 @@ func TestOptions(t *testing.T) {
 		line, args, env string
 		want            options
 	}{
-		"nothing":               {"", "", "", base},
-		"quiet":                 {"quiet", "", "", with(func(o *options) { o.quiet = true })},
-		"debug":                 {"debug", "", "", with(func(o *options) { o.level, o.levelAsked = console.Debug, true })},
-		"another program":       {"init=/bin/sh", "", "", with(func(o *options) { o.program = "/bin/sh" })},
-		"cgroups of version 1":  {"linuxkit.unified_cgroup_hierarchy=0", "", "", with(func(o *options) { o.unifiedCgroup = false })},
-		"cgroups of version 2":  {"linuxkit.unified_cgroup_hierarchy=1", "", "", base},
-		"config on the line":    {"init.config=/a.yml", "", "", with(func(o *options) { o.config = "/a.yml" })},
-		"config as an argument": {"init.config=/a.yml", "--config /b.yml", "", with(func(o *options) { o.config = "/b.yml" })},
-		"config with =":         {"", "--config=/b.yml", "", with(func(o *options) { o.config = "/b.yml" })},
-		"config without a file": {"", "--config", "", base},
-		"the environment":       {"debug", "", "warn", with(func(o *options) { o.level, o.levelAsked = console.Warn, true })},
-		"--debug wins":          {"", "--debug", "error", with(func(o *options) { o.level, o.levelAsked = console.Debug, true })},
-		"an unknown level":      {"", "", "shout", base},
+		"nothing": {line: "", args: "", env: "", want: base},
+		"quiet":   {line: "quiet", args: "", env: "", want: with(func(o *options) { o.quiet = true })},
+		"debug": {
+			line: "debug", args: "", env: "", want: with(func(o *options) { o.level, o.levelAsked = console.Debug, true }),
+		},
+		"another program": {
+			line: "init=/bin/sh", args: "", env: "", want: with(func(o *options) { o.program = "/bin/sh" }),
+		},
+		"cgroups of version 1": {
+			line: "linuxkit.unified_cgroup_hierarchy=0", args: "", env: "",
+			want: with(func(o *options) { o.unifiedCgroup = false }),
+		},
+		"cgroups of version 2": {line: "linuxkit.unified_cgroup_hierarchy=1", args: "", env: "", want: base},
+		"config on the line": {
+			line: "init.config=/a.yml", args: "", env: "", want: with(func(o *options) { o.config = "/a.yml" }),
+		},
+		"config as an argument": {
+			line: "init.config=/a.yml", args: "--config /b.yml", env: "", want: with(func(o *options) { o.config = "/b.yml" }),
+		},
+		"config with =": {
+			line: "", args: "--config=/b.yml", env: "", want: with(func(o *options) { o.config = "/b.yml" }),
+		},
+		"config without a file": {line: "", args: "--config", env: "", want: base},
+		"the environment": {
+			line: "debug", args: "", env: "warn", want: with(func(o *options) { o.level, o.levelAsked = console.Warn, true }),
+		},
+		"--debug wins": {
+			line: "", args: "--debug", env: "error", want: with(func(o *options) { o.level, o.levelAsked = console.Debug, true }),
+		},
+		"an unknown level": {line: "", args: "", env: "shout", want: base},
 	} {
 		if got := parseOptions(cmdline.Parse(tt.line), strings.Fields(tt.args), tt.env); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)

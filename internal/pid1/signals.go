@@ -20,14 +20,14 @@ var signals = []struct {
 	how    halt.How
 	cause  string
 }{
-	{unix.SIGUSR1, halt.Halt, "SIGUSR1"},
-	{unix.SIGUSR2, halt.PowerOff, "SIGUSR2"},
-	{unix.SIGTERM, halt.Reboot, "SIGTERM"},
-	{unix.SIGINT, halt.Reboot, "ctrl-alt-del"},
-	{rtMin + 3, halt.Halt, "SIGRTMIN+3"},
-	{rtMin + 4, halt.PowerOff, "SIGRTMIN+4"},
-	{rtMin + 5, halt.Reboot, "SIGRTMIN+5"},
-	{rtMin + 6, halt.Kexec, "SIGRTMIN+6"},
+	{signal: unix.SIGUSR1, how: halt.Halt, cause: "SIGUSR1"},
+	{signal: unix.SIGUSR2, how: halt.PowerOff, cause: "SIGUSR2"},
+	{signal: unix.SIGTERM, how: halt.Reboot, cause: "SIGTERM"},
+	{signal: unix.SIGINT, how: halt.Reboot, cause: "ctrl-alt-del"},
+	{signal: rtMin + 3, how: halt.Halt, cause: "SIGRTMIN+3"},
+	{signal: rtMin + 4, how: halt.PowerOff, cause: "SIGRTMIN+4"},
+	{signal: rtMin + 5, how: halt.Reboot, cause: "SIGRTMIN+5"},
+	{signal: rtMin + 6, how: halt.Kexec, cause: "SIGRTMIN+6"},
 }
 
 // catchSignals catches every signal that can be: for most of those nobody asks

@@ -64,12 +64,30 @@ func TestOutcomeOfAnOperation(t *testing.T) {
 		done, stop bool
 		want       control.Answer
 	}{
-		"stopped":            {supervise.Status{Name: "web", State: supervise.Stopped, Last: "signal SIGTERM"}, true, true, control.Answer{Text: "web: stopped, signal SIGTERM"}},
-		"failed before":      {supervise.Status{Name: "web", State: supervise.Failed, Last: "code 1"}, true, true, control.Answer{Text: "web: failed, code 1"}},
-		"still stopping":     {supervise.Status{Name: "web", State: supervise.Stopping}, false, true, control.Answer{Text: "web: stopping; that is still under way", Code: 1}},
-		"started":            {supervise.Status{Name: "web", State: supervise.Ready, Last: "code 1"}, true, false, control.Answer{Text: "web: ready"}},
-		"started and failed": {supervise.Status{Name: "web", State: supervise.Exited, Last: "code 1"}, true, false, control.Answer{Text: "web: exited, code 1", Code: 1}},
-		"waits for another":  {supervise.Status{Name: "web", State: supervise.Waiting}, false, false, control.Answer{Text: "web: waiting; that is still under way", Code: 1}},
+		"stopped": {
+			status: supervise.Status{Name: "web", State: supervise.Stopped, Last: "signal SIGTERM"}, done: true, stop: true,
+			want: control.Answer{Text: "web: stopped, signal SIGTERM"},
+		},
+		"failed before": {
+			status: supervise.Status{Name: "web", State: supervise.Failed, Last: "code 1"}, done: true, stop: true,
+			want: control.Answer{Text: "web: failed, code 1"},
+		},
+		"still stopping": {
+			status: supervise.Status{Name: "web", State: supervise.Stopping}, done: false, stop: true,
+			want: control.Answer{Text: "web: stopping; that is still under way", Code: 1},
+		},
+		"started": {
+			status: supervise.Status{Name: "web", State: supervise.Ready, Last: "code 1"}, done: true, stop: false,
+			want: control.Answer{Text: "web: ready"},
+		},
+		"started and failed": {
+			status: supervise.Status{Name: "web", State: supervise.Exited, Last: "code 1"}, done: true, stop: false,
+			want: control.Answer{Text: "web: exited, code 1", Code: 1},
+		},
+		"waits for another": {
+			status: supervise.Status{Name: "web", State: supervise.Waiting}, done: false, stop: false,
+			want: control.Answer{Text: "web: waiting; that is still under way", Code: 1},
+		},
 	} {
 		if got := outcome(tt.status, tt.done, tt.stop); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)

@@ -15,7 +15,7 @@ type wish struct {
 // until waits until a condition holds, which the loop looks at after every
 // event, and reports whether it came to that in time.
 func (m *machine) until(holds func() bool, patience time.Duration) bool {
-	w := wish{holds, time.Now().Add(patience), make(chan struct{})}
+	w := wish{holds: holds, until: time.Now().Add(patience), came: make(chan struct{})}
 	m.loop.Post(func() { m.wishes = append(m.wishes, w) })
 	select {
 	case <-w.came:

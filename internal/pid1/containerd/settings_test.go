@@ -17,32 +17,74 @@ func TestSettingsOfTheSeedAndWhatIsWrongInOthers(t *testing.T) {
 		want     Settings
 		problems []string
 	}{
-		"the sample of the documentation": {sample, seed, nil},
-		"the same from Windows":           {strings.ReplaceAll(sample, "\n", "\r\n"), seed, nil},
-		"nothing":                         {"", Settings{}, nil},
-		"comments":                        {"# one\n\n \t# two\nstdout = 'stderr' # three", Settings{Stdout: "stderr"}, nil},
-		"blanks of any kind":              {`cliopts = "  --a\tb\n c "`, Settings{Options: []string{"--a", "b", "c"}}, nil},
-		"no quoting within":               {`cliopts = "--arg 'abcd def'"`, Settings{Options: []string{"--arg", "'abcd", "def'"}}, nil},
-		"escapes":                         {`cliopts = "\"\\\u0041\U0001F433"`, Settings{Options: []string{`"\A` + "\U0001F433"}}, nil},
-		"no escapes in a literal":         {`cliopts = 'a\tb'`, Settings{Options: []string{`a\tb`}}, nil},
-		"an empty value is the default":   {`stderr = ""`, Settings{}, nil},
+		"the sample of the documentation": {text: sample, want: seed, problems: nil},
+		"the same from Windows":           {text: strings.ReplaceAll(sample, "\n", "\r\n"), want: seed, problems: nil},
+		"nothing":                         {text: "", want: Settings{}, problems: nil},
+		"comments": {
+			text: "# one\n\n \t# two\nstdout = 'stderr' # three", want: Settings{Stdout: "stderr"}, problems: nil,
+		},
+		"blanks of any kind": {
+			text: `cliopts = "  --a\tb\n c "`, want: Settings{Options: []string{"--a", "b", "c"}}, problems: nil,
+		},
+		"no quoting within": {
+			text: `cliopts = "--arg 'abcd def'"`, want: Settings{Options: []string{"--arg", "'abcd", "def'"}}, problems: nil,
+		},
+		"escapes": {
+			text: `cliopts = "\"\\\u0041\U0001F433"`, want: Settings{Options: []string{`"\A` + "\U0001F433"}}, problems: nil,
+		},
+		"no escapes in a literal": {
+			text: `cliopts = 'a\tb'`, want: Settings{Options: []string{`a\tb`}}, problems: nil,
+		},
+		"an empty value is the default": {text: `stderr = ""`, want: Settings{}, problems: nil},
 
-		"a bare word":           {"cliopts = --debug\nstdout = \"stderr\"", Settings{Stdout: "stderr"}, []string{`line 1: must be KEY = "TEXT"`}},
-		"a number":              {"stdout = 1", Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"a list":                {`cliopts = ["--debug"]`, Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"no value":              {"stdout", Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"an open string":        {`stdout = "stderr`, Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"something behind":      {`stdout = "stderr" "x"`, Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"an unknown escape":     {`cliopts = "\x41"`, Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"half a character":      {`cliopts = "\ud800"`, Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"a control character":   {"cliopts = \"\x01\"", Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"a long string":         {"cliopts = \"\"\"", Settings{}, []string{`line 1: must be KEY = "TEXT"`}},
-		"a relative path":       {`stderr = "log/x"`, Settings{}, []string{`line 1: stderr: "log/x" is none of stdout, stderr and an absolute path; it goes to the console`}},
-		"a device by name":      {`stdout = "console"`, Settings{}, []string{`line 1: stdout: "console" is none of stdout, stderr and an absolute path; it goes to the console`}},
-		"a key with a mistake":  {"\nclipopts = \"--debug\"", Settings{}, []string{`line 2: "clipopts" is none of cliopts, stdout and stderr`}},
-		"said twice":            {"stdout = \"stdout\"\nstdout = \"stderr\"", Settings{Stdout: "stdout"}, []string{`line 2: "stdout" is said twice; the first holds`}},
-		"a key of some table":   {"stdout = \"stdout\"\n[debug]\nstderr = \"stderr\"\nx", Settings{Stdout: "stdout"}, []string{"line 2: tables mean nothing here; what follows is left out"}},
-		"more wrong than right": {strings.Repeat("x\n", 1000), Settings{}, slicesOf(maxProblems)},
+		"a bare word": {
+			text: "cliopts = --debug\nstdout = \"stderr\"", want: Settings{Stdout: "stderr"},
+			problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"a number": {text: "stdout = 1", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
+		"a list": {
+			text: `cliopts = ["--debug"]`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"no value": {text: "stdout", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
+		"an open string": {
+			text: `stdout = "stderr`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"something behind": {
+			text: `stdout = "stderr" "x"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"an unknown escape": {
+			text: `cliopts = "\x41"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"half a character": {
+			text: `cliopts = "\ud800"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"a control character": {
+			text: "cliopts = \"\x01\"", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"a long string": {
+			text: "cliopts = \"\"\"", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
+		},
+		"a relative path": {
+			text: `stderr = "log/x"`, want: Settings{},
+			problems: []string{`line 1: stderr: "log/x" is none of stdout, stderr and an absolute path; it goes to the console`},
+		},
+		"a device by name": {
+			text: `stdout = "console"`, want: Settings{},
+			problems: []string{`line 1: stdout: "console" is none of stdout, stderr and an absolute path; it goes to the console`},
+		},
+		"a key with a mistake": {
+			text: "\nclipopts = \"--debug\"", want: Settings{},
+			problems: []string{`line 2: "clipopts" is none of cliopts, stdout and stderr`},
+		},
+		"said twice": {
+			text: "stdout = \"stdout\"\nstdout = \"stderr\"", want: Settings{Stdout: "stdout"},
+			problems: []string{`line 2: "stdout" is said twice; the first holds`},
+		},
+		"a key of some table": {
+			text: "stdout = \"stdout\"\n[debug]\nstderr = \"stderr\"\nx", want: Settings{Stdout: "stdout"},
+			problems: []string{"line 2: tables mean nothing here; what follows is left out"},
+		},
+		"more wrong than right": {text: strings.Repeat("x\n", 1000), want: Settings{}, problems: slicesOf(maxProblems)},
 	} {
 		got, problems := ParseSettings(tt.text)
 		if !reflect.DeepEqual(got, tt.want) || !reflect.DeepEqual(problems, tt.problems) {

@@ -30,7 +30,7 @@ func newMemlogd(t *testing.T) memlogd {
 	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
 		t.Fatal(err)
 	}
-	return memlogd{t, conn, path}
+	return memlogd{T: t, conn: conn, path: path}
 }
 
 // receive takes the next log that is handed over.

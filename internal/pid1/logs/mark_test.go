@@ -16,15 +16,15 @@ func TestAMarkIsFoundInOneLineOfAnyLength(t *testing.T) {
 		writes []string
 		found  bool
 	}{
-		"a whole line":            {"listening", []string{"listening\n"}, true},
-		"inside a line":           {"listening", []string{"now listening on 80"}, true},
-		"cut in two":              {"listening", []string{"now listen", "ing on 80\n"}, true},
-		"cut into bytes":          {"abc", []string{"a", "b", "c"}, true},
-		"behind a very long line": {"up", []string{long, "up", long}, true},
-		"over two lines":          {"listening", []string{"listen\n", "ing\n"}, false},
-		"other words":             {"listening", []string{"listenin", "listenin g"}, false},
-		"nothing":                 {"listening", nil, false},
-		"a mark of two lines":     {"up\nrunning", []string{"up\n"}, true},
+		"a whole line":            {mark: "listening", writes: []string{"listening\n"}, found: true},
+		"inside a line":           {mark: "listening", writes: []string{"now listening on 80"}, found: true},
+		"cut in two":              {mark: "listening", writes: []string{"now listen", "ing on 80\n"}, found: true},
+		"cut into bytes":          {mark: "abc", writes: []string{"a", "b", "c"}, found: true},
+		"behind a very long line": {mark: "up", writes: []string{long, "up", long}, found: true},
+		"over two lines":          {mark: "listening", writes: []string{"listen\n", "ing\n"}, found: false},
+		"other words":             {mark: "listening", writes: []string{"listenin", "listenin g"}, found: false},
+		"nothing":                 {mark: "listening", writes: nil, found: false},
+		"a mark of two lines":     {mark: "up\nrunning", writes: []string{"up\n"}, found: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -287,19 +287,19 @@ func TestCgroupOfIsTheirsAndNotOnesOwn(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct{ own, theirs, want string }{
-		"version 2":                     {"0::/", "0::/web", "web"},
-		"version 1":                     {"3:pids:/ 2:devices:/", "3:pids:/web 2:devices:/", "pids/web"},
-		"systemd's":                     {"9:name=systemd:/", "9:name=systemd:/web", "systemd/web"},
-		"two controllers":               {"4:cpu,cpuacct:/", "4:cpu,cpuacct:/web", "cpu,cpuacct/web"},
-		"both":                          {"3:pids:/ 0::/", "3:pids:/web 0::/web", "web"},
-		"version 2 has none":            {"3:pids:/ 0::/", "3:pids:/web 0::/", "pids/web"},
-		"one's own":                     {"3:pids:/web 0::/web", "3:pids:/web 0::/web", ""},
-		"the root, seen from elsewhere": {"3:pids:/web", "3:pids:/", ""},
-		"a hierarchy that is not there": {"7:rdma:/ 3:pids:/", "7:rdma:/web 3:pids:/web", "pids/web"},
-		"outside of a cgroup namespace": {"0::/", "0::/../web", ""},
-		"a name with colons, not there": {"0::/", "0::/a:b:c", ""},
-		"a process that is gone":        {"0::/", "", ""},
-		"lines that make no sense":      {"0::/", "0 :: web", ""},
+		"version 2":                     {own: "0::/", theirs: "0::/web", want: "web"},
+		"version 1":                     {own: "3:pids:/ 2:devices:/", theirs: "3:pids:/web 2:devices:/", want: "pids/web"},
+		"systemd's":                     {own: "9:name=systemd:/", theirs: "9:name=systemd:/web", want: "systemd/web"},
+		"two controllers":               {own: "4:cpu,cpuacct:/", theirs: "4:cpu,cpuacct:/web", want: "cpu,cpuacct/web"},
+		"both":                          {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/web", want: "web"},
+		"version 2 has none":            {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/", want: "pids/web"},
+		"one's own":                     {own: "3:pids:/web 0::/web", theirs: "3:pids:/web 0::/web", want: ""},
+		"the root, seen from elsewhere": {own: "3:pids:/web", theirs: "3:pids:/", want: ""},
+		"a hierarchy that is not there": {own: "7:rdma:/ 3:pids:/", theirs: "7:rdma:/web 3:pids:/web", want: "pids/web"},
+		"outside of a cgroup namespace": {own: "0::/", theirs: "0::/../web", want: ""},
+		"a name with colons, not there": {own: "0::/", theirs: "0::/a:b:c", want: ""},
+		"a process that is gone":        {own: "0::/", theirs: "", want: ""},
+		"lines that make no sense":      {own: "0::/", theirs: "0 :: web", want: ""},
 	} {
 		want := Cgroup("")
 		if tt.want != "" {

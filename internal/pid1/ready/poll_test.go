@@ -42,12 +42,27 @@ func TestPoll(t *testing.T) {
 		asked   []time.Duration
 		told    string
 	}{
-		"ready at once, then asked seldom":    {"+++x", []time.Duration{0, 5 * s, 10 * s, 15 * s}, "ready"},
-		"asked ever more seldom up to 1 s":    {"-----+x", []time.Duration{0, 100 * ms, 300 * ms, 700 * ms, 1500 * ms, 2500 * ms, 7500 * ms}, "not: no answer yet, ready"},
-		"who does not answer has his time":    {".+x", []time.Duration{0, 5100 * ms, 10100 * ms}, "not: context deadline exceeded, ready"},
-		"a miss or two cost nothing":          {"+--+--+x", []time.Duration{0, 5 * s, 10 * s, 15 * s, 20 * s, 25 * s, 30 * s, 35 * s}, "ready"},
-		"three cost it, and it may come back": {"+---+x", []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 20100 * ms}, "ready, not: no answer yet, ready"},
-		"it is told once":                     {"+-----x", []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 15300 * ms, 15700 * ms}, "ready, not: no answer yet"},
+		"ready at once, then asked seldom": {
+			answers: "+++x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s}, told: "ready",
+		},
+		"asked ever more seldom up to 1 s": {
+			answers: "-----+x", asked: []time.Duration{0, 100 * ms, 300 * ms, 700 * ms, 1500 * ms, 2500 * ms, 7500 * ms},
+			told: "not: no answer yet, ready",
+		},
+		"who does not answer has his time": {
+			answers: ".+x", asked: []time.Duration{0, 5100 * ms, 10100 * ms}, told: "not: context deadline exceeded, ready",
+		},
+		"a miss or two cost nothing": {
+			answers: "+--+--+x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 20 * s, 25 * s, 30 * s, 35 * s}, told: "ready",
+		},
+		"three cost it, and it may come back": {
+			answers: "+---+x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 20100 * ms},
+			told: "ready, not: no answer yet, ready",
+		},
+		"it is told once": {
+			answers: "+-----x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 15300 * ms, 15700 * ms},
+			told: "ready, not: no answer yet",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -51,7 +51,7 @@ func follow(t *testing.T, r config.Ready) followed {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := followed{t, p, make(chan News, 1000), nil}
+	f := followed{T: t, Proof: p, news: make(chan News, 1000), end: nil}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

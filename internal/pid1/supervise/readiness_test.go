@@ -63,9 +63,14 @@ func TestNotReadyInTimeIsAFailure(t *testing.T) {
 		exited string
 		killed bool
 	}{
-		"stops when asked":   {"trap 'echo bye; exit 0' TERM; while :; do sleep 0.01; done", "exited service=web code=0", false},
-		"has to be killed":   {"trap '' TERM; while :; do sleep 0.01; done", "exited service=web signal=SIGKILL", true},
-		"not even a command": {stay, "exited service=web signal=SIGTERM", false},
+		"stops when asked": {
+			script: "trap 'echo bye; exit 0' TERM; while :; do sleep 0.01; done", exited: "exited service=web code=0",
+			killed: false,
+		},
+		"has to be killed": {
+			script: "trap '' TERM; while :; do sleep 0.01; done", exited: "exited service=web signal=SIGKILL", killed: true,
+		},
+		"not even a command": {script: stay, exited: "exited service=web signal=SIGTERM", killed: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

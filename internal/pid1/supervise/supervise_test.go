@@ -71,10 +71,10 @@ func TestPolicies(t *testing.T) {
 		script string
 		last   string
 	}{
-		"never, well":       {Never, "exit 0", "exited service=x code=0 restarts=0"},
-		"on-failure, well":  {OnFailure, "exit 0", "exited service=x code=0 restarts=0"},
-		"always, well":      {Always, "exit 0", "exited service=x code=0 restarts=2"},
-		"on-failure, badly": {OnFailure, "exit 1", "exited service=x code=1 restarts=2"},
+		"never, well":       {policy: Never, script: "exit 0", last: "exited service=x code=0 restarts=0"},
+		"on-failure, well":  {policy: OnFailure, script: "exit 0", last: "exited service=x code=0 restarts=0"},
+		"always, well":      {policy: Always, script: "exit 0", last: "exited service=x code=0 restarts=2"},
+		"on-failure, badly": {policy: OnFailure, script: "exit 1", last: "exited service=x code=1 restarts=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,9 +198,15 @@ func TestStop(t *testing.T) {
 		stopped int
 		killed  int
 	}{
-		"by its signal":      {"trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done", "exited service=x code=5", 1, 0},
-		"by default":         {stay, "exited service=x signal=SIGTERM", 1, 0},
-		"deaf, so it's hard": {"trap '' TERM; echo up; while :; do sleep 0.01; done", "exited service=x signal=SIGKILL", 0, 1},
+		"by its signal": {
+			script: "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done", record: "exited service=x code=5", stopped: 1,
+			killed: 0,
+		},
+		"by default": {script: stay, record: "exited service=x signal=SIGTERM", stopped: 1, killed: 0},
+		"deaf, so it's hard": {
+			script: "trap '' TERM; echo up; while :; do sleep 0.01; done", record: "exited service=x signal=SIGKILL", stopped: 0,
+			killed: 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
