@@ -20,10 +20,10 @@ help:
 	@echo 'make image  the container image of the action'
 
 need-demo:
-	@fixtures/need.sh qemu-system-x86 kmod
+	@fixtures/setup/need.sh qemu-system-x86 kmod
 
 need-test: need-demo
-	@fixtures/need.sh containerd cpio docker-registry runc
+	@fixtures/setup/need.sh containerd cpio docker-registry runc
 
 build:
 	@$(INIT) -o $(PAYLOAD)/init-amd64 ./cmd/init
@@ -31,8 +31,8 @@ build:
 	@$(GO) build -trimpath -ldflags="-s -w" -o $(BIN)/linuxkit-action ./cmd/linuxkit-action
 
 # The real cosign, for tests that must not take our own word for a signature.
-$(BIN)/cosign: fixtures/cosign/go.mod
-	$(GO) -C fixtures/cosign build -trimpath -o ../../$@ github.com/sigstore/cosign/v2/cmd/cosign
+$(BIN)/cosign: fixtures/tools/cosign/go.mod
+	$(GO) -C fixtures/tools/cosign build -trimpath -o ../../../$@ github.com/sigstore/cosign/v2/cmd/cosign
 
 # Sigstore's own servers and cosign 3, for tests of signatures without a key.
 $(BIN)/fulcio: PACKAGE = github.com/sigstore/fulcio
@@ -40,24 +40,24 @@ $(BIN)/rekor-server: PACKAGE = github.com/sigstore/rekor-tiles/v2/cmd/rekor-serv
 $(BIN)/timestamp-server: PACKAGE = github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
 $(BIN)/cosign3: PACKAGE = github.com/sigstore/cosign/v3/cmd/cosign
 SIGSTORE := $(addprefix $(BIN)/,fulcio rekor-server timestamp-server cosign3)
-$(SIGSTORE): fixtures/sigstore/servers/go.mod
-	$(GO) -C fixtures/sigstore/servers build -trimpath -ldflags="-s -w" -o ../../../$@ $(PACKAGE)
+$(SIGSTORE): fixtures/tools/sigstore/go.mod
+	$(GO) -C fixtures/tools/sigstore build -trimpath -ldflags="-s -w" -o ../../../$@ $(PACKAGE)
 
 # HashiCorp's Vault, for tests of keys that a service holds.
-$(BIN)/vault: $(addprefix fixtures/vault/server/,go.mod main.go plugins.go)
-	CGO_ENABLED=0 $(GO) -C fixtures/vault/server build -trimpath -ldflags="-s -w" -o ../../../$@ .
+$(BIN)/vault: $(addprefix fixtures/tools/vault/,go.mod main.go plugins.go)
+	CGO_ENABLED=0 $(GO) -C fixtures/tools/vault build -trimpath -ldflags="-s -w" -o ../../../$@ .
 
 # containerd 2 for a component, so for linux/amd64. LinuxKit has no use for what the tags leave out.
 CONTAINERD := $(addprefix $(BIN)/containerd/,containerd containerd-shim-runc-v2 ctr)
-$(CONTAINERD): fixtures/components/containerd/go.mod
-	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) -C fixtures/components/containerd build -trimpath -buildvcs=false -ldflags="-s -w" \
+$(CONTAINERD): fixtures/tools/containerd/go.mod
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) -C fixtures/tools/containerd build -trimpath -buildvcs=false -ldflags="-s -w" \
 		-tags no_btrfs,no_cri,no_devmapper,no_tracing,no_zfs -o ../../../$@ github.com/containerd/containerd/v2/cmd/$(@F)
 
 demo: need-demo build
-	@$(GO) run ./fixtures/demo
+	@$(GO) run ./fixtures/cmd/demo
 
 test: need-test build $(BIN)/cosign $(CONTAINERD) $(SIGSTORE) $(BIN)/vault
-	@fixtures/userns.sh
+	@fixtures/setup/userns.sh
 	$(GO) test ./...
 
 lint:
@@ -66,7 +66,7 @@ lint:
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 bench: need-test build $(CONTAINERD)
-	@fixtures/need.sh zstd
+	@fixtures/setup/need.sh zstd
 	@for arch in amd64 arm64; do printf 'PID 1, %s: %s bytes on disk, %s as shipped (zstd -19)\n' $$arch \
 		$$(wc -c <$(PAYLOAD)/init-$$arch) $$(zstd -q -19 -c $(PAYLOAD)/init-$$arch | wc -c); done
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -79,7 +79,7 @@ conformance: build
 # Exit 1 if PID 1 is not alive and right every time; consoles of boots that fail are in bin/soak.
 SOAK ?= 200
 soak: need-demo build
-	@$(GO) run ./fixtures/soak -boots $(SOAK)
+	@$(GO) run ./fixtures/cmd/soak -boots $(SOAK)
 
 image:
 	docker build --network host --tag linuxkit-action .

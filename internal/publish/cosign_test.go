@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/linuxkit-action/fixtures/keykinds"
+	"github.com/org/linuxkit-action/fixtures/keypair"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
@@ -28,7 +28,7 @@ func newKey(t *testing.T, kind string) (private, public string) {
 	t.Helper()
 	dir := t.TempDir()
 	plain, private, public := filepath.Join(dir, "key.pem"), filepath.Join(dir, "cosign.key"), filepath.Join(dir, "cosign.pub")
-	key, err := keykinds.All[kind]()
+	key, err := keypair.ByAlgorithm[kind]()
 	must(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
@@ -92,7 +92,7 @@ func acceptedByBoth(t *testing.T, release, public, strangers string) {
 // hash was signed.
 func TestCosignAcceptsTheReleaseByEveryKindOfKey(t *testing.T) {
 	t.Parallel()
-	for kind := range keykinds.All {
+	for kind := range keypair.ByAlgorithm {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			private, public := newKey(t, kind)

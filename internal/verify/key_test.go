@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/org/linuxkit-action/fixtures/keykinds"
+	"github.com/org/linuxkit-action/fixtures/keypair"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
 	commonpb "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/sign"
@@ -29,7 +29,7 @@ import (
 // newKeyOf makes a key of a kind, as key.pem and key.pub in a folder.
 func newKeyOf(t *testing.T, dir, kind string) crypto.Signer {
 	t.Helper()
-	key, err := keykinds.All[kind]()
+	key, err := keypair.ByAlgorithm[kind]()
 	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
@@ -48,7 +48,7 @@ func publicPEM(t *testing.T, public crypto.PublicKey) []byte {
 // TestKeysThatCosignSignsWith: every kind, in both layouts, by both cosigns.
 func TestKeysThatCosignSignsWith(t *testing.T) {
 	t.Parallel()
-	for kind := range keykinds.All {
+	for kind := range keypair.ByAlgorithm {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			dir, eve := t.TempDir(), t.TempDir()
