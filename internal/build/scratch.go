@@ -1,6 +1,10 @@
 package build
 
-import "os"
+import (
+	"os"
+
+	"github.com/org/linuxkit-action/internal/atomicfile"
+)
 
 // scratch returns a nameless file in the output folder, where there is room for an
 // image: it is gone when it is closed, or we are killed.
@@ -8,9 +12,5 @@ func scratch(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(dir, ".linuxkit-action-")
-	if err != nil {
-		return nil, err
-	}
-	return f, os.Remove(f.Name())
+	return atomicfile.Anonymous(dir)
 }

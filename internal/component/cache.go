@@ -12,6 +12,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/internal/atomicfile"
 )
 
 // Cache keeps blobs in a folder as an OCI image layout does: blobs/sha256/DIGEST.
@@ -88,14 +89,13 @@ func (c *Cache) open(d v1.Descriptor) (*os.File, bool) {
 
 // write puts a small file into the cache, whole or not at all.
 func (c *Cache) write(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Join(c.dir, "ingest"), filepath.Base(path)+"-")
+	f, err := atomicfile.CreateIn(filepath.Join(c.dir, "ingest"), path, 0o600)
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
 	}
-	defer os.Remove(f.Name()) // fails once it has its final name
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	defer f.Close()
+	if _, err = f.Write(content); err == nil {
+		err = f.Commit()
 	}
 	if err != nil {
 		return fmt.Errorf("cache: %w", err)
@@ -105,11 +105,11 @@ func (c *Cache) write(path string, content []byte) error {
 
 // spool returns a nameless file: it is gone when it is closed, or we are killed.
 func (c *Cache) spool() (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Join(c.dir, "ingest"), "spool-")
+	f, err := atomicfile.Anonymous(filepath.Join(c.dir, "ingest"))
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	return f, os.Remove(f.Name())
+	return f, nil
 }
 
 // check reads r to its end and compares what came with the descriptor. It reads at

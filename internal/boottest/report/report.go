@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 	"github.com/org/linuxkit-action/internal/markup"
 )
@@ -91,7 +92,7 @@ func (r *Report) Write(dir string) error {
 	for _, f := range forms {
 		content, err := f.render(r)
 		if err == nil {
-			err = replace(filepath.Join(dir, f.name), content)
+			err = atomicfile.WriteFile(filepath.Join(dir, f.name), content, 0o644)
 		}
 		if err != nil {
 			return fmt.Errorf("boot-test report %s: %w", f.name, err)
@@ -102,20 +103,6 @@ func (r *Report) Write(dir string) error {
 
 // JSON returns the content of report.json.
 func (r *Report) JSON() ([]byte, error) { return markup.JSON(r) }
-
-// replace writes a file that is whole whenever it is there.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
 
 // seconds writes milliseconds as people read them.
 func seconds(ms int64) string {

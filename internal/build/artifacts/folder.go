@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
@@ -102,7 +102,7 @@ func (f *Folder) Commit(last string) error {
 			return err
 		}
 	}
-	return syncFolder(f.dir)
+	return atomicfile.SyncDir(f.dir)
 }
 
 // WriteFile writes one file that is of no build. It appears whole or not at all; what
@@ -135,18 +135,6 @@ func writeInto(path string, task progress.Task, write func(io.Writer) error) err
 	err = write(out)
 	task.Done(err == nil)
 	return err
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	return nil
 }
 
 // meter hashes and counts, and stops when the run is cancelled.
