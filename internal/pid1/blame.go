@@ -123,7 +123,7 @@ const blameSize = record.MaxLen - 80
 // showBlame says where the boot time went.
 func (m *machine) showBlame() {
 	a := m.account()
-	m.console.Emit(record.Blame, record.Field{Key: "total", Value: milliseconds(a.total)}, record.Field{Key: "items", Value: a.items(blameSize)})
+	m.console.Emit(record.Blame, record.Field{Key: record.KeyTotal, Value: milliseconds(a.total)}, record.Field{Key: record.KeyItems, Value: a.items(blameSize)})
 }
 
 // items lists the parts, the slowest first. What does not fit is one item at

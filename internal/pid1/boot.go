@@ -6,6 +6,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/record"
 	"github.com/org/linuxkit-action/internal/pid1/watchdog"
 )
 
@@ -22,12 +23,12 @@ func (m *machine) bootSequence(ctx context.Context) {
 	process.SpareFromOOM()
 	guard.Reserve(threads)
 	m.serveOperator()
-	m.passed(milestoneEarly, &began)
+	m.passed(record.MilestoneEarly, &began)
 	if !m.container {
 		m.runInstead(o)
 		m.loadModules()
 		m.watchdog.Store(watchdog.Start(m.config.Watchdog, m.loop, m.console.Log)) // its driver may be a module
-		m.passed(milestoneModules, &began)
+		m.passed(record.MilestoneModules, &began)
 	}
 	m.system(ctx)
 	m.markTime("system", &began)
@@ -35,8 +36,8 @@ func (m *machine) bootSequence(ctx context.Context) {
 		return
 	}
 	m.loop.Post(func() {
-		m.reach(milestoneNetwork)
-		m.reach(milestoneOnboot)
+		m.reach(record.MilestoneNetwork)
+		m.reach(record.MilestoneOnboot)
 	})
 	m.startServices(m.serviceRuntime(ctx, &began))
 }

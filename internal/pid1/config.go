@@ -17,17 +17,6 @@ const (
 	containerdTimeout = time.Minute      // until containerd answers
 )
 
-// Milestones of a boot, in their order.
-const (
-	milestoneEarly    = "early"
-	milestoneModules  = "modules"
-	milestoneNetwork  = "network" // loopback is up and onboot, which configures the rest, is done
-	milestoneOnboot   = "onboot"
-	milestoneDaemon   = "containerd"
-	milestoneServices = "services" // all are being started
-	milestoneReady    = "ready"
-)
-
 // readConfig reads the configuration and holds to what of it can be understood.
 // That nobody has written one is normal.
 func (m *machine) readConfig(path string) config.Config {

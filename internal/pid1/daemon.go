@@ -9,6 +9,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/containerd"
+	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
 // serviceRuntime returns what runs the services: containerd where the image has it,
@@ -44,7 +45,7 @@ func (m *machine) startContainerd(ctx context.Context, place containerd.Place, r
 	if used {
 		m.note(rt.Clear(ctx), "names for services that had them before")
 	}
-	m.passed(milestoneDaemon, began)
+	m.passed(record.MilestoneContainerd, began)
 	return rt
 }
 

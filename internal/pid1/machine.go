@@ -67,7 +67,7 @@ func boot(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	m := &machine{
 		console: console.New(), reaper: process.NewReaper(), args: args, container: early.InContainer(),
-		context: ctx, cancel: cancel, phase: milestoneEarly, config: config.Default(), runtime: container.None{}, booting: true, over: make(chan struct{}),
+		context: ctx, cancel: cancel, phase: record.PhaseEarly, config: config.Default(), runtime: container.None{}, booting: true, over: make(chan struct{}),
 	}
 	if m.container {
 		m.origin = clock()
@@ -75,7 +75,7 @@ func boot(args []string) int {
 	m.recent.Size = recentSize
 	m.loop = loop.New(m.advance)
 	guard.OnPanic(func(what, why string) { m.console.Log(console.Error, "fault in this init: "+what+": "+why) })
-	m.console.Emit(record.Start, record.Field{Key: "version", Value: Version}, record.Field{Key: "kernel", Value: kernel()})
+	m.console.Emit(record.Start, record.Field{Key: record.KeyVersion, Value: Version}, record.Field{Key: record.KeyKernel, Value: kernel()})
 	m.serveSignals(catchSignals())
 	guard.Go("reaper", func() { m.reaper.Reap(nil) })
 	guard.Go("boot", func() {
@@ -121,8 +121,8 @@ func (m *machine) checkReady() {
 		return
 	}
 	m.ready, m.readyAt = true, clock()
-	m.phase = milestoneReady
-	m.reach(milestoneReady)
+	m.phase = record.PhaseReady
+	m.reach(record.MilestoneReady)
 	m.showBlame()
 	m.calm()
 	runtime.GC() // the boot has left some
@@ -130,7 +130,7 @@ func (m *machine) checkReady() {
 
 // reach announces a milestone.
 func (m *machine) reach(name string) {
-	m.console.Emit(record.Milestone, record.Field{Key: "name", Value: name})
+	m.console.Emit(record.Milestone, record.Field{Key: record.KeyName, Value: name})
 	if m.services != nil {
 		m.services.Reach(name)
 	}

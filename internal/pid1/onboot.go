@@ -23,7 +23,7 @@ func (m *machine) runOnboot(ctx context.Context, began *time.Duration) bool {
 	ids, err := bundle.List(bundle.Onboot)
 	m.note(err, "onboot")
 	m.note(os.MkdirAll(logDir, 0o755), "logs of onboot")
-	m.loop.Post(func() { m.setPhase(milestoneOnboot) })
+	m.loop.Post(func() { m.setPhase(record.PhaseOnboot) })
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			return false
@@ -32,7 +32,7 @@ func (m *machine) runOnboot(ctx context.Context, began *time.Duration) bool {
 			event: record.Onboot, dir: bundle.Onboot, id: id, logs: logDir + "/onboot.", timeout: m.config.Onboot.Timeout,
 			stop: m.config.Onboot.Stop,
 		}
-		m.loop.Post(func() { m.onboot = append(m.onboot, entry{o.name(), "running"}) })
+		m.loop.Post(func() { m.onboot = append(m.onboot, entry{o.name(), record.ResultRunning}) })
 		r := m.run(ctx, o)
 		m.loop.Post(func() { m.onboot[len(m.onboot)-1].result = r.short() })
 		m.markTime("onboot/"+o.name(), began)
@@ -56,10 +56,10 @@ func (m *machine) runOnshutdown(ctx context.Context) {
 	}
 }
 
-// short is the result in the state record: the exit code, the signal's name or "error".
+// short is the result in the state record: the exit code, the signal's name or record.ResultError.
 func (r result) short() string {
-	if r.key == "error" {
-		return r.key
+	if r.key == record.KeyError {
+		return record.ResultError
 	}
 	return r.value
 }

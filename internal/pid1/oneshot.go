@@ -40,10 +40,10 @@ func (o oneshot) reason(r result) string {
 	return text
 }
 
-// result is how a oneshot ended: by "exit", "signal" or "error".
+// result is how a oneshot ended: by record.KeyExit, KeySignal or KeyError.
 type result struct{ key, value string }
 
-func (r result) well() bool { return r == result{"exit", "0"} }
+func (r result) well() bool { return r == result{record.KeyExit, "0"} }
 
 // killWait is how long a container that was killed may take to go.
 const killWait = 5 * time.Second
@@ -59,11 +59,11 @@ func (m *machine) run(ctx context.Context, o oneshot) result {
 		Warn: func(msg string) { m.console.Log(console.Error, o.event+" "+o.name()+": "+msg) },
 	}
 	r := m.await(ctx, job, o.timeout)
-	m.console.Emit(o.event, record.Field{Key: "name", Value: o.name()}, record.Field{Key: r.key, Value: r.value},
-		record.Field{Key: "ms", Value: milliseconds(time.Since(began))})
+	m.console.Emit(o.event, record.Field{Key: record.KeyName, Value: o.name()}, record.Field{Key: r.key, Value: r.value},
+		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(began))})
 	if !r.well() && ctx.Err() == nil { // one that a shutdown ended has not failed
 		m.console.Emit(record.Failed, record.Field{Key: o.event, Value: o.name()},
-			record.Field{Key: "reason", Value: o.reason(r)}, record.Field{Key: "tail", Value: job.Tail.Lines(5, 500)})
+			record.Field{Key: record.KeyReason, Value: o.reason(r)}, record.Field{Key: record.KeyTail, Value: job.Tail.Lines(record.TailLines, record.TailBytes)})
 	}
 	if err := job.Release(); err != nil {
 		m.console.Log(console.Warn, o.name()+": "+err.Error()) // memory that is not given back
@@ -77,9 +77,9 @@ func (m *machine) await(ctx context.Context, job *container.Job, timeout time.Du
 	run, err := job.Start(ctx, m.runtime)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return result{"error", process.Ended(ctx).Error()}
+		return result{record.KeyError, process.Ended(ctx).Error()}
 	case err != nil:
-		return result{"error", err.Error()}
+		return result{record.KeyError, err.Error()}
 	}
 	defer run.Drain()
 	select {
@@ -88,7 +88,7 @@ func (m *machine) await(ctx context.Context, job *container.Job, timeout time.Du
 	case <-ctx.Done():
 	}
 	run.Kill(killWait)
-	return result{"error", process.Ended(ctx).Error()}
+	return result{record.KeyError, process.Ended(ctx).Error()}
 }
 
 func resultOf(key, value string) result { return result{key, value} }

@@ -11,6 +11,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/early"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/record"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
@@ -41,8 +42,8 @@ func (m *machine) startServices(rt container.Runtime) {
 		for _, name := range config.Milestones { // containerd too: it is up, or nothing that is waited for brings it
 			m.services.Reach(name)
 		}
-		m.setPhase(milestoneServices)
-		m.reach(milestoneServices)
+		m.setPhase(record.PhaseServices)
+		m.reach(record.MilestoneServices)
 		m.loop.After(hurryFor, m.calm)
 	})
 }

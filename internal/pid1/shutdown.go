@@ -42,8 +42,8 @@ func (m *machine) shutdown(how halt.How, cause string) {
 	}
 	e := &ending{how: how, began: time.Now()}
 	m.ending = e
-	m.phase = record.Shutdown
-	m.console.Emit(record.Shutdown, record.Field{Key: "how", Value: string(how)}, record.Field{Key: "cause", Value: cause})
+	m.phase = record.PhaseShutdown
+	m.console.Emit(record.Shutdown, record.Field{Key: record.KeyHow, Value: string(how)}, record.Field{Key: record.KeyCause, Value: cause})
 	m.cancel(errShutdown)
 	if m.services != nil {
 		m.services.Shutdown()
@@ -101,10 +101,10 @@ func (m *machine) bye(e *ending) {
 		return
 	}
 	m.console.Emit(record.Bye,
-		record.Field{Key: "how", Value: string(e.how)},
-		record.Field{Key: "ms", Value: milliseconds(time.Since(e.began))},
-		record.Field{Key: "stopped", Value: strconv.Itoa(e.stopped)},
-		record.Field{Key: "killed", Value: strconv.Itoa(e.killed)})
+		record.Field{Key: record.KeyHow, Value: string(e.how)},
+		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(e.began))},
+		record.Field{Key: record.KeyStopped, Value: strconv.Itoa(e.stopped)},
+		record.Field{Key: record.KeyKilled, Value: strconv.Itoa(e.killed)})
 	m.console.Flush(flushWait)
 	m.watchdog.Load().End(e.how)
 	err := halt.Now(e.how)

@@ -88,12 +88,12 @@ func split(onboot, services []string, size int) []part {
 
 func (p part) fields(phase string, number, of int) []record.Field {
 	fields := []record.Field{
-		{Key: "phase", Value: phase},
-		{Key: "onboot", Value: strings.Join(p.onboot, ",")},
-		{Key: "services", Value: strings.Join(p.services, ",")},
+		{Key: record.KeyPhase, Value: phase},
+		{Key: record.KeyOnboot, Value: strings.Join(p.onboot, ",")},
+		{Key: record.KeyServices, Value: strings.Join(p.services, ",")},
 	}
 	if of > 1 {
-		fields = append(fields, record.Field{Key: "part", Value: strconv.Itoa(number) + "/" + strconv.Itoa(of)})
+		fields = append(fields, record.Field{Key: record.KeyPart, Value: strconv.Itoa(number) + "/" + strconv.Itoa(of)})
 	}
 	return fields
 }

@@ -17,24 +17,24 @@ func (j *Judge) state(r record.Record, l console.Line) {
 	if j.phase == stopping {
 		return
 	}
-	if r.Get("phase") == "ready" {
+	if r.Get(record.KeyPhase) == record.PhaseReady {
 		j.allReady = true
 	}
-	for name, state := range picture(r.Get("services")) {
+	for name, state := range picture(r.Get(record.KeyServices)) {
 		if u := find(j.out.Services, name); u != nil {
 			j.healService(u, state, l)
 		}
 	}
-	for name, result := range picture(r.Get("onboot")) {
+	for name, result := range picture(r.Get(record.KeyOnboot)) {
 		u := find(j.out.Onboot, name)
 		if u == nil || !u.open() {
 			continue
 		}
-		if result == "running" {
+		if result == record.ResultRunning {
 			u.started(j.now)
 			continue
 		}
-		u.ToMS, u.Detail, u.State = j.now.Milliseconds(), "exit "+result, StateOK
+		u.ToMS, u.Detail, u.State = j.now.Milliseconds(), record.KeyExit+" "+result, StateOK
 		if result != strconv.Itoa(u.exit) {
 			u.State = StateFailed
 			j.decide(Failed, fault{reason: fmt.Sprintf("onboot %q ended with %s, not %d", u.Name, result, u.exit), culprit: u.Name, line: l.Text})
@@ -51,14 +51,14 @@ func (u *Unit) started(now time.Duration) {
 
 func (j *Judge) healService(u *Unit, state string, l console.Line) {
 	switch state {
-	case "ready":
+	case record.StateReady:
 		if u.open() {
 			u.State, u.ToMS, u.downAt = StateOK, j.now.Milliseconds(), 0
 		}
-	case "failed":
+	case record.StateFailed:
 		u.State = StateFailed
 		j.decide(Failed, fault{reason: fmt.Sprintf("service %q failed", u.Name), culprit: u.Name, line: l.Text})
-	case "exited", "done":
+	case record.StateExited, record.StateDone:
 		if u.downAt == 0 && u.State != StateFailed {
 			u.State, u.Detail, u.downAt = StateStarted, state, j.now
 		}

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -25,8 +24,8 @@ func (j *Judge) record(r record.Record, l console.Line) {
 	case record.Onboot:
 		j.onboot(r, l)
 	case record.Onshutdown:
-		if how := ending(r); how != "exit 0" {
-			j.decide(Failed, fault{reason: fmt.Sprintf("onshutdown %q ended with %s", r.Get("name"), how), culprit: r.Get("name"), line: l.Text})
+		if how := ending(r); how != record.KeyExit+" 0" {
+			j.decide(Failed, fault{reason: fmt.Sprintf("onshutdown %q ended with %s", r.Get(record.KeyName), how), culprit: r.Get(record.KeyName), line: l.Text})
 		}
 	case record.Starting, record.Ready, record.Exited:
 		j.service(r, l)
@@ -35,24 +34,24 @@ func (j *Judge) record(r record.Record, l console.Line) {
 	case record.State:
 		j.state(r, l)
 	case record.Milestone:
-		j.milestone(r.Get("name"))
+		j.milestone(r.Get(record.KeyName))
 	case record.Log:
 		j.log(r)
 	case record.Shutdown:
 		j.shutdown(r, l)
 	case record.Bye:
-		j.bye, j.byeKilled = true, r.Get("killed")
+		j.bye, j.byeKilled = true, r.Get(record.KeyKilled)
 	}
 }
 
 // milestone ends the stage that it closes.
 func (j *Judge) milestone(name string) {
 	switch {
-	case name == "modules" && j.out.in(stageKernel, stageInit):
+	case name == record.MilestoneModules && j.out.in(stageKernel, stageInit):
 		j.out.stage(stageOnboot, j.now)
-	case name == "onboot":
+	case name == record.MilestoneOnboot:
 		j.out.stageServices(j.now)
-	case name == "ready":
+	case name == record.MilestoneReady:
 		j.allReady = true
 	}
 }
@@ -62,7 +61,7 @@ func (j *Judge) milestone(name string) {
 func harmless(r record.Record) {
 	for i, f := range r.Fields {
 		lines := []string{f.Value}
-		if f.Key == "tail" {
+		if f.Key == record.KeyTail {
 			lines = strings.Split(strings.TrimRight(f.Value, "\n"), "\n")
 		}
 		for n := range lines {
@@ -74,7 +73,7 @@ func harmless(r record.Record) {
 
 // ending tells how a process ended, from the keys of its record.
 func ending(r record.Record) string {
-	for _, key := range []string{"signal", "error", "exit", "code"} {
+	for _, key := range []string{record.KeySignal, record.KeyError, record.KeyExit, record.KeyCode} {
 		if v := r.Get(key); v != "" {
 			return key + " " + v
 		}
@@ -84,7 +83,7 @@ func ending(r record.Record) string {
 
 // milliseconds reads a count that PID 1 gives, and returns 0 for anything else.
 func milliseconds(r record.Record) int64 {
-	n, err := strconv.ParseInt(r.Get("ms"), 10, 64)
+	n, err := strconv.ParseInt(r.Get(record.KeyTime), 10, 64)
 	if err != nil || n < 0 {
 		return 0
 	}
@@ -92,24 +91,24 @@ func milliseconds(r record.Record) int64 {
 }
 
 func (j *Judge) onboot(r record.Record, l console.Line) {
-	u := unit(&j.out.Onboot, r.Get("name"))
+	u := unit(&j.out.Onboot, r.Get(record.KeyName))
 	u.ToMS = j.now.Milliseconds()
 	u.FromMS = max(0, u.ToMS-milliseconds(r))
 	u.Detail = ending(r)
-	if u.Detail == "exit "+strconv.Itoa(u.exit) {
+	if u.Detail == record.KeyExit+" "+strconv.Itoa(u.exit) {
 		u.State = StateOK
 		return
 	}
 	u.State = StateFailed
 	reason := fmt.Sprintf("onboot %q ended with %s, not exit %d", u.Name, u.Detail, u.exit)
-	if why := r.Get("error"); why != "" {
+	if why := r.Get(record.KeyError); why != "" {
 		reason = fmt.Sprintf("onboot %q could not be run: %s", u.Name, why)
 	}
 	j.decide(Failed, fault{reason: reason, culprit: u.Name, line: l.Text})
 }
 
 func (j *Judge) service(r record.Record, l console.Line) {
-	u := unit(&j.out.Services, r.Get("service"))
+	u := unit(&j.out.Services, r.Get(record.KeyService))
 	switch r.Event {
 	case record.Starting:
 		j.out.stageServices(j.now)
@@ -136,7 +135,7 @@ func (j *Judge) exited(u *Unit, r record.Record, l console.Line) {
 	}
 	wasReady := u.State == StateOK
 	u.State, u.Detail = StateStarted, how
-	if how == "code 0" {
+	if how == record.KeyCode+" 0" {
 		u.downAt = j.now
 		return
 	}
@@ -146,41 +145,38 @@ func (j *Judge) exited(u *Unit, r record.Record, l console.Line) {
 		when = "after it was ready; it must stay up"
 	}
 	reason := fmt.Sprintf("service %q ended with %s %s", u.Name, how, when)
-	if why := r.Get("error"); why != "" {
+	if why := r.Get(record.KeyError); why != "" {
 		reason = fmt.Sprintf("service %q could not be started: %s", u.Name, why)
 	}
-	j.decide(Failed, fault{reason: reason, culprit: u.Name, line: l.Text, tail: r.Get("tail")})
+	j.decide(Failed, fault{reason: reason, culprit: u.Name, line: l.Text, tail: r.Get(record.KeyTail)})
 }
 
 // failed takes in that PID 1 gave somebody up, or the last words of one that has
 // already decided the verdict.
 func (j *Judge) failed(r record.Record, l console.Line) {
-	kind, list, name := "service", &j.out.Services, r.Get("service")
+	kind, list, name := "service", &j.out.Services, r.Get(record.KeyService)
 	if name == "" {
-		kind, list, name = "onboot", &j.out.Onboot, r.Get("onboot")
+		kind, list, name = "onboot", &j.out.Onboot, r.Get(record.KeyOnboot)
 	}
 	u := unit(list, name)
 	if kind == "onboot" && u.State == StateOK {
 		return // the spec expects this exit
 	}
 	if j.decided && j.out.Culprit == u.Name {
-		j.out.Tail = r.Get("tail")
+		j.out.Tail = r.Get(record.KeyTail)
 		j.finish()
 		return
 	}
 	if j.phase == stopping {
 		return
 	}
-	u.State, u.Detail = StateFailed, r.Get("reason")
-	j.decide(Failed, fault{reason: fmt.Sprintf("%s %q failed: %s", kind, u.Name, u.Detail), culprit: u.Name, line: l.Text, tail: r.Get("tail")})
+	u.State, u.Detail = StateFailed, r.Get(record.KeyReason)
+	j.decide(Failed, fault{reason: fmt.Sprintf("%s %q failed: %s", kind, u.Name, u.Detail), culprit: u.Name, line: l.Text, tail: r.Get(record.KeyTail)})
 }
 
-// late is how PID 1 says that it had to kill a service. That one ended by SIGKILL does
-// not tell: a process that does not handle its stop signal gets it at once.
-var late = regexp.MustCompile(`^service (\S+): not stopped by .*; killed$`)
-
+// log notes the services that PID 1 kills at shutdown.
 func (j *Judge) log(r record.Record) {
-	if f := late.FindStringSubmatch(r.Get("msg")); f != nil && j.phase == stopping && len(j.killed) < maxUnits {
-		j.killed = append(j.killed, f[1])
+	if r.Get(record.KeyKilled) != "" && j.phase == stopping && len(j.killed) < maxUnits {
+		j.killed = append(j.killed, r.Get(record.KeyService))
 	}
 }

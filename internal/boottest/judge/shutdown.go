@@ -46,7 +46,7 @@ func count(list []Unit, what string) string {
 func (j *Judge) shutdown(r record.Record, l console.Line) {
 	j.stopBegan = true
 	if j.phase != stopping {
-		j.decide(Exited, fault{reason: fmt.Sprintf("the guest shuts down by itself (%s, cause: %s)", r.Get("how"), r.Get("cause")), line: l.Text})
+		j.decide(Exited, fault{reason: fmt.Sprintf("the guest shuts down by itself (%s, cause: %s)", r.Get(record.KeyHow), r.Get(record.KeyCause)), line: l.Text})
 	}
 }
 

@@ -3,14 +3,18 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
 // Milestones are the points of the boot that a service can come after. A service
 // of the same name goes before.
-var Milestones = []string{"early", "modules", "network", "onboot", "containerd"}
+var Milestones = []string{
+	record.MilestoneEarly, record.MilestoneModules, record.MilestoneNetwork, record.MilestoneOnboot, record.MilestoneContainerd,
+}
 
 // onbootMilestone stands for every onboot container: services start after all of them.
-const onbootMilestone = "onboot"
+const onbootMilestone = record.MilestoneOnboot
 
 // Check returns what is wrong with the orders and names for an image with these
 // containers, by their names in the manifest and in its order.

@@ -119,7 +119,7 @@ func (c *Console) emit(event string, fields []record.Field) {
 
 func (c *Console) push(event string, fields []record.Field) {
 	c.seq++
-	at := record.Field{Key: "at", Value: strconv.FormatInt(Uptime().Milliseconds(), 10)}
+	at := record.Field{Key: record.KeyAt, Value: strconv.FormatInt(Uptime().Milliseconds(), 10)}
 	r := record.Record{Seq: c.seq, Event: event, Fields: append(fields[:len(fields):len(fields)], at)}
 	select {
 	case c.queue <- entry{line: r.Append(nil)}:
@@ -129,7 +129,7 @@ func (c *Console) push(event string, fields []record.Field) {
 }
 
 func logFields(l Level, msg string) []record.Field {
-	return []record.Field{{Key: "level", Value: l.String()}, {Key: "msg", Value: msg}}
+	return []record.Field{{Key: record.KeyLevel, Value: l.String()}, {Key: record.KeyMessage, Value: msg}}
 }
 
 // Flush waits, no longer than d, until all that was emitted before it is

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
 // Lost is the status of a child that somebody else waited for: killed by SIGKILL,
@@ -69,13 +71,13 @@ func (c *Child) WaitFor(d time.Duration) bool {
 	}
 }
 
-// Outcome says how a process ended: key is "exit" or "signal", value a number
+// Outcome says how a process ended: key is record.KeyExit or record.KeySignal, value a number
 // or the name of the signal.
 func Outcome(status syscall.WaitStatus) (key, value string) {
 	if status.Signaled() {
-		return "signal", SignalName(status.Signal())
+		return record.KeySignal, SignalName(status.Signal())
 	}
-	return "exit", strconv.Itoa(status.ExitStatus())
+	return record.KeyExit, strconv.Itoa(status.ExitStatus())
 }
 
 // SignalName returns SIGTERM and the like, and SIG34 for one without a name.

@@ -36,24 +36,6 @@ const MaxLen = 960
 // crcLen is the length of " ~" and the eight digits.
 const crcLen = 10
 
-// Event names, and the keys each carries. Times are in milliseconds; "at", on
-// every record, counts from the start of the kernel.
-const (
-	Start      = "start"      // version, kernel
-	Milestone  = "milestone"  // name
-	Onboot     = "onboot"     // name, exit or signal or error, ms
-	Onshutdown = "onshutdown" // name, exit or signal or error, ms
-	Starting   = "starting"   // service, pid
-	Ready      = "ready"      // service, ms
-	Exited     = "exited"     // service, code or signal or error, restarts, tail unless it ended well
-	Failed     = "failed"     // service or onboot, reason, tail
-	State      = "state"      // phase, onboot, services, part
-	Blame      = "blame"      // total, items
-	Shutdown   = "shutdown"   // how, cause
-	Bye        = "bye"        // how, ms, stopped, killed
-	Log        = "log"        // level, msg
-)
-
 // Field is one key and its value.
 type Field struct{ Key, Value string }
 

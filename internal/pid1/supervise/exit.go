@@ -10,24 +10,18 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// Bounds of the last words in a record, which has to fit one line.
-const (
-	tailLines = 5
-	tailBytes = 500
-)
-
-// outcome is how a run ended: by "code", "signal" or "error" (it never ran).
+// outcome is how a run ended: by record.KeyCode, KeySignal or KeyError (it never ran).
 type outcome struct{ key, value string }
 
 func outcomeOf(status syscall.WaitStatus) outcome {
 	key, value := process.Outcome(status)
-	if key == "exit" {
-		key = "code"
+	if key == record.KeyExit {
+		key = record.KeyCode
 	}
 	return outcome{key, value}
 }
 
-func (o outcome) well() bool { return o.key == "code" && o.value == "0" }
+func (o outcome) well() bool { return o.key == record.KeyCode && o.value == "0" }
 
 // exited takes the end of a service's process.
 func (s *Supervisor) exited(u *unit, r *container.Run) {
@@ -41,9 +35,9 @@ func (s *Supervisor) exited(u *unit, r *container.Run) {
 
 // ended decides what becomes of a service that has ended, or could not be started.
 func (s *Supervisor) ended(u *unit, o outcome) {
-	told := []string{o.key, o.value, "restarts", strconv.Itoa(u.restarts)}
+	told := []string{o.key, o.value, record.KeyRestarts, strconv.Itoa(u.restarts)}
 	if !o.well() && !s.stopping {
-		told = append(told, "tail", u.job.Tail.Lines(tailLines, tailBytes))
+		told = append(told, record.KeyTail, u.job.Tail.Lines(record.TailLines, record.TailBytes))
 	}
 	s.emit(record.Exited, u, told...)
 	u.last = o
@@ -73,7 +67,7 @@ func (s *Supervisor) ended(u *unit, o outcome) {
 // fail gives a service up, loudly: with the reason and its last words.
 func (s *Supervisor) fail(u *unit, reason string) {
 	u.state = Failed
-	s.emit(record.Failed, u, "reason", reason, "tail", u.job.Tail.Lines(tailLines, tailBytes))
+	s.emit(record.Failed, u, record.KeyReason, reason, record.KeyTail, u.job.Tail.Lines(record.TailLines, record.TailBytes))
 	if s.gaveUp != nil {
 		s.gaveUp(u.Name, reason)
 	}

@@ -74,7 +74,7 @@ func (s *Supervisor) proven(u *unit) {
 	if u.took == 0 {
 		u.took = took
 	}
-	s.emit(record.Ready, u, "ms", strconv.FormatInt(took.Milliseconds(), 10))
+	s.emit(record.Ready, u, record.KeyTime, strconv.FormatInt(took.Milliseconds(), 10))
 }
 
 // lost takes the readiness of a service away. It goes on, as do those that came

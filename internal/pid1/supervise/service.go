@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/config"
+	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
 // State is where a service is.
@@ -25,14 +26,14 @@ type State string
 
 // States, by the names that records carry.
 const (
-	Waiting  State = "waiting"  // for what it comes after, or for its turn
-	Starting State = "starting" // being started, or not proven to be ready, not yet or not any more
-	Ready    State = "ready"
-	Exited   State = "exited" // ended, will be started again
-	Failed   State = "failed" // given up
-	Done     State = "done"   // ended well, and that was all
-	Stopping State = "stopping"
-	Stopped  State = "stopped"
+	Waiting  State = record.StateWaiting  // for what it comes after, or for its turn
+	Starting State = record.StateStarting // being started, or not proven to be ready, not yet or not any more
+	Ready    State = record.StateReady
+	Exited   State = record.StateExited // ended, will be started again
+	Failed   State = record.StateFailed // given up
+	Done     State = record.StateDone   // ended well, and that was all
+	Stopping State = record.StateStopping
+	Stopped  State = record.StateStopped
 )
 
 // over reports whether nothing will happen to the service by itself any more.

@@ -37,12 +37,12 @@ func (s *Supervisor) started(u *unit, r *container.Run, p *ready.Proof, err erro
 		if refused(err) {
 			u.starts = u.starts[:max(0, len(u.starts)-1)]
 		}
-		s.ended(u, outcome{key: "error", value: err.Error()})
+		s.ended(u, outcome{key: record.KeyError, value: err.Error()})
 		s.rest(u)
 		return
 	}
 	u.run, u.known = r, true
-	s.emit(record.Starting, u, "pid", strconv.Itoa(r.Pid))
+	s.emit(record.Starting, u, record.KeyPid, strconv.Itoa(r.Pid))
 	s.watch(u, r)
 	s.follow(u, r, p)
 	if u.state == Stopping { // asked for while it was being started
@@ -73,7 +73,7 @@ func (s *Supervisor) watch(u *unit, r *container.Run) {
 }
 
 func (s *Supervisor) emit(event string, u *unit, pairs ...string) {
-	fields := []record.Field{{Key: "service", Value: u.Name}}
+	fields := []record.Field{{Key: record.KeyService, Value: u.Name}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		fields = append(fields, record.Field{Key: pairs[i], Value: pairs[i+1]})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/process"
+	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
 // killWait is how long a process that was sent SIGKILL may take to go. One that
@@ -49,7 +50,16 @@ func (s *Supervisor) kill(u *unit, r *container.Run) {
 		return
 	}
 	u.killed = u.late == ""
-	s.console.Log(console.Warn, "service "+u.Name+": not stopped by "+process.SignalName(unix.Signal(u.Stop.Signal))+" within "+u.Stop.Timeout.String()+"; killed")
+	reason := record.KilledStopTimeout
+	if u.late != "" {
+		reason = record.KilledReadyTimeout
+	}
+	s.console.Emit(record.Log,
+		record.Field{Key: record.KeyLevel, Value: console.Warn.String()},
+		record.Field{Key: record.KeyMessage, Value: "service " + u.Name + ": not stopped by " +
+			process.SignalName(unix.Signal(u.Stop.Signal)) + " within " + u.Stop.Timeout.String() + "; killed"},
+		record.Field{Key: record.KeyService, Value: u.Name},
+		record.Field{Key: record.KeyKilled, Value: reason})
 	r.KillAll(r.Cgroup)
 	s.loop.After(killWait, func() {
 		switch {
