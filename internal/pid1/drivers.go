@@ -57,7 +57,7 @@ func (m *machine) loadModules() {
 // ciphers loads the modules for this processor now, where an onboot container may set up
 // encrypted disks, and else when the services are up.
 func (m *machine) ciphers(l *modules.Loader) {
-	later := l.Later()
+	later := l.Deferred()
 	if !disksAtOnboot() {
 		m.loop.Post(func() { m.later = later })
 		return

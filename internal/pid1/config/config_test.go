@@ -111,41 +111,131 @@ func TestMistakes(t *testing.T) {
 		want Config
 		told []string
 	}{
-		"unknown key":       {"log: {level: warn}\nservice: []", with(func(c *Config) { c.LogLevel = "warn" }), []string{`line 2: unknown key "service"; did you mean "services"?`}},
-		"nothing is near":   {"network: {}", Default(), []string{`line 1: unknown key "network"`}},
-		"unknown level":     {"log: {level: loud}", Default(), []string{`line 1: log.level must be debug, info, warn, error, not "loud"`}},
-		"a word for a map":  {"onboot: stop", Default(), []string{"line 1: onboot must be KEY: VALUE lines"}},
-		"a map for a list":  {"services: {name: web}", Default(), []string{"line 1: services must be a list"}},
-		"a list for all":    {"- a", Default(), []string{"line 1: the file must be KEY: VALUE lines"}},
-		"no unit":           {"shutdown: {timeout: 30}", Default(), []string{`line 1: shutdown.timeout must be a time with a unit, like 30s or 5m, not "30"`}},
-		"negative":          {"onboot: {timeout: -1s, onFailure: stop}", with(func(c *Config) { c.Onboot.Stop = true }), []string{`line 1: onboot.timeout must be a time with a unit, like 30s or 5m, not "-1s"`}},
-		"key twice":         {"log: {level: warn}\nlog: {level: debug}", with(func(c *Config) { c.LogLevel = "debug" }), []string{"line 2: log is there twice; the later one holds"}},
-		"half a mount":      {"mounts: [{target: /a}, {type: a, target: b}, {type: tmpfs, target: /c}]", with(func(c *Config) { c.Mounts = []Mount{{"tmpfs", "tmpfs", "/c", nil}} }), []string{"line 1: mounts must each have a type and a target", `line 1: mounts.target must be an absolute path, not "b"`}},
-		"env without =":     {"env: [A, =b, [c], D=e]", with(func(c *Config) { c.Env = []string{"D=e"} }), []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"}},
-		"env of a word":     {"env: A=b", Default(), []string{"line 1: env must be"}},
-		"env of maps":       {"env: {A: {b: c}}", Default(), []string{"line 1: env must be"}},
-		"watchdog":          {"watchdog: {device: watchdog}", Default(), []string{"line 1: watchdog.device must be an absolute path"}},
-		"no name":           {"services: [{after: [a]}]", Default(), []string{"line 1: services must each have a name"}},
-		"service of a word": {"services: [web]", Default(), []string{"line 1: services must each have a name"}},
-		"service twice": {"services: [{name: web, restart: never}, {name: web, after: [a]}]", with(func(c *Config) {
+		"unknown key": {
+			text: "log: {level: warn}\nservice: []",
+			want: with(func(c *Config) { c.LogLevel = "warn" }),
+			told: []string{`line 2: unknown key "service"; did you mean "services"?`},
+		},
+		"nothing is near": {text: "network: {}", want: Default(), told: []string{`line 1: unknown key "network"`}},
+		"unknown level": {
+			text: "log: {level: loud}",
+			want: Default(),
+			told: []string{`line 1: log.level must be debug, info, warn, error, not "loud"`},
+		},
+		"a word for a map": {text: "onboot: stop", want: Default(), told: []string{"line 1: onboot must be KEY: VALUE lines"}},
+		"a map for a list": {text: "services: {name: web}", want: Default(), told: []string{"line 1: services must be a list"}},
+		"a list for all":   {text: "- a", want: Default(), told: []string{"line 1: the file must be KEY: VALUE lines"}},
+		"no unit": {
+			text: "shutdown: {timeout: 30}",
+			want: Default(),
+			told: []string{`line 1: shutdown.timeout must be a time with a unit, like 30s or 5m, not "30"`},
+		},
+		"negative": {
+			text: "onboot: {timeout: -1s, onFailure: stop}",
+			want: with(func(c *Config) { c.Onboot.Stop = true }),
+			told: []string{`line 1: onboot.timeout must be a time with a unit, like 30s or 5m, not "-1s"`},
+		},
+		"key twice": {
+			text: "log: {level: warn}\nlog: {level: debug}",
+			want: with(func(c *Config) { c.LogLevel = "debug" }),
+			told: []string{"line 2: log is there twice; the later one holds"},
+		},
+		"half a mount": {
+			text: "mounts: [{target: /a}, {type: a, target: b}, {type: tmpfs, target: /c}]",
+			want: with(func(c *Config) {
+				c.Mounts = []Mount{{
+					Type:   "tmpfs",
+					Source: "tmpfs",
+					Target: "/c",
+				}}
+			}),
+			told: []string{"line 1: mounts must each have a type and a target", `line 1: mounts.target must be an absolute path, not "b"`},
+		},
+		"env without =": {
+			text: "env: [A, =b, [c], D=e]",
+			want: with(func(c *Config) { c.Env = []string{"D=e"} }),
+			told: []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"},
+		},
+		"env of a word": {text: "env: A=b", want: Default(), told: []string{"line 1: env must be"}},
+		"env of maps":   {text: "env: {A: {b: c}}", want: Default(), told: []string{"line 1: env must be"}},
+		"watchdog": {
+			text: "watchdog: {device: watchdog}",
+			want: Default(),
+			told: []string{"line 1: watchdog.device must be an absolute path"},
+		},
+		"no name": {
+			text: "services: [{after: [a]}]",
+			want: Default(),
+			told: []string{"line 1: services must each have a name"},
+		},
+		"service of a word": {text: "services: [web]", want: Default(), told: []string{"line 1: services must each have a name"}},
+		"service twice": {text: "services: [{name: web, restart: never}, {name: web, after: [a]}]", want: with(func(c *Config) {
 			c.Services = []Service{web(func(s *Service) { s.Restart, s.After = "never", []string{"a"} })}
-		}), []string{"line 1: service web is there twice; the later one holds"}},
-		"unknown in service": {"services: [{name: web, afer: [a]}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: unknown key "afer"; did you mean "after"?`}},
-		"a word for a list":  {"services: [{name: web, after: network}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: after must be a list"}},
-		"two ways":           {"services: [{name: web, ready: {file: /a, tcp: 1}}]", with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }), []string{"line 1: service web: ready must be one way to tell; file holds"}},
-		"a host by name":     {"services: [{name: web, ready: {tcp: 'db:1'}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: ready.tcp must be a PORT or IP:PORT, not "db:1"`}},
-		"no port":            {"services: [{name: web, ready: {http: 70000}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: ready.http must be"}},
-		"TLS":                {"services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: ready.http must be"}},
-		"no path":            {"services: [{name: web, ready: {exec: check}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: ready.exec must be a command that begins with an absolute path"}},
-		"an unknown alert":   {"services: [{name: web, onFailure: panic}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: onFailure must be log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`}},
-		"an unknown signal":  {"services: [{name: web, stop: {signal: SIGTREM}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`}},
-		"beyond real time":   {"services: [{name: web, stop: {signal: SIGRTMIN+31}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{"line 1: service web: stop.signal must be a signal"}},
-		"burst of nothing":   {"services: [{name: web, startLimit: {burst: 0}}]", with(func(c *Config) { c.Services = []Service{plain} }), []string{`line 1: service web: startLimit.burst must be a number of 1 or more, not "0"`}},
-		"backwards": {"services: [{name: web, backoff: {initial: 1m}}]", with(func(c *Config) {
+		}), told: []string{"line 1: service web is there twice; the later one holds"}},
+		"unknown in service": {
+			text: "services: [{name: web, afer: [a]}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{`line 1: service web: unknown key "afer"; did you mean "after"?`},
+		},
+		"a word for a list": {
+			text: "services: [{name: web, after: network}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{"line 1: service web: after must be a list"},
+		},
+		"two ways": {
+			text: "services: [{name: web, ready: {file: /a, tcp: 1}}]",
+			want: with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }),
+			told: []string{"line 1: service web: ready must be one way to tell; file holds"},
+		},
+		"a host by name": {
+			text: "services: [{name: web, ready: {tcp: 'db:1'}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{`line 1: service web: ready.tcp must be a PORT or IP:PORT, not "db:1"`},
+		},
+		"no port": {
+			text: "services: [{name: web, ready: {http: 70000}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{"line 1: service web: ready.http must be"},
+		},
+		"TLS": {
+			text: "services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{"line 1: service web: ready.http must be"},
+		},
+		"no path": {
+			text: "services: [{name: web, ready: {exec: check}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{"line 1: service web: ready.exec must be a command that begins with an absolute path"},
+		},
+		"an unknown alert": {
+			text: "services: [{name: web, onFailure: panic}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{`line 1: service web: onFailure must be log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`},
+		},
+		"an unknown signal": {
+			text: "services: [{name: web, stop: {signal: SIGTREM}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`},
+		},
+		"beyond real time": {
+			text: "services: [{name: web, stop: {signal: SIGRTMIN+31}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{"line 1: service web: stop.signal must be a signal"},
+		},
+		"burst of nothing": {
+			text: "services: [{name: web, startLimit: {burst: 0}}]",
+			want: with(func(c *Config) { c.Services = []Service{plain} }),
+			told: []string{`line 1: service web: startLimit.burst must be a number of 1 or more, not "0"`},
+		},
+		"backwards": {text: "services: [{name: web, backoff: {initial: 1m}}]", want: with(func(c *Config) {
 			c.Services = []Service{web(func(s *Service) { s.Backoff = Backoff{time.Minute, time.Minute} })}
-		}), []string{"line 1: service web: backoff begins with 1m0s, more than its max of 30s"}},
-		"no YAML": {"log: {level: warn}\n\tfoo", Default(), []string{"line 2: not read: a tab; write blanks"}},
-		"no text": {"\x7fELF\x02\x01", Default(), []string{"line 1: not read: a character that cannot be printed"}},
+		}), told: []string{"line 1: service web: backoff begins with 1m0s, more than its max of 30s"}},
+		"no YAML": {text: "log: {level: warn}\n\tfoo", want: Default(), told: []string{"line 2: not read: a tab; write blanks"}},
+		"no text": {
+			text: "\x7fELF\x02\x01",
+			want: Default(),
+			told: []string{"line 1: not read: a character that cannot be printed"},
+		},
 	} {
 		got, problems := Parse([]byte(tt.text))
 		if !reflect.DeepEqual(got, tt.want) {

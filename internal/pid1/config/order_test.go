@@ -14,22 +14,52 @@ func TestResolveLeavesOutWhatCannotBe(t *testing.T) {
 		want string // NAME:AFTER… of the services a, b and c
 		told string // part of the only problem
 	}{
-		"nothing":               {"[]", "a: b: c:", ""},
-		"fine":                  {"[{name: a, after: [b, network]}, {name: b, requires: [c]}]", "a:b,network b:c c:", ""},
-		"every milestone":       {"[{name: a, after: [early, modules, network, onboot, containerd]}]", "a:early,modules,network,onboot,containerd b: c:", ""},
-		"before":                {"[{name: a, before: [b, c]}, {name: c, after: [b]}]", "a: b:a c:b,a", ""},
-		"after onboot":          {"[{name: a, after: [dhcp], requires: [disk]}]", "a:onboot,onboot b: c:", ""},
-		"unknown":               {"[{name: a, after: [newtork]}]", "a: b: c:", `service a: nothing to wait for is called "newtork"; did you mean "network"?`},
-		"before what is none":   {"[{name: a, before: [onboot]}]", "a: b: c:", `service a: comes before what is no service, "onboot"`},
-		"no such service":       {"[{name: d, before: [a]}]", "a: b: c:", `there is no service "d"`},
-		"itself":                {"[{name: a, after: [a]}]", "a: b: c:", "a after a; it does not wait for a"},
-		"a circle of two":       {"[{name: a, after: [b]}, {name: b, after: [a]}, {name: c, after: [a]}]", "a:b b: c:a", circle + "a after b after a; it does not wait for a"},
-		"a circle of all":       {"[{name: a, after: [b]}, {name: b, requires: [c]}, {name: c, after: [a]}]", "a:b b:c c:", circle + "a after b after c after a; it"},
-		"a circle by before":    {"[{name: a, before: [b], after: [b]}]", "a:b b: c:", "service b: waits in a circle: a after b after a; it does not wait for a"},
-		"twice, no circle":      {"[{name: a, after: [b, c]}, {name: b, after: [c]}]", "a:b,c b:c c:", ""},
-		"onboot as it is":       {"[{name: disk, after: [dhcp, network]}]", "a: b: c:", ""},
-		"onboot out of order":   {"[{name: dhcp, after: [disk]}]", "a: b: c:", "onboot dhcp: cannot wait for disk"},
-		"onboot after services": {"[{name: dhcp, requires: [a]}]", "a: b: c:", "onboot dhcp: cannot wait for a"},
+		"nothing": {file: "[]", want: "a: b: c:"},
+		"fine": {
+			file: "[{name: a, after: [b, network]}, {name: b, requires: [c]}]",
+			want: "a:b,network b:c c:",
+		},
+		"every milestone": {
+			file: "[{name: a, after: [early, modules, network, onboot, containerd]}]",
+			want: "a:early,modules,network,onboot,containerd b: c:",
+		},
+		"before":       {file: "[{name: a, before: [b, c]}, {name: c, after: [b]}]", want: "a: b:a c:b,a"},
+		"after onboot": {file: "[{name: a, after: [dhcp], requires: [disk]}]", want: "a:onboot,onboot b: c:"},
+		"unknown": {
+			file: "[{name: a, after: [newtork]}]",
+			want: "a: b: c:",
+			told: `service a: nothing to wait for is called "newtork"; did you mean "network"?`,
+		},
+		"before what is none": {
+			file: "[{name: a, before: [onboot]}]",
+			want: "a: b: c:",
+			told: `service a: comes before what is no service, "onboot"`,
+		},
+		"no such service": {file: "[{name: d, before: [a]}]", want: "a: b: c:", told: `there is no service "d"`},
+		"itself":          {file: "[{name: a, after: [a]}]", want: "a: b: c:", told: "a after a; it does not wait for a"},
+		"a circle of two": {
+			file: "[{name: a, after: [b]}, {name: b, after: [a]}, {name: c, after: [a]}]",
+			want: "a:b b: c:a",
+			told: circle + "a after b after a; it does not wait for a",
+		},
+		"a circle of all": {
+			file: "[{name: a, after: [b]}, {name: b, requires: [c]}, {name: c, after: [a]}]",
+			want: "a:b b:c c:",
+			told: circle + "a after b after c after a; it",
+		},
+		"a circle by before": {
+			file: "[{name: a, before: [b], after: [b]}]",
+			want: "a:b b: c:",
+			told: "service b: waits in a circle: a after b after a; it does not wait for a",
+		},
+		"twice, no circle": {file: "[{name: a, after: [b, c]}, {name: b, after: [c]}]", want: "a:b,c b:c c:"},
+		"onboot as it is":  {file: "[{name: disk, after: [dhcp, network]}]", want: "a: b: c:"},
+		"onboot out of order": {
+			file: "[{name: dhcp, after: [disk]}]",
+			want: "a: b: c:",
+			told: "onboot dhcp: cannot wait for disk",
+		},
+		"onboot after services": {file: "[{name: dhcp, requires: [a]}]", want: "a: b: c:", told: "onboot dhcp: cannot wait for a"},
 	} {
 		c, problems := Parse([]byte("services: " + tt.file))
 		if len(problems) > 0 {

@@ -13,7 +13,7 @@ const lostCgroups = "running containers: runc needs cgroups"
 // hierarchy for every controller the kernel has enabled, and systemd's.
 func Cgroups(unified bool) []Step {
 	if unified {
-		return []Step{Mount{cgroupPath, "cgroup2", "cgroup2", noExec, "", lostCgroups}}
+		return []Step{Mount{Target: cgroupPath, Type: "cgroup2", Source: "cgroup2", Flags: noExec, Else: lostCgroups}}
 	}
 	data, _ := file.Read("/proc/cgroups", 64<<10) // without it there is no controller to mount
 	return cgroupsV1(string(data))
@@ -21,19 +21,40 @@ func Cgroups(unified bool) []Step {
 
 // cgroupsV1 reads /proc/cgroups (cgroups(7)): name, hierarchy, number, enabled.
 func cgroupsV1(table string) []Step {
-	steps := []Step{Mount{cgroupPath, tmpfs, "cgroup_root", noExec, "size=10m,mode=755", lostCgroups}}
+	steps := []Step{Mount{
+		Target: cgroupPath,
+		Type:   tmpfs,
+		Source: "cgroup_root",
+		Flags:  noExec,
+		Data:   "size=10m,mode=755",
+		Else:   lostCgroups,
+	}}
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
 		if len(fields) < 4 || strings.HasPrefix(line, "#") || fields[3] != "1" {
 			continue
 		}
 		name := fields[0]
-		steps = append(steps, Mount{cgroupPath + "/" + name, "cgroup", name, noExec, name, "limits by " + name})
+		steps = append(steps, Mount{
+			Target: cgroupPath + "/" + name,
+			Type:   "cgroup",
+			Source: name,
+			Flags:  noExec,
+			Data:   name,
+			Else:   "limits by " + name,
+		})
 		if name == "memory" {
 			steps = append(steps, setting{cgroupPath + "/memory/memory.use_hierarchy", "1"})
 		}
 	}
-	return append(steps, Mount{cgroupPath + "/systemd", "cgroup", "cgroup", noExec, "none,name=systemd", "programs that expect systemd's cgroups"})
+	return append(steps, Mount{
+		Target: cgroupPath + "/systemd",
+		Type:   "cgroup",
+		Source: "cgroup",
+		Flags:  noExec,
+		Data:   "none,name=systemd",
+		Else:   "programs that expect systemd's cgroups",
+	})
 }
 
 // setting is a value written into a file of the kernel.

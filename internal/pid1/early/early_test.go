@@ -143,7 +143,7 @@ func TestAFailedStepNamesItsPlace(t *testing.T) {
 	}
 	for _, s := range []Step{
 		Mount{Target: file + "/x", Type: "tmpfs"}, Mount{Target: t.TempDir(), Type: "nosuchfs"},
-		Dir{file + "/x", 0o755}, Node{file + "/x", 1, 3, 0o666}, Touch{file + "/x"}, Link{file + "/x", "y"},
+		Dir{file + "/x", 0o755}, Node{Path: file + "/x", Major: 1, Minor: 3, Mode: 0o666}, Touch{file + "/x"}, Link{file + "/x", "y"},
 	} {
 		if err := s.Do(); err == nil || !strings.Contains(err.Error(), "/") {
 			t.Errorf("%s: error %v", s, err)
@@ -170,11 +170,11 @@ func TestOptionalMountsAreLeftAloneWhereTheKernelHasNone(t *testing.T) {
 func TestHostName(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ configured, present, mac, want string }{
-		"configured":            {"web1", "(none)", "52:54:00:12:34:56", "web1"},
-		"configured over given": {"web1", "dhcp", "", "web1"},
-		"by the MAC":            {"", "(none)", "52:54:00:12:34:56", "linuxkit-525400123456"},
-		"given stays":           {"", "dhcp", "52:54:00:12:34:56", ""},
-		"no card":               {"", "(none)", "", ""},
+		"configured":            {configured: "web1", present: "(none)", mac: "52:54:00:12:34:56", want: "web1"},
+		"configured over given": {configured: "web1", present: "dhcp", want: "web1"},
+		"by the MAC":            {present: "(none)", mac: "52:54:00:12:34:56", want: "linuxkit-525400123456"},
+		"given stays":           {present: "dhcp", mac: "52:54:00:12:34:56"},
+		"no card":               {present: "(none)"},
 	} {
 		if got := hostName(tt.configured, tt.present, tt.mac); got != tt.want {
 			t.Errorf("%s: %q", name, got)

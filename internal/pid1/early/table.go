@@ -15,19 +15,46 @@ const (
 // this has the 01777 that was meant.
 func Steps() []Step {
 	steps := []Step{
-		Mount{"/proc", "proc", "proc", noExecRel, "", "looking at processes: services are not stopped gently, runc does not work"},
-		Mount{"/run", tmpfs, tmpfs, noExecRel, "size=10%,mode=755", "running containers: runc keeps its state there"},
-		Mount{"/tmp", tmpfs, tmpfs, noExecRel, "size=10%,mode=1777", "temporary files"},
-		Mount{"/var", tmpfs, tmpfs, noExecRel, "size=50%,mode=755", "logs of services"},
+		Mount{
+			Target: "/proc",
+			Type:   "proc",
+			Source: "proc",
+			Flags:  noExecRel,
+			Else:   "looking at processes: services are not stopped gently, runc does not work",
+		},
+		Mount{
+			Target: "/run",
+			Type:   tmpfs,
+			Source: tmpfs,
+			Flags:  noExecRel,
+			Data:   "size=10%,mode=755",
+			Else:   "running containers: runc keeps its state there",
+		},
+		Mount{Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=10%,mode=1777", Else: "temporary files"},
+		Mount{Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=50%,mode=755", Else: "logs of services"},
 	}
 	steps = append(steps, varTree()...)
-	steps = append(steps, Mount{"/dev", "devtmpfs", "dev", unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_RELATIME, "size=10m,nr_inodes=248418,mode=755", "devices"})
+	steps = append(steps, Mount{
+		Target: "/dev",
+		Type:   "devtmpfs",
+		Source: "dev",
+		Flags:  unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_RELATIME,
+		Data:   "size=10m,nr_inodes=248418,mode=755",
+		Else:   "devices",
+	})
 	steps = append(steps, devices()...)
 	return append(steps,
-		Mount{"/dev/mqueue", "mqueue", "mqueue", noExec, "", "POSIX message queues"},
-		Mount{"/dev/shm", tmpfs, "shm", noExec, "mode=1777", "POSIX shared memory"},
-		Mount{"/dev/pts", "devpts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "gid=5,mode=0620", "pseudo terminals: nobody can log in"},
-		Mount{"/sys", "sysfs", "sysfs", noExec, "", "devices, modules and cgroups"},
+		Mount{Target: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Flags: noExec, Else: "POSIX message queues"},
+		Mount{Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: "mode=1777", Else: "POSIX shared memory"},
+		Mount{
+			Target: "/dev/pts",
+			Type:   "devpts",
+			Source: "devpts",
+			Flags:  unix.MS_NOSUID | unix.MS_NOEXEC,
+			Data:   "gid=5,mode=0620",
+			Else:   "pseudo terminals: nobody can log in",
+		},
+		Mount{Target: "/sys", Type: "sysfs", Source: "sysfs", Flags: noExec, Else: "devices, modules and cgroups"},
 	)
 }
 
@@ -44,8 +71,8 @@ func varTree() []Step {
 
 func devices() []Step {
 	return []Step{
-		Node{"/dev/console", 5, 1, 0o600}, Node{"/dev/tty1", 4, 1, 0o620}, Node{"/dev/tty", 5, 0, 0o666},
-		Node{"/dev/null", 1, 3, 0o666}, Node{"/dev/kmsg", 1, 11, 0o660},
+		Node{Path: "/dev/console", Major: 5, Minor: 1, Mode: 0o600}, Node{Path: "/dev/tty1", Major: 4, Minor: 1, Mode: 0o620}, Node{Path: "/dev/tty", Major: 5, Mode: 0o666},
+		Node{Path: "/dev/null", Major: 1, Minor: 3, Mode: 0o666}, Node{Path: "/dev/kmsg", Major: 1, Minor: 11, Mode: 0o660},
 		Link{"/dev/fd", "/proc/self/fd"}, Link{"/dev/stdin", "/proc/self/fd/0"}, Link{"/dev/stdout", "/proc/self/fd/1"},
 		Link{"/dev/stderr", "/proc/self/fd/2"}, Link{"/dev/kcore", "/proc/kcore"},
 	}
@@ -55,14 +82,62 @@ func devices() []Step {
 // machine have them.
 func Optionals() []Optional {
 	return []Optional{
-		{Mount{"/sys/kernel/security", "securityfs", "securityfs", noExec, "", "security modules' files"}},
-		{Mount{"/sys/kernel/debug", "debugfs", "debugfs", noExec, "", "the kernel's debug files"}},
-		{Mount{"/sys/kernel/config", "configfs", "configfs", noExec, "", "configuring kernel objects"}},
-		{Mount{"/sys/fs/fuse/connections", "fusectl", "fusectl", noExec, "", "control of FUSE"}},
-		{Mount{"/sys/fs/selinux", "selinuxfs", "selinuxfs", unix.MS_NOSUID | unix.MS_NOEXEC, "", "SELinux"}},
-		{Mount{"/sys/fs/pstore", "pstore", "pstore", noExec, "", "crash logs of earlier boots"}},
-		{Mount{"/sys/fs/bpf", "bpf", "bpffs", unix.MS_NODEV, "", "pinned BPF objects"}},
-		{Mount{"/sys/firmware/efi/efivars", "efivarfs", "efivarfs", noExec, "", "EFI variables"}},
-		{Mount{"/proc/sys/fs/binfmt_misc", "binfmt_misc", "binfmt_misc", noExec, "", "programs of other machines"}},
+		{Mount{
+			Target: "/sys/kernel/security",
+			Type:   "securityfs",
+			Source: "securityfs",
+			Flags:  noExec,
+			Else:   "security modules' files",
+		}},
+		{Mount{
+			Target: "/sys/kernel/debug",
+			Type:   "debugfs",
+			Source: "debugfs",
+			Flags:  noExec,
+			Else:   "the kernel's debug files",
+		}},
+		{Mount{
+			Target: "/sys/kernel/config",
+			Type:   "configfs",
+			Source: "configfs",
+			Flags:  noExec,
+			Else:   "configuring kernel objects",
+		}},
+		{Mount{
+			Target: "/sys/fs/fuse/connections",
+			Type:   "fusectl",
+			Source: "fusectl",
+			Flags:  noExec,
+			Else:   "control of FUSE",
+		}},
+		{Mount{
+			Target: "/sys/fs/selinux",
+			Type:   "selinuxfs",
+			Source: "selinuxfs",
+			Flags:  unix.MS_NOSUID | unix.MS_NOEXEC,
+			Else:   "SELinux",
+		}},
+		{Mount{
+			Target: "/sys/fs/pstore",
+			Type:   "pstore",
+			Source: "pstore",
+			Flags:  noExec,
+			Else:   "crash logs of earlier boots",
+		}},
+		{Mount{Target: "/sys/fs/bpf", Type: "bpf", Source: "bpffs", Flags: unix.MS_NODEV, Else: "pinned BPF objects"}},
+		{Mount{
+			Target: "/sys/firmware/efi/efivars",
+			Type:   "efivarfs",
+			Source: "efivarfs",
+			Flags:  noExec,
+			Else:   "EFI variables",
+		}},
+		{Mount{
+			Target: "/proc/sys/fs/binfmt_misc",
+			Type:   "binfmt_misc",
+			Source: "binfmt_misc",
+			Flags:  noExec,
+			Else:   "programs of other machines",
+		}},
 	}
 }

@@ -59,7 +59,7 @@ func FuzzHuffman(f *testing.F) {
 func TestHeadersOfTheLibrary(t *testing.T) {
 	t.Parallel()
 	for _, want := range []fields{
-		{"200", "0", ""}, {"404", "", ""}, {"599", "16", "why"}, {"500", "2", "\x00\xff☃%"},
+		{http: "200", status: "0"}, {http: "404"}, {http: "599", status: "16", message: "why"}, {http: "500", status: "2", message: "\x00\xff☃%"},
 	} {
 		pairs := []string{"date", "now", ":status", want.http, "grpc-status", want.status, "x-unknown", "y", "grpc-message", want.message, "via", "z"}
 		d := decoder{rest: block(pairs...)}

@@ -6,19 +6,19 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Bounds of a look at all devices.
+// Bounds of one scan of all devices.
 const (
 	maxDevices = 1 << 16
 	maxAlias   = 4096
 )
 
-// Coldplug loads the modules for all devices that the kernel shows below sys (/sys), and
-// reports whether there were any that it had not seen. Each device is asked for once, and
-// what fails is told to report. A driver makes new devices appear (virtio_pci those of
-// virtio): the kernel's events tell of them, and so does another look.
+// Coldplug loads the modules for all devices below sys (/sys), and reports whether there
+// was one that it had not seen before. Errors are passed to report. A driver can create
+// further devices (virtio_pci creates those of virtio): uevents announce them, and
+// another Coldplug finds them as well.
 func (l *Loader) Coldplug(sys string, report func(error)) (found bool) {
 	eachAlias(sys, func(alias string) {
-		if !l.asked[alias] {
+		if !l.requested[alias] {
 			found = true
 			l.device(alias, report)
 		}
@@ -26,19 +26,20 @@ func (l *Loader) Coldplug(sys string, report func(error)) (found bool) {
 	return found
 }
 
-// classes are those whose devices have a modalias though they are on no bus: the board and
-// its firmware (drivers/firmware/dmi-id.c) and what a driver has to hear keys and movements
-// from (drivers/input/input.c). All classes together have some hundred devices, terminals
-// above all.
+// classes are the device classes whose devices have a modalias without being on a bus: the
+// mainboard and its firmware (drivers/firmware/dmi-id.c) and input devices
+// (drivers/input/input.c). Scanning all classes would read some hundred devices, most of
+// them terminals.
 var classes = []string{"dmi", "input"}
 
-// eachAlias calls fn with the content of every modalias file. Who has one is a device of
-// a bus or of few classes, but for the processors, which have one together: the tree of all
-// devices has ten times as many directories (Documentation/admin-guide/sysfs-rules.rst).
-// What cannot be read has gone meanwhile, or tells nothing.
+// eachAlias calls fn with the content of every modalias file, of at most maxDevices
+// devices: those of the buses and of a few classes, and the one that all processors share.
+// The tree of all devices has ten times as many directories
+// (Documentation/admin-guide/sysfs-rules.rst). Files that cannot be read are skipped: the
+// device may have gone.
 func eachAlias(sys string, fn func(alias string)) {
 	left := maxDevices
-	ask := func(device string) {
+	read := func(device string) {
 		if left--; left < 0 {
 			return
 		}
@@ -46,10 +47,10 @@ func eachAlias(sys string, fn func(alias string)) {
 			fn(strings.TrimSuffix(alias, "\n"))
 		}
 	}
-	ask(sys + "/devices/system/cpu")
-	eachIn(sys+"/bus", func(bus string) { eachIn(bus+"/devices", ask) })
+	read(sys + "/devices/system/cpu")
+	eachIn(sys+"/bus", func(bus string) { eachIn(bus+"/devices", read) })
 	for _, class := range classes {
-		eachIn(sys+"/class/"+class, ask)
+		eachIn(sys+"/class/"+class, read)
 	}
 }
 

@@ -9,22 +9,22 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/uevent"
 )
 
-// Events tell of devices that have appeared, as uevent.Listener does.
+// Events is a source of new devices. uevent.Listener implements it.
 type Events interface {
-	// Next waits, no longer than wait.
+	// Next returns the next batch, which is empty if none comes within wait.
 	Next(wait time.Duration) (uevent.Batch, error)
 }
 
-// Bounds of how long one index is kept, which is the largest thing that PID 1
-// ever holds: until nothing has happened for a while, and for so many batches.
+// Bounds of how long an index stays in memory: until no event has come for a while, and
+// for at most this many batches. It is the largest allocation of PID 1.
 const (
 	idle       = 10 * time.Second
 	maxBatches = 16
 )
 
-// Hotplug loads the modules for devices that appear, until it cannot hear any
-// more. Devices appear seldom, so the index is opened for the occasion; one
-// that comes and goes all the time does not make it be read every time.
+// Hotplug loads the modules for new devices, until events fails. Devices appear rarely,
+// so the index is opened on demand; it is kept for a while, so that a device which comes
+// and goes does not cause a read every time.
 func Hotplug(events Events, open func() (*Loader, error), sys string, report func(error)) error {
 	var l *Loader
 	for left := 0; ; left-- {
@@ -50,8 +50,8 @@ func Hotplug(events Events, open func() (*Loader, error), sys string, report fun
 	}
 }
 
-// Plug loads the modules for the devices of a batch, or for all below sys where nobody
-// knows which they are.
+// Plug loads the modules for the devices of a batch, or for all devices below sys when
+// events were lost. It also loads what Load has deferred.
 func (l *Loader) Plug(b uevent.Batch, sys string, report func(error)) {
 	if b.Lost {
 		l.Coldplug(sys, report)
@@ -59,12 +59,13 @@ func (l *Loader) Plug(b uevent.Batch, sys string, report func(error)) {
 	for _, alias := range b.Aliases {
 		l.device(alias, report)
 	}
-	for _, module := range l.Later() { // there is no hurry any more
+	for _, module := range l.Deferred() { // the boot is over
 		l.device(module, report)
 	}
 }
 
-// device loads what a device asks for. One without a module of this kernel is normal.
+// device loads the modules for a device. A device for which this kernel has no module is
+// not an error.
 func (l *Loader) device(alias string, report func(error)) {
 	if err := l.Load(alias); err != nil && !errors.Is(err, ErrUnknown) {
 		report(err)

@@ -5,30 +5,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnknown is what Load says of a name that no module answers to.
-var ErrUnknown = errors.New("no module of this kernel answers to it; add its modules to the kernel component, or run depmod")
+// ErrUnknown is the error of Load for a name that no module has as its name or alias.
+var ErrUnknown = errors.New("no module of this kernel has this name or alias; add it to the kernel component, or run depmod")
 
 // Loader loads modules, each once.
 type Loader struct {
-	index  *Index
-	insert func(path string) error
-	asked  map[string]bool
-	tried  map[string]bool
-	later  []string // modules that may wait
-	count  int
+	index     *Index
+	insert    func(path string) error
+	requested map[string]bool // names and aliases that Load was called with
+	tried     map[string]bool // modules that were handed to the kernel
+	deferred  []string
+	count     int
 }
 
 // NewLoader returns a loader of the modules in the index.
 func NewLoader(x *Index) *Loader {
-	return &Loader{index: x, insert: insert, asked: map[string]bool{}, tried: map[string]bool{}}
+	return &Loader{index: x, insert: insert, requested: map[string]bool{}, tried: map[string]bool{}}
 }
 
-// OpenLoader returns a loader of the running kernel's modules. A part of the
-// index that is missing was reported when it was first read.
+// OpenLoader returns a loader of the running kernel's modules. Index files other than
+// modules.dep may be missing: the first Open of the boot has reported that.
 func OpenLoader() (*Loader, error) {
 	index, err := Open(Release())
 	if index == nil {
@@ -37,31 +38,51 @@ func OpenLoader() (*Loader, error) {
 	return NewLoader(index), nil
 }
 
-// Count returns how many modules the kernel took.
+// Count returns how many modules the kernel has accepted.
 func (l *Loader) Count() int { return l.count }
 
-// Load loads all modules that answer to a name or an alias, with what they
-// need. A name that is built in, or was asked for before, is done already.
+// Load loads all modules with this name or alias, and their dependencies. It returns nil
+// for a built-in module and for a name that it was called with before.
 func (l *Loader) Load(name string) error {
-	if l.asked[name] {
+	if l.requested[name] {
 		return nil
 	}
-	l.asked[name] = true
+	l.requested[name] = true
 	found := l.index.resolve(name)
 	if len(found) == 0 && !l.index.isBuiltin(name) {
 		return &os.PathError{Op: "load module", Path: name, Err: ErrUnknown}
 	}
 	var errs []error
 	for _, module := range found {
-		if !l.postpone(name, module) {
-			errs = append(errs, l.module(module))
+		if files := l.index.files(module); len(files) > 0 && deferrable(name, files[0]) {
+			l.deferred = append(l.deferred, module)
+			continue
 		}
+		errs = append(errs, l.module(module))
 	}
 	return errors.Join(errs...)
 }
 
-// module loads one module: what should go before, what it needs, itself, what
-// should go after. Soft dependencies that fail are no fault of the module.
+// deferrable reports whether a module can be loaded after the services have started: a
+// cipher or digest optimized for this processor, or a CPU frequency driver. The kernel
+// tests a cipher when it is loaded; all of them take longer than the drivers of all
+// devices together. The generic implementations work until then.
+func deferrable(alias, path string) bool {
+	if !strings.HasPrefix(alias, "cpu:") && !strings.HasPrefix(alias, "acpi:") {
+		return false
+	}
+	return strings.Contains(path, "/cpufreq/") || strings.Contains(path, "/crypto/") && !strings.HasPrefix(Name(path), "crc")
+}
+
+// Deferred returns the modules that Load has deferred since the last call.
+func (l *Loader) Deferred() []string {
+	deferred := l.deferred
+	l.deferred = nil
+	return deferred
+}
+
+// module loads one module in the order: soft dependencies before it, dependencies, the
+// module, soft dependencies after it. Errors of soft dependencies are ignored.
 func (l *Loader) module(name string) error {
 	files := l.index.files(name)
 	if len(files) == 0 || l.tried[name] {
@@ -84,8 +105,8 @@ func (l *Loader) module(name string) error {
 	return nil
 }
 
-// file loads one file, unless it was tried before. self says that it is the
-// module which module has just marked as tried.
+// file loads one file, unless it was tried before. self is true for the module that the
+// caller has just marked as tried.
 func (l *Loader) file(path string, self bool) error {
 	name := Name(path)
 	if l.tried[name] && !self {
@@ -102,7 +123,7 @@ func (l *Loader) file(path string, self bool) error {
 	return err
 }
 
-// insert hands a file to the kernel, which unpacks it where it is compressed
+// insert loads a file with finit_module(2). The kernel decompresses it if necessary
 // (Linux 5.17, CONFIG_MODULE_DECOMPRESS).
 func insert(path string) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)

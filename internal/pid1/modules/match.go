@@ -2,13 +2,13 @@ package modules
 
 import "strings"
 
-// wildcards begin what is not for itself in a pattern.
+// wildcards are the bytes of a pattern that do not stand for themselves.
 const wildcards = "*?["
 
 // alias is a line of modules.alias.
 type alias struct {
 	pattern, module string
-	fixed           int // bytes in front of the first that is not for itself
+	fixed           int // number of bytes before the first wildcard
 }
 
 func newAlias(pattern, module string) alias {
@@ -16,11 +16,11 @@ func newAlias(pattern, module string) alias {
 	if fixed < 0 {
 		fixed = len(pattern)
 	}
-	return alias{pattern, module, fixed}
+	return alias{pattern: pattern, module: module, fixed: fixed}
 }
 
-// bus returns what stands before the colon in the fixed part: all that a name must have
-// there to match. It is "" where any name may.
+// bus returns the text before the colon in the fixed part, which a matching name must have
+// too, or "" if there is no colon.
 func (a alias) bus() string { return bus(a.pattern[:a.fixed]) }
 
 func bus(name string) string {
@@ -31,14 +31,14 @@ func bus(name string) string {
 	return before
 }
 
-// matches reports whether the pattern means a name: "*", "?" and sets in brackets, as
-// fnmatch(3) without flags has them. The fixed part rules most out, without a search.
+// matches reports whether the pattern matches a name, as fnmatch(3) without flags: "*",
+// "?" and sets in brackets. Comparing the fixed part first excludes most patterns cheaply.
 func (a alias) matches(name string) bool {
 	return strings.HasPrefix(name, a.pattern[:a.fixed]) && match(a.pattern[a.fixed:], name[a.fixed:])
 }
 
-// match goes back to the last "*" only, so its time is bounded by the product
-// of the two lengths.
+// match reports whether a pattern matches a name. It backtracks to the last "*" only, so
+// its time is bounded by the product of the two lengths.
 func match(pattern, name string) bool {
 	p, n, star, from := 0, 0, -1, 0
 	for n < len(name) {
@@ -47,7 +47,7 @@ func match(pattern, name string) bool {
 			p++
 			continue
 		}
-		if width := one(pattern[p:], name[n]); width > 0 {
+		if width := matchByte(pattern[p:], name[n]); width > 0 {
 			p, n = p+width, n+1
 			continue
 		}
@@ -60,8 +60,8 @@ func match(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// one returns how many bytes of the pattern match c, or 0.
-func one(pattern string, c byte) int {
+// matchByte returns the length of the pattern's first element if it matches c, or 0.
+func matchByte(pattern string, c byte) int {
 	switch {
 	case pattern == "":
 		return 0
@@ -81,7 +81,7 @@ func one(pattern string, c byte) int {
 	return 0
 }
 
-// inSet reports whether c is in a set like "abc0-9" or, without "!", is not in "!abc".
+// inSet reports whether c is in a set such as "abc0-9", or not in one such as "!abc".
 func inSet(set string, c byte) bool {
 	rest, not := strings.CutPrefix(set, "!")
 	for i := 0; i < len(rest); i++ {

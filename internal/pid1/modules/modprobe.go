@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Modprobe does what the kernel calls /sbin/modprobe for ("-q -- NAME"), and
-// what people type: it loads the modules of all names given. It needs no /proc:
-// the kernel's helpers may see another root than PID 1's.
+// Modprobe is the command modprobe, called by the kernel ("-q -- NAME") or by a person: it
+// loads the modules of all given names. With -q an unknown name is not an error. It does
+// not use /proc: the root of the kernel's helpers may not be that of PID 1.
 func Modprobe(args []string) error {
 	quiet := false
 	var names []string

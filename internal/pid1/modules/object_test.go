@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// section is one of an object file.
+// section is a section of an object file.
 type section struct {
 	name, data string
 	header     elf.Section64
 }
 
-// object returns a module without code. What depmod reads of one is the section .modinfo,
-// the names of the symbols it has for others, and the table of those it needs.
+// object returns a module without code: the sections that depmod reads, which are .modinfo,
+// the names of the exported symbols, and the table of the undefined symbols.
 func object(t *testing.T, aliases, exports, needs []string) string {
 	t.Helper()
 	info := "license=GPL\x00"
@@ -27,21 +27,29 @@ func object(t *testing.T, aliases, exports, needs []string) string {
 		symbols = append(symbols, elf.Sym64{Name: uint32(len(names)), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_NOTYPE)})
 		names += need + "\x00"
 	}
-	const strtab = 3 // its place
+	const strtab = 3 // its index
 	return link(t, []section{
 		{},
-		{".modinfo", info, elf.Section64{Type: uint32(elf.SHT_PROGBITS)}},
-		{"__ksymtab_strings", strings.Join(append(exports, ""), "\x00"), elf.Section64{Type: uint32(elf.SHT_PROGBITS)}},
-		{".strtab", names, elf.Section64{Type: uint32(elf.SHT_STRTAB)}},
-		{".symtab", packed(t, symbols), elf.Section64{Type: uint32(elf.SHT_SYMTAB), Link: strtab, Info: 1, Entsize: elf.Sym64Size}},
+		{name: ".modinfo", data: info, header: elf.Section64{Type: uint32(elf.SHT_PROGBITS)}},
+		{
+			name:   "__ksymtab_strings",
+			data:   strings.Join(append(exports, ""), "\x00"),
+			header: elf.Section64{Type: uint32(elf.SHT_PROGBITS)},
+		},
+		{name: ".strtab", data: names, header: elf.Section64{Type: uint32(elf.SHT_STRTAB)}},
+		{
+			name:   ".symtab",
+			data:   encode(t, symbols),
+			header: elf.Section64{Type: uint32(elf.SHT_SYMTAB), Link: strtab, Info: 1, Entsize: elf.Sym64Size},
+		},
 	})
 }
 
-// link makes a relocatable file of sections and of one with their names.
+// link returns a relocatable file of the sections and .shstrtab.
 func link(t *testing.T, sections []section) string {
 	t.Helper()
 	names := ""
-	sections = append(sections, section{".shstrtab", "", elf.Section64{Type: uint32(elf.SHT_STRTAB)}})
+	sections = append(sections, section{name: ".shstrtab", header: elf.Section64{Type: uint32(elf.SHT_STRTAB)}})
 	for i := range sections {
 		sections[i].header.Name = uint32(len(names))
 		names += sections[i].name + "\x00"
@@ -58,13 +66,13 @@ func link(t *testing.T, sections []section) string {
 	for _, s := range sections {
 		s.header.Off, s.header.Size = uint64(int(head.Ehsize)+len(data)), uint64(len(s.data))
 		data += s.data
-		headers += packed(t, s.header)
+		headers += encode(t, s.header)
 	}
 	head.Shoff = uint64(int(head.Ehsize) + len(data))
-	return packed(t, head) + data + headers
+	return encode(t, head) + data + headers
 }
 
-func packed(t *testing.T, v any) string {
+func encode(t *testing.T, v any) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := binary.Write(&b, binary.LittleEndian, v); err != nil {

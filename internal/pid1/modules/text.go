@@ -2,7 +2,7 @@ package modules
 
 import "strings"
 
-// parseDeps reads "path/a.ko: path/b.ko path/c.ko" (modules.dep(5)).
+// parseDeps parses modules.dep(5): "path/a.ko: path/b.ko path/c.ko".
 func parseDeps(text string) lookup {
 	deps := make(map[string]string, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {
@@ -19,7 +19,7 @@ func parseDeps(text string) lookup {
 	}
 }
 
-// parseAliases reads "alias PATTERN MODULE".
+// parseAliases parses modules.alias: "alias PATTERN MODULE".
 func parseAliases(text string) lookup {
 	aliases := map[string][]alias{} // by bus
 	for line := range strings.Lines(text) {
@@ -30,16 +30,16 @@ func parseAliases(text string) lookup {
 		}
 	}
 	return func(name string) []string {
-		found := answering(aliases[""], name)
+		found := matching(aliases[""], name)
 		if b := bus(name); b != "" {
-			found = append(found, answering(aliases[b], name)...)
+			found = append(found, matching(aliases[b], name)...)
 		}
 		return found
 	}
 }
 
-// underscores returns a pattern with "_" for "-", but in sets, where it has a meaning: so it
-// is in a tree too.
+// underscores returns a pattern with "_" for "-" except in sets, where "-" is a range.
+// depmod writes patterns into a tree the same way.
 func underscores(pattern string) string {
 	fixed, rest, found := strings.Cut(pattern, "[")
 	fixed = strings.ReplaceAll(fixed, "-", "_")
@@ -53,7 +53,7 @@ func underscores(pattern string) string {
 	return fixed + "[" + set + "]" + underscores(rest)
 }
 
-func answering(aliases []alias, name string) (found []string) {
+func matching(aliases []alias, name string) (found []string) {
 	for _, a := range aliases {
 		if a.matches(name) {
 			found = append(found, a.module)
@@ -62,7 +62,7 @@ func answering(aliases []alias, name string) (found []string) {
 	return found
 }
 
-// parseBuiltin reads a list of files.
+// parseBuiltin parses modules.builtin: one path on each line.
 func parseBuiltin(text string) lookup {
 	builtin := map[string]bool{}
 	for line := range strings.Lines(text) {
@@ -76,18 +76,18 @@ func parseBuiltin(text string) lookup {
 	}
 }
 
-// soft is what a module should go with.
-type soft struct{ before, after []string }
+// softDep is the modules to load before and after a module if they exist.
+type softDep struct{ before, after []string }
 
-// parseSoft reads "softdep MODULE pre: A B post: C".
-func parseSoft(text string) map[string]soft {
-	all := map[string]soft{}
+// parseSoftDeps parses modules.softdep: "softdep MODULE pre: A B post: C".
+func parseSoftDeps(text string) map[string]softDep {
+	all := map[string]softDep{}
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 3 || fields[0] != "softdep" {
 			continue
 		}
-		s, where := soft{}, ""
+		s, where := softDep{}, ""
 		for _, f := range fields[2:] {
 			switch {
 			case strings.HasSuffix(f, ":"):

@@ -5,41 +5,43 @@ import (
 	"strings"
 )
 
-// tree is an index file with the ending ".bin", in which kmod's depmod keeps what it writes
-// as text too, to be searched in place (kmod, libkmod/libkmod-index.c). Numbers are
-// big-endian and have 32 bits:
+// tree is an index file with the extension ".bin": a radix tree with the content of the
+// text file of the same name, written by kmod's depmod and searched in place (kmod,
+// libkmod/libkmod-index.c). Numbers are big-endian and have 32 bits:
 //
 //	file: magic, version, root node
-//	node: the rest of the label, to a zero byte, if it has one;
-//	      the first and the last byte of its children, and a node for each between, if it has any;
-//	      how many values, and for each its priority and its text, to a zero byte, if it has any
+//	node: hasLabel:    the label, zero-terminated
+//	      hasChildren: the first and the last byte of its children; a node for each byte between
+//	      hasValues:   number of values; for each its priority, and its text, zero-terminated
 //
-// A node's number is where it begins; the upper bits say which of the three parts it has. The
-// path to a node spells a key. What is out of bounds is a part that is not there.
+// The number of a node is its offset, with the flags hasLabel, hasChildren and hasValues
+// in the upper bits; 0 is no node. The labels and child bytes on the path to a node form a
+// key. A part of a node that is out of bounds is treated as absent.
 type tree string
 
 const (
 	treeMagic   = 0xb007f457
-	treeVersion = 2 // the major one; a minor one adds
-	treeRoot    = 8
+	treeVersion = 2 // major version; minor versions are compatible
+	treeRoot    = 8 // offset of the root node's number
 
 	hasLabel    = 1 << 31
 	hasValues   = 1 << 30
 	hasChildren = 1 << 29
-	placeMask   = 1<<28 - 1
+	offsetMask  = 1<<28 - 1
 )
 
-// Bounds, for a file whose nodes go round in circles.
+// Bounds, for a hostile file whose nodes form a cycle.
 const (
-	maxText    = 1 << 14 // bytes of a label or a value; a line of modules.dep has a thousand
-	maxPattern = 4096    // bytes: PATH_MAX, where depmod cuts a pattern off
-	maxSteps   = 1 << 26 // of a search: bytes of patterns times bytes of the name
-	maxFound   = 1 << 10 // values
+	maxText    = 1 << 14 // bytes of a label or a value; a line of modules.dep has about a thousand
+	maxPattern = 4096    // bytes: PATH_MAX, where depmod truncates a pattern
+	maxSteps   = 1 << 26 // steps of a search: bytes of patterns times bytes of the name
+	maxFound   = 1 << 10 // values of one search
 )
 
-// valid reports whether it is a file of a known version.
+// valid reports whether t has the magic number and a supported version.
 func (t tree) valid() bool { return t.number(0) == treeMagic && t.number(4)>>16 == treeVersion }
 
+// number returns the number at an offset, or 0 if that is out of bounds.
 func (t tree) number(at int) uint32 {
 	if at < 0 || at+4 > len(t) {
 		return 0
@@ -47,23 +49,24 @@ func (t tree) number(at int) uint32 {
 	return binary.BigEndian.Uint32([]byte(t[at : at+4]))
 }
 
-// text returns what is there, to a zero byte. It is not behind the end.
+// text returns the zero-terminated text at an offset, at most maxText bytes of it. The
+// offset must not be beyond the end.
 func (t tree) text(at int) string {
 	text, _, _ := strings.Cut(string(t[at:min(at+maxText, len(t))]), "\x00")
 	return text
 }
 
-// node is a node, taken apart.
+// node is a decoded node.
 type node struct {
 	label       string
 	first, last byte
-	children    int // where the numbers of the children are, or 0
-	values      int // where the values are, or 0
+	children    int // offset of the children's numbers, or 0
+	values      int // offset of the values, or 0
 }
 
-// node returns the node of a number. 0 is the number of none.
+// node decodes the node with a number.
 func (t tree) node(number uint32) (n node, found bool) {
-	at := int(number & placeMask)
+	at := int(number & offsetMask)
 	if at == 0 || at >= len(t) {
 		return node{}, false
 	}
@@ -89,7 +92,7 @@ func (t tree) child(n node, c byte) (node, bool) {
 	return t.node(t.number(n.children + 4*int(c-n.first)))
 }
 
-// appendValues adds the values of a node.
+// appendValues appends the values of a node, up to maxFound.
 func (t tree) appendValues(to []string, n node) []string {
 	if n.values == 0 {
 		return to
@@ -105,7 +108,7 @@ func (t tree) appendValues(to []string, n node) []string {
 	return to
 }
 
-// get returns the values of a key.
+// get returns the values of the key.
 func (t tree) get(key string) []string {
 	n, found := t.node(t.number(treeRoot))
 	for found && strings.HasPrefix(key, n.label) {
@@ -119,28 +122,29 @@ func (t tree) get(key string) []string {
 	return nil
 }
 
-// answering returns the values of all keys that are patterns of a name.
-func (t tree) answering(name string) []string {
+// matching returns the values of all keys that are patterns which match a name.
+func (t tree) matching(name string) []string {
 	s := search{tree: t, left: maxSteps}
-	s.along(name)
+	s.walk(name)
 	return s.found
 }
 
-// search is what a search for patterns has found, and how many steps it may still take.
+// search is a search for patterns: its results, and how many steps are left.
 type search struct {
 	tree  tree
 	found []string
 	left  int
 }
 
-// along goes the way that the name spells, and below each wildcard beside it.
-func (s *search) along(name string) {
+// walk follows the path of the name through the tree, and collects the patterns below each
+// wildcard on the way.
+func (s *search) walk(name string) {
 	n, found := s.tree.node(s.tree.number(treeRoot))
 	for found && s.left > 0 {
 		wild := strings.IndexAny(n.label, wildcards)
 		if wild >= 0 {
 			if strings.HasPrefix(name, n.label[:wild]) {
-				s.below(n, n.label[wild:], name[wild:])
+				s.collect(n, n.label[wild:], name[wild:])
 			}
 			return
 		}
@@ -150,7 +154,7 @@ func (s *search) along(name string) {
 		name = name[len(n.label):]
 		for _, c := range []byte(wildcards) {
 			if child, ok := s.tree.child(n, c); ok {
-				s.below(child, string(rune(c))+child.label, name)
+				s.collect(child, string(rune(c))+child.label, name)
 			}
 		}
 		if name == "" {
@@ -162,12 +166,12 @@ func (s *search) along(name string) {
 	}
 }
 
-// below adds the values of a node and of all below it whose pattern means name. The pattern
-// of the node itself is given. Where no pattern of the name can begin so, nothing below is
-// looked at: a distribution's kernel has 6000 patterns for "of:".
-func (s *search) below(n node, pattern, name string) {
+// collect appends the values of all nodes in the subtree of n whose pattern matches name.
+// pattern is that of n. A subtree whose patterns cannot match is skipped: a distribution's
+// kernel has 6000 patterns for "of:".
+func (s *search) collect(n node, pattern, name string) {
 	s.left -= (len(pattern) + 1) * (len(name) + 1)
-	if len(pattern) > maxPattern || !begins(pattern, name) {
+	if len(pattern) > maxPattern || !prefixMatches(pattern, name) {
 		return
 	}
 	if n.values != 0 && match(pattern, name) {
@@ -175,13 +179,13 @@ func (s *search) below(n node, pattern, name string) {
 	}
 	for c := int(n.first); n.children != 0 && c <= int(n.last) && s.left > 0; c++ {
 		if child, ok := s.tree.child(n, byte(c)); ok {
-			s.below(child, pattern+string([]byte{byte(c)})+child.label, name)
+			s.collect(child, pattern+string([]byte{byte(c)})+child.label, name)
 		}
 	}
 }
 
-// begins reports whether a pattern of a name may begin so. What an open bracket means is not
-// known before it is closed.
-func begins(pattern, name string) bool {
+// prefixMatches reports whether a pattern that begins with this prefix can match the name.
+// An unclosed bracket can: its set is incomplete.
+func prefixMatches(pattern, name string) bool {
 	return strings.LastIndexByte(pattern, '[') > strings.LastIndexByte(pattern, ']') || match(pattern+"*", name)
 }

@@ -13,26 +13,26 @@ var words = [][2]string{
 
 func TestGet(t *testing.T) {
 	t.Parallel()
-	for form, tree := range forms(words) {
+	for form, tree := range trees(words) {
 		for name, tt := range map[string]struct {
 			key  string
 			want []string
 		}{
-			"there":                        {"once", []string{"4"}},
-			"there, and others go on":      {"on", []string{"3"}},
-			"two values, in their order":   {"one", []string{"5", "6"}},
-			"a value that is empty":        {"built", []string{""}},
-			"a line with a lot to load":    {"long", []string{strings.Repeat("kernel/drivers/a.ko ", 500)}},
-			"ends between two nodes":       {"a", nil},
-			"ends within a label":          {"onc", nil},
-			"leaves a label":               {"onze", nil},
-			"longer than any key":          {"onceuponatime", nil},
-			"begins like none":             {"zoo", nil},
-			"a byte that is no character":  {"on\xff", nil},
-			"a zero byte ends no key":      {"on\x00", nil},
-			"a key is no pattern":          {"on?e", nil},
-			"- is not _: the caller knows": {"crypto-twofish", nil},
-			"the empty one":                {"", nil},
+			"present":                   {"once", []string{"4"}},
+			"present, prefix of others": {"on", []string{"3"}},
+			"two values, in order":      {"one", []string{"5", "6"}},
+			"empty value":               {"built", []string{""}},
+			"long value":                {"long", []string{strings.Repeat("kernel/drivers/a.ko ", 500)}},
+			"ends between two nodes":    {"a", nil},
+			"ends inside a label":       {"onc", nil},
+			"differs inside a label":    {"onze", nil},
+			"longer than any key":       {"onceuponatime", nil},
+			"no common prefix":          {"zoo", nil},
+			"invalid UTF-8":             {"on\xff", nil},
+			"zero byte":                 {"on\x00", nil},
+			"wildcards are literal":     {"on?e", nil},
+			"dash is not underscore":    {"crypto-twofish", nil},
+			"empty key":                 {"", nil},
 		} {
 			if got := tree.get(tt.key); !slices.Equal(got, tt.want) {
 				t.Errorf("%s, %s: %q has %.80q, want %.80q", form, name, tt.key, got, tt.want)
@@ -41,66 +41,66 @@ func TestGet(t *testing.T) {
 	}
 }
 
-func TestTheEmptyKey(t *testing.T) {
+func TestEmptyKey(t *testing.T) {
 	t.Parallel()
-	for form, tree := range forms([][2]string{{"", "all"}, {"a", "one"}}) {
+	for form, tree := range trees([][2]string{{"", "all"}, {"a", "one"}}) {
 		if got := tree.get(""); !slices.Equal(got, []string{"all"}) {
 			t.Errorf("%s: %q", form, got)
 		}
-		if got := tree.answering(""); !slices.Equal(got, []string{"all"}) {
+		if got := tree.matching(""); !slices.Equal(got, []string{"all"}) {
 			t.Errorf("%s, as a pattern: %q", form, got)
 		}
 	}
 }
 
-func TestAnswering(t *testing.T) {
+func TestMatching(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		patterns, asked string
-		want            string
+		patterns, name string
+		want           string
 	}{
-		"a name for itself":             {"fs_ext4 fs_ext3", "fs_ext4", "fs_ext4"},
-		"a name that goes on":           {"fs_ext", "fs_ext4", ""},
-		"a name that ends before":       {"fs_ext4", "fs_ext", ""},
-		"a star in a label":             {"pci:v1d*sv*", "pci:v1d2sv3", "pci:v1d*sv*"},
-		"no star in a label is reached": {"pci:v1*", "pci:v2d1", ""},
-		"a name too short for one":      {"pci:v1*", "pci", ""},
-		"a star after a branch":         {"pci:v1d* pci:v2d*", "pci:v2d1", "pci:v2d*"},
-		"a star at a branch":            {"pci:v* pci:v1d2", "pci:v1d2", "pci:v* pci:v1d2"},
-		"a star at the root":            {"* a", "a", "* a"},
-		"a star is nothing too":         {"a* a", "a", "a a*"},
-		"a star does not hide its end":  {"a*c", "abd", ""},
-		"stars one after another":       {"a*b*c a*b*d a*c", "aabbcc", "a*b*c a*c"},
-		"a question mark in a label":    {"usb:d?c", "usb:d1c", "usb:d?c"},
-		"a question mark at a branch":   {"d? d1 d2", "d1", "d1 d?"},
-		"a question mark at the root":   {"?b ab", "ab", "?b ab"},
-		"a question mark is no end":     {"a?", "a", ""},
-		"a set in a label":              {"d[0-2]*", "d1x", "d[0-2]*"},
-		"a set at a branch":             {"d[0-2] d[3-5] d1", "d1", "d1 d[0-2]"},
-		"a set at the root":             {"[ab]c dc", "bc", "[ab]c"},
-		"a set behind a star":           {"v*d[0-2]* v*d[3-5]*", "v1d4x", "v*d[3-5]*"},
-		"a set whose ends branch off":   {"v*[0-2]a v*[0-2]b v*[0-1]a v*[3]a", "v2a", "v*[0-2]a"},
-		"what is not in a set":          {"d[!0-2]", "d1", ""},
-		"- and _ in a set":              {"x*[+--]y", "xx,y", "x*[+--]y"},
-		"one pattern, many modules":     {"cpu:* cpu:* cpu:*", "cpu:x86", "cpu:* cpu:* cpu:*"},
-		"the empty name":                {"* ** ? a", "", "* **"},
-		"no patterns":                   {"", "a", ""},
+		"literal":                      {patterns: "fs_ext4 fs_ext3", name: "fs_ext4", want: "fs_ext4"},
+		"name longer than pattern":     {patterns: "fs_ext", name: "fs_ext4"},
+		"name shorter than pattern":    {patterns: "fs_ext4", name: "fs_ext"},
+		"star in a label":              {patterns: "pci:v1d*sv*", name: "pci:v1d2sv3", want: "pci:v1d*sv*"},
+		"mismatch before star":         {patterns: "pci:v1*", name: "pci:v2d1"},
+		"name ends before star":        {patterns: "pci:v1*", name: "pci"},
+		"star after a branch":          {patterns: "pci:v1d* pci:v2d*", name: "pci:v2d1", want: "pci:v2d*"},
+		"star at a branch":             {patterns: "pci:v* pci:v1d2", name: "pci:v1d2", want: "pci:v* pci:v1d2"},
+		"star at the root":             {patterns: "* a", name: "a", want: "* a"},
+		"star matches empty":           {patterns: "a* a", name: "a", want: "a a*"},
+		"mismatch after star":          {patterns: "a*c", name: "abd"},
+		"several stars":                {patterns: "a*b*c a*b*d a*c", name: "aabbcc", want: "a*b*c a*c"},
+		"question mark in a label":     {patterns: "usb:d?c", name: "usb:d1c", want: "usb:d?c"},
+		"question mark at a branch":    {patterns: "d? d1 d2", name: "d1", want: "d1 d?"},
+		"question mark at the root":    {patterns: "?b ab", name: "ab", want: "?b ab"},
+		"question mark needs a byte":   {patterns: "a?", name: "a"},
+		"set in a label":               {patterns: "d[0-2]*", name: "d1x", want: "d[0-2]*"},
+		"set at a branch":              {patterns: "d[0-2] d[3-5] d1", name: "d1", want: "d1 d[0-2]"},
+		"set at the root":              {patterns: "[ab]c dc", name: "bc", want: "[ab]c"},
+		"set after a star":             {patterns: "v*d[0-2]* v*d[3-5]*", name: "v1d4x", want: "v*d[3-5]*"},
+		"set split over nodes":         {patterns: "v*[0-2]a v*[0-2]b v*[0-1]a v*[3]a", name: "v2a", want: "v*[0-2]a"},
+		"negated set":                  {patterns: "d[!0-2]", name: "d1"},
+		"dash and underscore in a set": {patterns: "x*[+--]y", name: "xx,y", want: "x*[+--]y"},
+		"one pattern, several modules": {patterns: "cpu:* cpu:* cpu:*", name: "cpu:x86", want: "cpu:* cpu:* cpu:*"},
+		"empty name":                   {patterns: "* ** ? a", want: "* **"},
+		"no patterns":                  {name: "a"},
 	} {
 		var pairs [][2]string
 		for _, p := range strings.Fields(tt.patterns) {
 			pairs = append(pairs, [2]string{p, p})
 		}
-		for form, tree := range forms(pairs) {
-			got := tree.answering(tt.asked)
+		for form, tree := range trees(pairs) {
+			got := tree.matching(tt.name)
 			slices.Sort(got)
 			if want := strings.Fields(tt.want); !slices.Equal(got, want) {
-				t.Errorf("%s, %s: %q is answered by %q, want %q", form, name, tt.asked, got, want)
+				t.Errorf("%s, %s: %q matches %q, want %q", form, name, tt.name, got, want)
 			}
 		}
 	}
 }
 
-func TestWhatCannotMeanTheNameCostsNothing(t *testing.T) {
+func TestSubtreesThatCannotMatchAreSkipped(t *testing.T) {
 	t.Parallel()
 	few := strings.Fields("of:N*T*Cacme,a of:N*T*Cacme,b of:N*T*Czoo")
 	many := slices.Clone(few)
@@ -108,27 +108,27 @@ func TestWhatCannotMeanTheNameCostsNothing(t *testing.T) {
 		many = append(many, "of:N*T*Cacme,"+string(c)+"*")
 	}
 	far := strings.Fields("of:N*T*Cacme,a of:N*T*Cacme,z of:N*T*Czoo")
-	for form := range forms(words) {
+	for form := range trees(words) {
 		want := steps(form, few, "of:NxTyCzoo")
 		for what, patterns := range map[string][]string{"many others": many, "others far apart": far} {
 			if got := steps(form, patterns, "of:NxTyCzoo"); got != want {
-				t.Errorf("%s: with %s it takes %d steps, else %d", form, what, got, want)
+				t.Errorf("%s: %d steps with %s, want %d", form, got, what, want)
 			}
 		}
 		near, apart := steps(form, []string{"*a", "*b"}, "x"), steps(form, []string{"*a", "*z"}, "x")
 		if near != apart {
-			t.Errorf("%s: what is not between two takes %d steps", form, apart-near)
+			t.Errorf("%s: bytes between two children take %d steps", form, apart-near)
 		}
 	}
 }
 
-// steps returns how many steps a search takes.
+// steps returns the number of steps of a search.
 func steps(form string, patterns []string, name string) int {
 	var pairs [][2]string
 	for _, p := range patterns {
 		pairs = append(pairs, [2]string{p, p})
 	}
-	s := search{tree: forms(pairs)[form], left: maxSteps}
-	s.along(name)
+	s := search{tree: trees(pairs)[form], left: maxSteps}
+	s.walk(name)
 	return maxSteps - s.left
 }

@@ -140,15 +140,50 @@ func TestRefusalsNameTheInterfaceAndTheReason(t *testing.T) {
 		is   error
 		text string
 	}{
-		"no name":             {Interface{Add: "bridge"}, own, ErrNoName, "without a name"},
-		"half a pair":         {Interface{Name: "a0", Add: "veth"}, own, ErrNoPeer, "make veth pair a0: "},
-		"the machine's":       {Interface{Name: "a1", Add: "bridge"}, container(t, 0), ErrSameNamespace, "a1: the container has the network namespace of the machine"},
-		"a process that left": {Interface{Name: "a2", Add: "bridge"}, 1 << 30, unix.ENOENT, "a2: look at the container's network namespace"},
-		"an unknown type":     {Interface{Name: "a3", Add: "nonsense"}, own, unix.EOPNOTSUPP, "make network interface of type nonsense a3: operation not supported"},
-		"none of that name":   {Interface{Name: "a4"}, own, unix.ENODEV, "move network interface to the container a4: no such device"},
-		"a taken name":        {Interface{Name: "lo", Add: "bridge"}, own, unix.EEXIST, "make network interface of type bridge lo: file exists"},
-		"a long name":         {Interface{Name: strings.Repeat("a", 16), Add: "bridge"}, own, unix.ERANGE, "numerical result out of range"},
-		"a huge name":         {Interface{Name: strings.Repeat("a", 1<<17), Add: "bridge"}, own, unix.ENAMETOOLONG, "file name too long"},
+		"no name":     {i: Interface{Add: "bridge"}, pid: own, is: ErrNoName, text: "without a name"},
+		"half a pair": {i: Interface{Name: "a0", Add: "veth"}, pid: own, is: ErrNoPeer, text: "make veth pair a0: "},
+		"the machine's": {
+			i:    Interface{Name: "a1", Add: "bridge"},
+			pid:  container(t, 0),
+			is:   ErrSameNamespace,
+			text: "a1: the container has the network namespace of the machine",
+		},
+		"a process that left": {
+			i:    Interface{Name: "a2", Add: "bridge"},
+			pid:  1 << 30,
+			is:   unix.ENOENT,
+			text: "a2: look at the container's network namespace",
+		},
+		"an unknown type": {
+			i:    Interface{Name: "a3", Add: "nonsense"},
+			pid:  own,
+			is:   unix.EOPNOTSUPP,
+			text: "make network interface of type nonsense a3: operation not supported",
+		},
+		"none of that name": {
+			i:    Interface{Name: "a4"},
+			pid:  own,
+			is:   unix.ENODEV,
+			text: "move network interface to the container a4: no such device",
+		},
+		"a taken name": {
+			i:    Interface{Name: "lo", Add: "bridge"},
+			pid:  own,
+			is:   unix.EEXIST,
+			text: "make network interface of type bridge lo: file exists",
+		},
+		"a long name": {
+			i:    Interface{Name: strings.Repeat("a", 16), Add: "bridge"},
+			pid:  own,
+			is:   unix.ERANGE,
+			text: "numerical result out of range",
+		},
+		"a huge name": {
+			i:    Interface{Name: strings.Repeat("a", 1<<17), Add: "bridge"},
+			pid:  own,
+			is:   unix.ENAMETOOLONG,
+			text: "file name too long",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

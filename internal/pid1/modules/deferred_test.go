@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var processor = map[string]string{
+var processorIndex = map[string]string{
 	"modules.dep": `kernel/arch/x86/crypto/aesni-intel.ko: kernel/crypto/cryptd.ko
 kernel/arch/x86/crypto/crc32c-intel.ko:
 kernel/arch/x86/crypto/sha256-ssse3.ko:
@@ -25,10 +25,10 @@ alias crypto-aes aesni_intel
 
 const cpu = "cpu:type:x86,ven0000fam0006mod0006:feature:,0099,"
 
-func TestWhatTheProcessorCanDoWithoutWaits(t *testing.T) {
+func TestOptimizedCiphersAreDeferred(t *testing.T) {
 	t.Parallel()
-	for kind, files := range kinds(processor) {
-		l, r := loaderOf(t, files)
+	for kind, files := range indexFormats(processorIndex) {
+		l, r := newLoader(t, files)
 		for _, alias := range []string{cpu, "acpi:ACPI0007:"} {
 			if err := l.Load(alias); err != nil {
 				t.Fatalf("%s: %v", kind, err)
@@ -38,20 +38,20 @@ func TestWhatTheProcessorCanDoWithoutWaits(t *testing.T) {
 		if want := []string{"crc32c_intel", "kvm_intel"}; !reflect.DeepEqual(r.files, want) {
 			t.Errorf("%s: loaded %q at once, want %q", kind, r.files, want)
 		}
-		later := l.Later()
-		if !reflect.DeepEqual(later, []string{"aesni_intel", "sha256_ssse3", "acpi_cpufreq"}) || len(l.Later()) != 0 {
-			t.Fatalf("%s: later: %q", kind, later)
+		deferred := l.Deferred()
+		if !reflect.DeepEqual(deferred, []string{"aesni_intel", "sha256_ssse3", "acpi_cpufreq"}) || len(l.Deferred()) != 0 {
+			t.Fatalf("%s: deferred: %q", kind, deferred)
 		}
 		r.files = nil
-		if err := l.Load(later[0]); err != nil || !reflect.DeepEqual(r.files, []string{"cryptd", "aesni_intel"}) {
-			t.Errorf("%s: then %q, %v", kind, r.files, err)
+		if err := l.Load(deferred[0]); err != nil || !reflect.DeepEqual(r.files, []string{"cryptd", "aesni_intel"}) {
+			t.Errorf("%s: loaded %q, %v", kind, r.files, err)
 		}
 	}
 }
 
-func TestACipherThatIsAskedForByNameDoesNotWait(t *testing.T) {
+func TestCipherRequestedByNameIsNotDeferred(t *testing.T) {
 	t.Parallel()
-	l, r := loaderOf(t, processor)
+	l, r := newLoader(t, processorIndex)
 	if err := l.Load("crypto-aes"); err != nil || !slices.Contains(r.files, "aesni_intel") {
 		t.Errorf("loaded %q, %v", r.files, err)
 	}

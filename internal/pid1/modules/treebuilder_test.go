@@ -8,32 +8,32 @@ import (
 	"strings"
 )
 
-// branch is a node of a tree that a test grows, with a label or without.
-type branch struct {
+// trieNode is a node of an index tree that a test builds.
+type trieNode struct {
 	label    string
-	children map[byte]*branch
+	children map[byte]*trieNode
 	values   []string
 }
 
-// add makes key a path of nodes, one a byte, and adds a value at its end.
-func (b *branch) add(key, value string) {
+// add adds a value at the end of the path of key, which has one node for each byte.
+func (b *trieNode) add(key, value string) {
 	for _, c := range []byte(key) {
 		if b.children == nil {
-			b.children = map[byte]*branch{}
+			b.children = map[byte]*trieNode{}
 		}
 		if b.children[c] == nil {
-			b.children[c] = &branch{}
+			b.children[c] = &trieNode{}
 		}
 		b = b.children[c]
 	}
 	b.values = append(b.values, value)
 }
 
-// join makes labels of nodes between which nothing branches off and nothing ends, as depmod
-// does it, but at the root as well.
-func (b *branch) join() {
+// compress merges each node without values into its only child, as depmod does, but at the
+// root as well.
+func (b *trieNode) compress() {
 	for c, child := range b.children {
-		child.join()
+		child.compress()
 		if len(b.children) == 1 && len(b.values) == 0 {
 			b.label += string([]byte{c}) + child.label
 			b.children, b.values = child.children, child.values
@@ -41,8 +41,8 @@ func (b *branch) join() {
 	}
 }
 
-// write appends a node behind all that are below it, and returns its number.
-func (b *branch) write(to []byte) (all []byte, number uint32) {
+// write appends the subtree of a node, the children first, and returns the node's number.
+func (b *trieNode) write(to []byte) (all []byte, number uint32) {
 	below := map[byte]uint32{}
 	for c, child := range b.children {
 		to, below[c] = child.write(to)
@@ -72,15 +72,15 @@ func (b *branch) write(to []byte) (all []byte, number uint32) {
 	return to, number
 }
 
-// file returns the file whose root is b.
-func (b *branch) file() tree {
-	data, root := b.write(head(0))
+// file returns the index file whose root is b.
+func (b *trieNode) file() tree {
+	data, root := b.write(header(0))
 	binary.BigEndian.PutUint32(data[treeRoot:], root)
 	return tree(data)
 }
 
-// head returns what a file begins with.
-func head(root uint32) []byte {
+// header returns the header of an index file.
+func header(root uint32) []byte {
 	return numbers(treeMagic, treeVersion<<16|1, root)
 }
 
@@ -91,42 +91,43 @@ func numbers(all ...uint32) (data []byte) {
 	return data
 }
 
-// forms are the trees that say the same: a node for each byte, and as depmod writes them.
-func forms(pairs [][2]string) map[string]tree {
-	plain, joined := &branch{}, &branch{}
+// trees returns two index files with the same keys and values: one with a node for each
+// byte, and one compressed as by depmod.
+func trees(pairs [][2]string) map[string]tree {
+	plain, compressed := &trieNode{}, &trieNode{}
 	for _, p := range pairs {
 		plain.add(p[0], p[1])
-		joined.add(p[0], p[1])
+		compressed.add(p[0], p[1])
 	}
-	joined.join()
-	return map[string]tree{"plain": plain.file(), "joined": joined.file()}
+	compressed.compress()
+	return map[string]tree{"plain": plain.file(), "compressed": compressed.file()}
 }
 
-// kinds returns the index files as busybox's depmod writes them, and with trees in place of
-// the texts that kmod's depmod makes trees of.
-func kinds(texts map[string]string) map[string]map[string]string {
-	trees := map[string]string{}
+// indexFormats returns the index files in both formats: text, as of busybox's depmod, and
+// trees where kmod's depmod writes them.
+func indexFormats(texts map[string]string) map[string]map[string]string {
+	binary := map[string]string{}
 	for name, text := range texts {
 		if pairs := entries(name, text); pairs != nil {
-			trees[name+".bin"] = string(forms(pairs)["joined"])
+			binary[name+".bin"] = string(trees(pairs)["compressed"])
 		} else {
-			trees[name] = text
+			binary[name] = text
 		}
 	}
-	return map[string]map[string]string{"text": texts, "tree": trees}
+	return map[string]map[string]string{"text": texts, "tree": binary}
 }
 
-// dashes are those of a pattern, and its sets.
-var dashes = regexp.MustCompile(`-|\[[^]]*\]`)
+// dashOrSet matches a dash or a whole set of a pattern.
+var dashOrSet = regexp.MustCompile(`-|\[[^]]*\]`)
 
-func withoutDash(part string) string {
+func dashToUnderscore(part string) string {
 	if part == "-" {
 		return "_"
 	}
 	return part
 }
 
-// entries returns the keys and values of one index file, as depmod writes them into its tree.
+// entries returns the keys and values of the tree that depmod writes for one text file.
 func entries(name, text string) (pairs [][2]string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -134,7 +135,7 @@ func entries(name, text string) (pairs [][2]string) {
 		case name == "modules.dep":
 			pairs = append(pairs, [2]string{Name(strings.TrimSuffix(fields[0], ":")), line})
 		case name == "modules.alias" && fields[0] == "alias":
-			pairs = append(pairs, [2]string{dashes.ReplaceAllStringFunc(fields[1], withoutDash), fields[2]})
+			pairs = append(pairs, [2]string{dashOrSet.ReplaceAllStringFunc(fields[1], dashToUnderscore), fields[2]})
 		case name == "modules.builtin":
 			pairs = append(pairs, [2]string{Name(line), ""})
 		}
