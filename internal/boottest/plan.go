@@ -10,15 +10,24 @@ import (
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/boottest/spec"
+	"github.com/org/linuxkit-action/internal/build"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// KernelInitrd is the format that QEMU boots without firmware or loader.
-const KernelInitrd = "kernel+initrd"
+// firmware lists what package machine can boot with.
+var firmware = []build.Firmware{build.DirectKernel}
 
-// bootable are the formats that we know how to boot.
-var bootable = []string{KernelInitrd}
+// bootable returns the names of the formats that the boot test can boot.
+func bootable() []string {
+	var names []string
+	for _, f := range build.Formats() {
+		if f.BootsWith(firmware...) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
 
 // builtin is artifacts.Set.Init for an image with our PID 1.
 const builtin = "builtin"
@@ -32,14 +41,14 @@ func plan(set *artifacts.Set, s spec.Spec) (formats, notes []string, err error) 
 	for _, f := range set.Formats() {
 		switch {
 		case len(s.Formats) > 0 && !slices.Contains(s.Formats, f):
-		case slices.Contains(bootable, f):
+		case slices.Contains(bootable(), f):
 			formats = append(formats, f)
 		default:
-			notes = append(notes, fmt.Sprintf("%s was built and not booted: only %s can be boot-tested", f, strings.Join(bootable, ", ")))
+			notes = append(notes, fmt.Sprintf("%s was built and not booted: only %s can be boot-tested", f, strings.Join(bootable(), ", ")))
 		}
 	}
 	if len(formats) == 0 {
-		return nil, nil, fmt.Errorf("%w boot test: nothing to boot: %s has %s; build --format %s", ErrSpec, set.Name, strings.Join(set.Formats(), ", "), KernelInitrd)
+		return nil, nil, fmt.Errorf("%w boot test: nothing to boot: %s has %s; build --format %s", ErrSpec, set.Name, strings.Join(set.Formats(), ", "), strings.Join(bootable(), " or --format "))
 	}
 	return formats, notes, nil
 }
@@ -48,8 +57,8 @@ func checkFormats(set *artifacts.Set, s spec.Spec) []strict.Problem {
 	var found []strict.Problem
 	for _, f := range s.Formats {
 		switch {
-		case !slices.Contains(bootable, f):
-			found = append(found, s.Problem("formats", "%.40q cannot be boot-tested; these can: %s", f, strings.Join(bootable, ", ")))
+		case !slices.Contains(bootable(), f):
+			found = append(found, s.Problem("formats", "%.40q cannot be boot-tested; these can: %s", f, strings.Join(bootable(), ", ")))
 		case !slices.Contains(set.Formats(), f):
 			found = append(found, s.Problem("formats", "%s was not built; build has made %s", f, strings.Join(set.Formats(), ", ")))
 		}
@@ -96,13 +105,20 @@ func locate(set *artifacts.Set, format string) (files, error) {
 			found.bytes += f.Size
 		}
 	}
-	for kind, path := range map[string]*string{artifacts.KindKernel: &found.kernel, artifacts.KindInitrd: &found.initrd, artifacts.KindCmdline: &found.cmdline} {
-		f, ok := set.Find(format, kind)
+	for _, part := range []struct {
+		kind string
+		path *string
+	}{
+		{kind: artifacts.KindKernel, path: &found.kernel},
+		{kind: artifacts.KindInitrd, path: &found.initrd},
+		{kind: artifacts.KindCmdline, path: &found.cmdline},
+	} {
+		f, ok := set.Find(format, part.kind)
 		if !ok {
-			return found, fmt.Errorf("%w: format %s has no %s; build again", ErrBuild, format, kind)
+			return found, fmt.Errorf("%w: format %s has no %s; build again", ErrBuild, format, part.kind)
 		}
-		*path = set.Abs(f)
-		if err := checkDigest(*path, f); err != nil {
+		*part.path = set.Abs(f)
+		if err := checkDigest(*part.path, f); err != nil {
 			return found, err
 		}
 	}

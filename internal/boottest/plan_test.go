@@ -11,6 +11,9 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
+// KernelInitrd is the format that the fixtures contain.
+const KernelInitrd = "kernel+initrd"
+
 func set(init string, formats ...string) *artifacts.Set {
 	s := &artifacts.Set{Version: 1, Name: "box", Arch: "amd64", Init: init}
 	for _, f := range formats {

@@ -37,7 +37,8 @@ const unpacksAtOnce = 3
 type Options struct {
 	Name         string       // of the files
 	Output       string       // folder
-	Formats      []string     // see Formats
+	Formats      []string     // names of the format table
+	Size         int64        // of disks, in bytes; 0: by the format's SizeRule
 	Codec        initrd.Codec // none: the kernel's best
 	Init         string       // InitAuto, InitBuiltin or InitManifest
 	AllowOutside bool         // source: may leave the repository
@@ -51,7 +52,7 @@ type Options struct {
 // Assemble builds the system and returns what it wrote. Nothing is left in the
 // output folder when it fails.
 func Assemble(ctx context.Context, verified *verify.Verified, opts Options) (*artifacts.Set, error) {
-	formats, err := chooseFormats(opts.Formats)
+	formats, err := chooseFormats(verified.Arch(), opts)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ func Assemble(ctx context.Context, verified *verify.Verified, opts Options) (*ar
 		return nil, err
 	}
 	var set *artifacts.Set
-	err = made(ctx, verified, opts, func(s *System) (err error) {
-		set, err = write(ctx, s, formats, attested, opts)
+	err = withSystem(ctx, verified, opts, func(s *System) (err error) {
+		set, err = writeOutputs(ctx, s, formats, attested, opts)
 		return err
 	})
 	if err != nil {
@@ -70,8 +71,8 @@ func Assemble(ctx context.Context, verified *verify.Verified, opts Options) (*ar
 	return set, nil
 }
 
-// made lays the system out and lends it to use.
-func made(ctx context.Context, verified *verify.Verified, opts Options, use func(*System) error) error {
+// withSystem assembles the system, calls use with it, and closes it.
+func withSystem(ctx context.Context, verified *verify.Verified, opts Options, use func(*System) error) error {
 	images, err := unpack(ctx, verified, opts)
 	defer images.close()
 	if err != nil {

@@ -328,7 +328,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &System{Root: tree.New(), Kernel: tree.File(0o644, bytes.Repeat([]byte("k"), 1<<20))}
-	_, err := write(ctx, s, formats, sboms{}, Options{Name: "os", Output: dir, Codec: initrd.Codec{Name: "none"}, Report: progress.Silent()})
+	_, err := writeOutputs(ctx, s, formats, sboms{}, Options{Name: "os", Output: dir, Codec: initrd.Codec{Name: "none"}, Report: progress.Silent()})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

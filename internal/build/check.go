@@ -11,14 +11,6 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// linuxKitFormats are those that `linuxkit build` knows; a manifest may ask for them
-// whether this version makes them or not.
-var linuxKitFormats = []string{
-	"aws", "docker", "dynamic-vhd", "gcp", "iso-bios", "iso-efi", "iso-efi-initrd", "kernel+erofs", "kernel+initrd", "kernel+iso",
-	"kernel+squashfs", "qcow2-bios", "qcow2-efi", "raw-bios", "raw-efi", "rpi3", "tar", "tar-kernel-initrd", "vhd", "vmdk",
-	"qcow2", "iso", // short for those with -bios
-}
-
 // Check finds the mistakes of a manifest that show without any of its images: files that
 // cannot be copied, formats that do not exist. The error has the form of manifest.Load's.
 func Check(m *manifest.Manifest, allowOutside bool) error {
@@ -29,7 +21,7 @@ func Check(m *manifest.Manifest, allowOutside bool) error {
 		}
 	}
 	problems = append(problems, checkInitConfig(m, allowOutside)...)
-	known := slices.Concat(Formats(), linuxKitFormats)
+	known := ManifestFormats()
 	for _, o := range m.Outputs {
 		if o.Format != "" && !slices.Contains(known, o.Format) {
 			problems = append(problems, o.Problem("format", "there is no format %q%s", o.Format, orList(strict.Nearest(o.Format, known))))
@@ -58,7 +50,7 @@ func checkSource(f manifest.File, allowOutside bool) string {
 
 func orList(near string) string {
 	if near == "" {
-		return "; there are: " + strings.Join(Formats(), ", ")
+		return "; there are: " + strings.Join(FormatNames(), ", ")
 	}
 	return "; did you mean " + near + "?"
 }

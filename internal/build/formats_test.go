@@ -376,13 +376,13 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 func TestInitrdIsPackedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	err := made(t.Context(), w.verified(system), w.options(), func(s *System) error {
-		p := &product{System: s, ctx: t.Context(), opts: Options{Output: t.TempDir(), Codec: initrd.Codec{Name: "none"}}}
-		first, err := p.initrd()
+	err := withSystem(t.Context(), w.verified(system), w.options(), func(s *System) error {
+		p := &product{System: s, opts: Options{Output: t.TempDir(), Codec: initrd.Codec{Name: "none"}}}
+		first, err := p.initrd(t.Context())
 		if err != nil {
 			return err
 		}
-		second, err := p.initrd()
+		second, err := p.initrd(t.Context())
 		if first != second {
 			t.Error("packed twice")
 		}

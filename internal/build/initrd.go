@@ -10,20 +10,11 @@ import (
 	"github.com/org/linuxkit-action/internal/component/tree"
 )
 
-// product is what the outputs of one build are written from: the system, and what
-// several of them need and is made once.
-type product struct {
-	*System
-	ctx    context.Context
-	opts   Options
-	packed *tree.Inode // the initrd without microcode
-}
-
 // packBuffer gathers the small pieces of a cpio archive before they go to disk.
 const packBuffer = 1 << 20
 
 // initrd returns the compressed root.
-func (p *product) initrd() (*tree.Inode, error) {
+func (p *product) initrd(ctx context.Context) (*tree.Inode, error) {
 	if p.packed != nil {
 		return p.packed, nil
 	}
@@ -32,7 +23,7 @@ func (p *product) initrd() (*tree.Inode, error) {
 		return nil, err
 	}
 	p.open = append(p.open, file)
-	buffered := bufio.NewWriterSize(&cancellable{p.ctx, file}, packBuffer)
+	buffered := bufio.NewWriterSize(newCancelWriter(ctx, file), packBuffer)
 	if err := p.pack(buffered); err != nil {
 		return nil, err
 	}
@@ -73,8 +64,8 @@ func (p *product) codec() initrd.Codec {
 // for it is looked for before anything can be unpacked (kernel
 // Documentation/arch/x86/microcode.rst); what follows it begins at a multiple of 4, as
 // everything in a cpio archive does.
-func writeInitrd(w io.Writer, p *product) error {
-	packed, err := p.initrd()
+func writeInitrd(ctx context.Context, w io.Writer, p *product) error {
+	packed, err := p.initrd(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,8 +83,8 @@ func writeInitrd(w io.Writer, p *product) error {
 
 // writeInitrdTar writes all that a boot loader takes as one archive, under LinuxKit's
 // names. What is empty is left out, as the files of kernel+initrd are.
-func writeInitrdTar(w io.Writer, p *product) error {
-	packed, err := p.initrd()
+func writeInitrdTar(ctx context.Context, w io.Writer, p *product) error {
+	packed, err := p.initrd(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,4 +105,14 @@ func writeInitrdTar(w io.Writer, p *product) error {
 		}
 	}
 	return archive.Close()
+}
+
+func writeKernel(_ context.Context, w io.Writer, p *product) error {
+	_, err := io.Copy(w, p.Kernel.Open())
+	return err
+}
+
+func writeCmdline(_ context.Context, w io.Writer, p *product) error {
+	_, err := io.WriteString(w, p.Cmdline)
+	return err
 }

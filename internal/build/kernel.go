@@ -2,6 +2,7 @@ package build
 
 import (
 	"archive/tar"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -14,7 +15,7 @@ import (
 
 // kernel takes the kernel image apart: the kernel itself, and a tarball that is
 // unpacked onto / (LinuxKit's contract for kernel images).
-func (l *layout) kernel() error {
+func (l *layout) kernel(ctx context.Context) error {
 	k := l.manifest.Kernel
 	if k.Image == "" {
 		return nil
@@ -24,8 +25,8 @@ func (l *layout) kernel() error {
 		return err
 	}
 	origin := tree.Origin{Source: manifest.Canonical(string(k.Image)), Location: "kernel"}
-	for _, step := range []func(*used, tree.Origin) error{l.binary, l.microcode, l.modules} {
-		if err := step(image, origin); err != nil {
+	for _, step := range []func(context.Context, *used, tree.Origin) error{l.binary, l.microcode, l.modules} {
+		if err := step(ctx, image, origin); err != nil {
 			return fmt.Errorf("%s: kernel: image %s: %w", k.Of("image"), k.Image, err)
 		}
 	}
@@ -33,7 +34,7 @@ func (l *layout) kernel() error {
 }
 
 // binary finds the kernel, and lays it and its command line below /boot.
-func (l *layout) binary(image *used, origin tree.Origin) error {
+func (l *layout) binary(ctx context.Context, image *used, origin tree.Origin) error {
 	name := l.manifest.Kernel.BinaryName()
 	kernel, found := regular(image.Tree, name)
 	if !found {
@@ -42,7 +43,7 @@ func (l *layout) binary(image *used, origin tree.Origin) error {
 	l.Kernel = bootFile(kernel)
 	l.Release = vmlinuz.Release(kernel.Data)
 	if l.opts.DecompressKernel {
-		if err := l.decompress(l.Kernel); err != nil {
+		if err := l.decompress(ctx, l.Kernel); err != nil {
 			return fmt.Errorf("/%s: %w; leave --decompress-kernel away", name, err)
 		}
 	}
@@ -57,7 +58,7 @@ func (l *layout) binary(image *used, origin tree.Origin) error {
 
 // microcode finds what updates the processor early in the boot. Kernels for arm64 have
 // none, so the same manifest may name what is not there.
-func (l *layout) microcode(image *used, origin tree.Origin) error {
+func (l *layout) microcode(_ context.Context, image *used, origin tree.Origin) error {
 	name := l.manifest.Kernel.Ucode
 	if name == "" {
 		return nil
@@ -73,7 +74,7 @@ func (l *layout) microcode(image *used, origin tree.Origin) error {
 
 // modules unpacks the tarball. What it has for /boot is for boot loaders: device trees
 // and the like.
-func (l *layout) modules(image *used, origin tree.Origin) error {
+func (l *layout) modules(ctx context.Context, image *used, origin tree.Origin) error {
 	name := l.manifest.Kernel.TarName()
 	if name == "" {
 		return nil
@@ -82,7 +83,7 @@ func (l *layout) modules(image *used, origin tree.Origin) error {
 	if !found {
 		return fmt.Errorf("it has no file /%s; say with kernel.tar what the modules are called, or none", name)
 	}
-	modules, err := l.untar(archive, origin)
+	modules, err := untar(ctx, archive, origin)
 	if err != nil {
 		return fmt.Errorf("/%s: %w", name, err)
 	}
@@ -103,13 +104,13 @@ func bootFile(theirs *tree.Inode) *tree.Inode {
 }
 
 // decompress replaces a kernel by what it unpacks to when it boots.
-func (l *layout) decompress(kernel *tree.Inode) error {
+func (l *layout) decompress(ctx context.Context, kernel *tree.Inode) error {
 	plain, err := scratch(l.opts.Output)
 	if err != nil {
 		return err
 	}
 	l.open = append(l.open, plain)
-	kernel.Size, err = vmlinuz.Decompress(&cancellable{l.ctx, plain}, kernel.Data, kernel.Size)
+	kernel.Size, err = vmlinuz.Decompress(newCancelWriter(ctx, plain), kernel.Data, kernel.Size)
 	kernel.Data = plain
 	return err
 }
@@ -121,7 +122,7 @@ func regular(t *tree.Tree, name string) (*tree.Inode, bool) {
 
 // untar reads an archive that is itself a file of an image. The contents stay where
 // they are: a file in the archive is a section of the archive.
-func (l *layout) untar(archive *tree.Inode, origin tree.Origin) (*tree.Tree, error) {
+func untar(ctx context.Context, archive *tree.Inode, origin tree.Origin) (*tree.Tree, error) {
 	out := tree.New()
 	stream := io.NewSectionReader(archive.Data, 0, archive.Size)
 	keep := func(h *tar.Header, _ io.Reader) (io.ReaderAt, error) {
@@ -131,7 +132,7 @@ func (l *layout) untar(archive *tree.Inode, origin tree.Origin) (*tree.Tree, err
 		at, err := stream.Seek(0, io.SeekCurrent)
 		return io.NewSectionReader(archive.Data, at, h.Size), err
 	}
-	if err := component.Untar(l.ctx, out, stream, keep, origin.Source); err != nil {
+	if err := component.Untar(ctx, out, stream, keep, origin.Source); err != nil {
 		return nil, err
 	}
 	return out, nil

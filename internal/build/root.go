@@ -33,7 +33,6 @@ func (s *System) close() { s.open.close() }
 // layout is a System in the making.
 type layout struct {
 	*System
-	ctx      context.Context
 	manifest *manifest.Manifest
 	opts     Options
 	ids      bundle.IDs
@@ -52,7 +51,6 @@ type used struct {
 func compose(ctx context.Context, verified *verify.Verified, unpacked images, opts Options) (*System, error) {
 	l := &layout{
 		System:   &System{Root: tree.New(), Boot: tree.New(), Arch: verified.Arch(), Cmdline: verified.Manifest().KernelLine()},
-		ctx:      ctx,
 		manifest: verified.Manifest(),
 		opts:     opts,
 		ids:      bundle.Allocate(verified.Manifest()),
@@ -64,7 +62,9 @@ func compose(ctx context.Context, verified *verify.Verified, unpacked images, op
 			l.images[use.Image] = &used{unpacked[i], result}
 		}
 	}
-	for _, step := range []func() error{l.kernel, l.inits, l.volumes, l.containers, l.files, l.init, l.boot} {
+	kernel := func() error { return l.kernel(ctx) }
+	volumes := func() error { return l.volumes(ctx) }
+	for _, step := range []func() error{kernel, l.inits, volumes, l.containers, l.files, l.init, l.boot} {
 		if err := step(); err != nil {
 			l.close()
 			return nil, err

@@ -12,37 +12,25 @@ import (
 )
 
 // Stream builds the system as Assemble does, and writes it to w in the one format of
-// opts, which must be one of Streamable. The output folder is only for what must be
-// kept for a while.
+// opts, which must be one of PipeFormats. Temporary files are created in the output
+// folder.
 func Stream(ctx context.Context, verified *verify.Verified, w io.Writer, opts Options) error {
-	chosen, err := chooseFormats(opts.Formats)
+	chosen, err := chooseFormats(verified.Arch(), opts)
 	if err != nil {
 		return err
 	}
-	if len(chosen) != 1 || !chosen[0].Streamable {
-		return fmt.Errorf("%w: %s cannot be streamed; these can, one at a time: %s", ErrUsage, strings.Join(opts.Formats, ", "), strings.Join(Streamable(), ", "))
+	if len(chosen) != 1 || !chosen[0].Pipe {
+		return fmt.Errorf("%w: --o cannot write %s; it writes one of %s", ErrUsage,
+			strings.Join(opts.Formats, ", "), strings.Join(PipeFormats(), ", "))
 	}
-	return made(ctx, verified, opts, func(s *System) error {
-		return chosen[0].Files[0].Write(&cancellable{ctx, w}, &product{System: s, ctx: ctx, opts: opts})
+	return withSystem(ctx, verified, opts, func(s *System) error {
+		return chosen[0].Outputs[0].Stream(ctx, newCancelWriter(ctx, w), &product{System: s, opts: opts})
 	})
-}
-
-// cancellable ends what is written when the run is cancelled.
-type cancellable struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (c *cancellable) Write(b []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.w.Write(b)
 }
 
 // writeTar writes the system as LinuxKit hands it from step to step: the root file
 // system, and before it /boot.
-func writeTar(w io.Writer, p *product) error {
+func writeTar(_ context.Context, w io.Writer, p *product) error {
 	archive := tarball.NewWriter(w)
 	if err := p.archive(archive); err != nil {
 		return err
@@ -67,7 +55,7 @@ ENTRYPOINT ["%s"]
 const stockEntry = "/bin/rc.init"
 
 // writeDocker writes that archive as the context of a docker build.
-func writeDocker(w io.Writer, p *product) error {
+func writeDocker(_ context.Context, w io.Writer, p *product) error {
 	entry := stockEntry
 	if p.Init == builtin {
 		entry = "/init"

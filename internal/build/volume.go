@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/org/linuxkit-action/internal/component/tree"
@@ -9,16 +10,16 @@ import (
 
 // volumes lays out the directories that containers share. At boot PID 1 mounts, over
 // what is in lower, a file system in memory, and both together on merged.
-func (l *layout) volumes() error {
+func (l *layout) volumes(ctx context.Context) error {
 	for i, v := range l.manifest.Volumes {
-		if err := l.volume(i, v); err != nil {
+		if err := l.volume(ctx, i, v); err != nil {
 			return fmt.Errorf("%s: %s: %w", v.Place, v.Path, err)
 		}
 	}
 	return nil
 }
 
-func (l *layout) volume(i int, v manifest.Volume) error {
+func (l *layout) volume(ctx context.Context, i int, v manifest.Volume) error {
 	dir := tree.Clean(v.Dir())
 	origin := tree.Origin{Source: sourceEmpty, Location: location("volume", i)}
 	if v.Image != "" {
@@ -35,14 +36,14 @@ func (l *layout) volume(i int, v manifest.Volume) error {
 	if v.Image == "" {
 		return nil
 	}
-	content, err := l.volumeContent(v)
+	content, err := l.volumeContent(ctx, v)
 	if err != nil {
 		return err
 	}
 	return l.Root.Overlay(dir+"/lower", content, origin)
 }
 
-func (l *layout) volumeContent(v manifest.Volume) (*tree.Tree, error) {
+func (l *layout) volumeContent(ctx context.Context, v manifest.Volume) (*tree.Tree, error) {
 	image, err := l.image(string(v.Image))
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (l *layout) volumeContent(v manifest.Volume) (*tree.Tree, error) {
 	if !v.Layout() {
 		return image.Tree, fixUp(image.Tree, forSystem)
 	}
-	made, err := image.Layout(l.ctx, l.opts.Cache, v.Wants, l.opts.Report)
+	made, err := image.Layout(ctx, l.opts.Cache, v.Wants, l.opts.Report)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ type options struct {
 
 func defaults() *options {
 	return &options{
-		arch: runtime.GOARCH, output: defaultOutput, size: "1024M", init: build.InitAuto,
+		arch: runtime.GOARCH, output: defaultOutput, init: build.InitAuto,
 		progress: "auto", accel: "auto",
 	}
 }
@@ -108,14 +107,14 @@ func (o *options) verifyFlags(c *cobra.Command) {
 
 func (o *options) buildFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.Formats(), ", ")+" (default the manifest's outputs, or "+defaultFormat+")")
+	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.FormatNames(), ", ")+" (default the manifest's outputs, or "+defaultFormat+")")
 	f.StringVar(&o.output, "output", o.output, "`DIR` to write to")
 	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; LinuxKit's name for --output")
-	f.StringVarP(&o.stream, "o", "o", "", "one `FILE` instead, or - for standard output: "+strings.Join(build.Streamable(), " or ")+" (default "+defaultStream+")")
+	f.StringVarP(&o.stream, "o", "o", "", "one `FILE` instead, or - for standard output: "+strings.Join(build.PipeFormats(), " or ")+" (default "+defaultStream+")")
 	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
 	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; zstd up to :3 boots faster, above is smaller (default zstd, or gzip for kernels before 5.9)")
 	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
-	f.StringVar(&o.size, "size", o.size, "`SIZE` of disks, for formats that have one: 512M, 2G; a number alone is GB")
+	f.StringVar(&o.size, "size", o.size, "`SIZE` of the disk, for disk formats: 512M, 2G; a number alone is in G (default as large as the content)")
 	f.BoolVar(&o.decompress, "decompress-kernel", false, "unpack the kernel as it would itself (gzip, zstd and lz4)")
 	f.Bool("pull", false, "as LinuxKit's; here tags that are not locked are always asked for")
 	f.BoolVar(&o.noSBOM, "no-sbom", false, "keep no SBOM beside the image; else those that a component's signers attest are kept")
@@ -163,14 +162,11 @@ func (o *options) check() error {
 	if o.name != filepath.Base(o.name) && o.name != "" {
 		return fmt.Errorf("%w: --name %q must be a plain file name; the folder is --output", errUsage, o.name)
 	}
-	if !diskSize.MatchString(o.size) {
-		return fmt.Errorf("%w: --size %q must be a number with M or G behind it, such as 1024M; a number alone is GB", errUsage, o.size)
+	if _, err := build.ParseSize(o.size); err != nil {
+		return err
 	}
 	return o.checkStream()
 }
-
-// diskSize is LinuxKit's way to say a size.
-var diskSize = regexp.MustCompile(`^[1-9][0-9]{0,5}[MG]?$`)
 
 // checkStream holds --o against what says the same in other words.
 func (o *options) checkStream() error {
@@ -179,8 +175,8 @@ func (o *options) checkStream() error {
 		return nil
 	case o.name != "" || o.output != defaultOutput:
 		return fmt.Errorf("%w: --o %s names the file, so --name and --output cannot", errUsage, o.stream)
-	case len(o.formats) > 1 || len(o.formats) == 1 && !slices.Contains(build.Streamable(), o.formats[0]):
-		return fmt.Errorf("%w: --o %s is for one format of %s; leave it away for %s", errUsage, o.stream, strings.Join(build.Streamable(), ", "), strings.Join(o.formats, ", "))
+	case len(o.formats) > 1 || len(o.formats) == 1 && !slices.Contains(build.PipeFormats(), o.formats[0]):
+		return fmt.Errorf("%w: --o %s is for one format of %s; leave it away for %s", errUsage, o.stream, strings.Join(build.PipeFormats(), ", "), strings.Join(o.formats, ", "))
 	}
 	return nil
 }

@@ -189,6 +189,10 @@ func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	if err != nil {
 		return build.Options{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
+	size, err := build.ParseSize(p.size)
+	if err != nil {
+		return build.Options{}, err
+	}
 	cache, err := p.openCache()
 	if err != nil {
 		return build.Options{}, err
@@ -201,7 +205,7 @@ func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
 		formats = []string{defaultFormat}
 	}
 	return build.Options{
-		Name: cmp.Or(p.name, m.Name), Output: p.output, Formats: formats, Codec: codec,
+		Name: cmp.Or(p.name, m.Name), Output: p.output, Formats: formats, Size: size, Codec: codec,
 		Init: p.init, AllowOutside: p.allowOutside, DecompressKernel: p.decompress, NoSBOM: p.noSBOM, Cache: cache, Report: p.show,
 	}, nil
 }

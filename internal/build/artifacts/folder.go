@@ -78,14 +78,31 @@ func (f *Folder) Add(ctx context.Context, base string, task progress.Task, write
 		return File{}, err
 	}
 	defer out.Close()
-	sum := &meter{ctx: ctx, task: task, hash: sha256.New()}
-	err = write(io.MultiWriter(sum, out))
+	m := newMeter(ctx, task)
+	err = write(io.MultiWriter(m, out))
 	if err == nil {
 		err = out.Sync()
 	}
 	task.Done(err == nil)
 	f.files = append(f.files, base)
-	return File{Path: base, SHA256: hex.EncodeToString(sum.hash.Sum(nil)), Size: sum.size}, err
+	return m.file(base), err
+}
+
+// AddFile is Add for a writer that seeks, or that lets another program write to the name
+// of the file. The hash is computed once the file is complete.
+func (f *Folder) AddFile(ctx context.Context, base string, task progress.Task, write func(*os.File) error) (File, error) {
+	out, err := os.OpenFile(filepath.Join(f.staging, base), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
+	if err != nil {
+		return File{}, err
+	}
+	defer out.Close()
+	m := newMeter(ctx, task)
+	if err = write(out); err == nil {
+		err = m.hashFile(out.Name())
+	}
+	task.Done(err == nil)
+	f.files = append(f.files, base)
+	return m.file(base), err
 }
 
 // Staged returns where a file lies that was added and not yet committed.
@@ -137,16 +154,39 @@ func writeInto(path string, task progress.Task, write func(io.Writer) error) err
 	return err
 }
 
-// meter hashes and counts, and stops when the run is cancelled.
+// meter hashes and counts what is written to it, and fails once the run is cancelled.
 type meter struct {
-	ctx  context.Context
-	task progress.Task
-	hash hash.Hash
-	size int64
+	cancelled func() error
+	task      progress.Task
+	hash      hash.Hash
+	size      int64
+}
+
+func newMeter(ctx context.Context, task progress.Task) *meter {
+	return &meter{cancelled: ctx.Err, task: task, hash: sha256.New()}
+}
+
+// hashFile syncs and reads a file, which another program may have replaced.
+func (m *meter) hashFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	_, err = io.Copy(m, f)
+	return err
+}
+
+// file describes what was metered.
+func (m *meter) file(base string) File {
+	return File{Path: base, SHA256: hex.EncodeToString(m.hash.Sum(nil)), Size: m.size}
 }
 
 func (m *meter) Write(p []byte) (int, error) {
-	if err := m.ctx.Err(); err != nil {
+	if err := m.cancelled(); err != nil {
 		return 0, err
 	}
 	m.size += int64(len(p))
