@@ -14,6 +14,7 @@ import (
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/publish"
+	"github.com/org/linuxkit-action/internal/sigstore"
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
@@ -51,7 +52,7 @@ var exitCodes = []struct {
 	{lock.ErrUnreadable, exitUsage},
 	{boottest.ErrSpec, exitUsage},
 	{verify.ErrRefused, exitVerification},
-	{verify.ErrAuthorities, exitVerification},
+	{sigstore.ErrTrustedRoot, exitVerification},
 	{component.ErrDigest, exitVerification},
 	{component.ErrMalformed, exitAssembly},
 	{build.ErrAssembly, exitAssembly},

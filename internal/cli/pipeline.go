@@ -248,10 +248,10 @@ func (p *pipeline) expected() (spec.Spec, error) {
 // release signs the files and lays them out.
 func (p *pipeline) release(ctx context.Context, set *artifacts.Set, output string) ([]string, error) {
 	p.show.Step("publish")
-	var signer *publish.Signer
+	var signer publish.Signer
 	if p.sign != signOff {
 		if p.key == "" {
-			return nil, fmt.Errorf("%w: nobody to sign: give --key, or --sign off for a release without signatures", errUsage)
+			return nil, fmt.Errorf("%w: no signing key; pass --key or --sign off", errUsage)
 		}
 		var err error
 		if signer, err = publish.LoadKey(ctx, p.key); err != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // Text makes text that is nothing but text: in Markdown a character written by its
@@ -42,4 +43,23 @@ func Mute(markup []byte) []byte {
 func JSON(data any) ([]byte, error) {
 	b, err := json.MarshalIndent(data, "", "  ")
 	return append(bytes.ReplaceAll(b, []byte("##["), []byte(`\u0023#[`)), '\n'), err
+}
+
+// maxLine bounds what Line returns, in bytes.
+const maxLine = 400
+
+// Line makes one printable line of foreign text, for an error or a table. Control and
+// format characters become blanks, so the text is no command for a terminal or a job's
+// log. Text over 400 bytes is cut.
+func Line(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+	if len(text) > maxLine {
+		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
+	}
+	return text
 }

@@ -23,7 +23,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// newKey makes a key of a kind, as cosign keeps one, and its public half in PEM.
+// newKey makes a cosign key pair of a kind.
 func newKey(t *testing.T, kind string) (private, public string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,76 +40,76 @@ func newKey(t *testing.T, kind string) (private, public string) {
 	return private, public
 }
 
-// cosigns are the real ones, as make test builds them, with what they are to be told.
+// cosigns are the programs that verify a release, with the flags that each needs.
 var cosigns = map[string][]string{
 	"cosign":  {"--new-bundle-format"}, // cosign 2
 	"cosign3": nil,
 }
 
-// accepts asks a cosign whether the key has signed a file as the bundle says.
-func accepts(t *testing.T, program, public, bundle, file string) error {
+// verifyBlob runs cosign verify-blob and returns its verdict.
+func verifyBlob(t *testing.T, program, public, bundle, file string) error {
 	t.Helper()
 	path, err := filepath.Abs("../../bin/" + program)
 	must(t, err)
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v; build it with make bin/%s", err, program)
 	}
-	dir := t.TempDir() // a trusted root of its own keeps it off the network
-	root := filepath.Join(dir, "root.json")
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root.json") // without one, cosign would fetch Sigstore's
 	must(t, os.WriteFile(root, []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), 0o600))
 	args := []string{"verify-blob", "--key", public, "--bundle", bundle, "--insecure-ignore-tlog", "--trusted-root", root}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, path, append(append(args, cosigns[program]...), file)...)
 	run.Env = []string{"HOME=" + dir}
-	told, err := run.CombinedOutput()
-	if err != nil && !strings.Contains(string(told), "failed to verify signature") {
-		t.Fatalf("%s gives no verdict: %v\n%s", program, err, told)
+	out, err := run.CombinedOutput()
+	if err != nil && !strings.Contains(string(out), "failed to verify signature") {
+		t.Fatalf("%s: no verdict: %v\n%s", program, err, out)
 	}
 	return err
 }
 
-// acceptedByBoth checks a release as users do, and that nothing else passes for it.
-func acceptedByBoth(t *testing.T, release, public, strangers string) {
+// checkWithCosign verifies a release with cosign 2 and 3, which must reject a bundle of
+// another file and another key.
+func checkWithCosign(t *testing.T, release, public, otherPublic string) {
 	t.Helper()
-	at := func(name string) string { return filepath.Join(release, name) }
+	in := func(name string) string { return filepath.Join(release, name) }
 	for program := range cosigns {
 		for _, name := range []string{Checksums, "os-kernel"} {
-			if err := accepts(t, program, public, at(name+BundleSuffix), at(name)); err != nil {
-				t.Errorf("%s does not accept %s: %v", program, name, err)
+			if err := verifyBlob(t, program, public, in(name+BundleSuffix), in(name)); err != nil {
+				t.Errorf("%s rejects %s: %v", program, name, err)
 			}
 		}
-		if accepts(t, program, public, at("os-kernel"+BundleSuffix), at("os-initrd.img")) == nil {
+		if verifyBlob(t, program, public, in("os-kernel"+BundleSuffix), in("os-initrd.img")) == nil {
 			t.Errorf("%s accepts another file", program)
 		}
-		if accepts(t, program, strangers, at("os-kernel"+BundleSuffix), at("os-kernel")) == nil {
+		if verifyBlob(t, program, otherPublic, in("os-kernel"+BundleSuffix), in("os-kernel")) == nil {
 			t.Errorf("%s accepts another key", program)
 		}
 	}
 }
 
-// TestCosignAcceptsTheReleaseByEveryKindOfKey: both of them, without being told which
-// hash was signed.
-func TestCosignAcceptsTheReleaseByEveryKindOfKey(t *testing.T) {
+// TestCosignVerifiesReleaseWithEveryKeyType: without an option for the hash.
+func TestCosignVerifiesReleaseWithEveryKeyType(t *testing.T) {
 	t.Parallel()
 	for kind := range keypair.ByAlgorithm {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			private, public := newKey(t, kind)
-			_, strangers := newKey(t, kind)
+			_, otherPublic := newKey(t, kind)
 			key, err := LoadKey(t.Context(), private)
 			must(t, err)
-			release, _, err := makeRelease(t, built(t), key)
+			dir, _, err := makeRelease(t, newBuild(t), key)
 			must(t, err)
-			acceptedByBoth(t, release, public, strangers)
+			checkWithCosign(t, dir, public, otherPublic)
 		})
 	}
 }
 
-// publicFile writes the public half of a key that was loaded.
-func publicFile(t *testing.T, key *Signer) string {
+// publicFile writes the public half of a loaded key.
+func publicFile(t *testing.T, key *Key) string {
 	t.Helper()
-	public, err := key.verifier.PublicKey()
+	public, err := key.public.PublicKey()
 	must(t, err)
 	text, err := cryptoutils.MarshalPublicKeyToPEM(public)
 	must(t, err)

@@ -16,74 +16,85 @@ import (
 
 	"github.com/org/linuxkit-action/fixtures/vault"
 	"github.com/org/linuxkit-action/internal/component"
-	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as internal/cli imports it
+	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // registers hashivault://
 )
 
-// startVault starts one with the key release.
+const vaultKey = "hashivault://release"
+
+// startVault starts Vault with the key vaultKey.
 func startVault(t *testing.T) *vault.Vault {
 	t.Helper()
-	v := vault.Serve(t, "../../bin") // as make test fills it
+	v := vault.Serve(t, "../../bin")
 	must(t, v.NewKey("release", "ecdsa-p256"))
 	return v
 }
 
-// standIn stands where Vault is looked for, for the rest of a test.
-func standIn(t *testing.T, answer http.HandlerFunc) {
+// serveAsVault makes a handler the Vault of the rest of a test.
+func serveAsVault(t *testing.T, handler http.HandlerFunc) {
 	t.Helper()
-	server := httptest.NewServer(answer)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	t.Setenv("VAULT_ADDR", server.URL)
 }
 
-// TestCosignAcceptsTheReleaseByKeysInVault: every kind that signs there what users verify
-// with the public half in a file.
-func TestCosignAcceptsTheReleaseByKeysInVault(t *testing.T) {
+// TestCosignVerifiesReleaseWithKeysInVault: every type that Vault signs digests with.
+func TestCosignVerifiesReleaseWithKeysInVault(t *testing.T) {
 	v := startVault(t)
-	strangers, err := LoadKey(t.Context(), "hashivault://release")
+	other, err := LoadKey(t.Context(), vaultKey)
 	must(t, err)
 	for _, kind := range []string{"ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048", "rsa-3072", "rsa-4096"} {
 		t.Run(kind, func(t *testing.T) {
 			must(t, v.NewKey(kind, kind))
 			key, err := LoadKey(t.Context(), "hashivault://"+kind)
 			must(t, err)
-			release, _, err := makeRelease(t, built(t), key)
+			dir, _, err := makeRelease(t, newBuild(t), key)
 			must(t, err)
-			acceptedByBoth(t, release, publicFile(t, key), publicFile(t, strangers))
+			checkWithCosign(t, dir, publicFile(t, key), publicFile(t, other))
 		})
 	}
 }
 
-// TestKeysInVaultThatDoNotSign: what Vault answers says whose fault it is.
-func TestKeysInVaultThatDoNotSign(t *testing.T) {
+const keyRemedy = "; name an existing cosign key that may sign SHA-256 digests, with its password in $COSIGN_PASSWORD"
+
+// TestRejectsVaultKeysThatCannotSign: the error tells a wrong key from a Vault that is
+// unavailable.
+func TestRejectsVaultKeysThatCannotSign(t *testing.T) {
 	v := startVault(t)
 	must(t, errors.Join(v.NewKey("edwards", "ed25519"), v.NewKey("secret", "aes256-gcm96")))
-	const mend = "; name a cosign key that is there and may sign SHA-256, and its password in $COSIGN_PASSWORD"
 	for name, tt := range map[string]struct{ key, variable, value, want string }{
-		"Ed25519":              {"edwards", "", "", "with Ed25519 a service signs hashes only, and cosign verifies that over whole files; sign with a key of ECDSA P-256"},
-		"there is no such key": {"none", "", "", "could not read data from transit key path: /transit/keys/none" + mend},
-		"a key without halves": {"secret", "", "", "could not parse transit key keys data as map[string]interface{}" + mend},
-		"no name of a key":     {"a/b", "", "", "kms specification should be in the format hashivault://<key>" + mend},
-		"nobody's token":       {"release", "VAULT_TOKEN", "nobody's", "/v1/transit/keys/release: 403: permission denied" + mend},
-		"no Vault named":       {"release", "VAULT_ADDR", "", "VAULT_ADDR is not set" + mend},
+		"Ed25519":        {key: "edwards", want: "a key service signs a digest with Ed25519"},
+		"no such key":    {key: "none", want: "could not read data from transit key path: /transit/keys/none" + keyRemedy},
+		"symmetric key":  {key: "secret", want: "could not parse transit key keys data as map[string]interface{}" + keyRemedy},
+		"malformed name": {key: "a/b", want: "kms specification should be in the format hashivault://<key>" + keyRemedy},
+		"invalid token": {
+			key: "release", variable: "VAULT_TOKEN", value: "invalid",
+			want: "/v1/transit/keys/release: 403: permission denied" + keyRemedy,
+		},
+		"no address": {key: "release", variable: "VAULT_ADDR", want: "VAULT_ADDR is not set" + keyRemedy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.variable != "" {
 				t.Setenv(tt.variable, tt.value)
 			}
 			_, err := LoadKey(t.Context(), "hashivault://"+tt.key)
-			told(t, err, nil, "not published: key hashivault://"+tt.key+": ", tt.want)
+			checkError(t, err, nil, "not published: key hashivault://"+tt.key+": ", tt.want)
 		})
 	}
 	must(t, v.Seal())
-	_, err := LoadKey(t.Context(), "hashivault://release")
-	told(t, err, component.ErrUnavailable, "not published: key hashivault://release cannot be asked to sign: ", "503: Vault is sealed; try again")
+	_, err := LoadKey(t.Context(), vaultKey)
+	checkError(t, err, component.ErrUnavailable,
+		"not published: key hashivault://release: unavailable: ", "503: Vault is sealed; try again")
 }
 
-// told checks an error: ErrPublish in one line, and of the other kind as well if there is one.
-func told(t *testing.T, err, kind error, wants ...string) {
+// checkError checks that an error is ErrPublish in one line, and of the other kind if one
+// is given.
+func checkError(t *testing.T, err, kind error, wants ...string) {
 	t.Helper()
-	if !errors.Is(err, ErrPublish) || errors.Is(err, component.ErrUnavailable) != (kind == component.ErrUnavailable) || kind != nil && !errors.Is(err, kind) {
-		t.Errorf("of another kind than %v: %v", kind, err)
+	if !errors.Is(err, ErrPublish) || errors.Is(err, component.ErrUnavailable) != (kind == component.ErrUnavailable) {
+		t.Errorf("not of the kind %v: %v", kind, err)
+	}
+	if kind != nil && !errors.Is(err, kind) {
+		t.Errorf("not of the kind %v: %v", kind, err)
 	}
 	for _, want := range wants {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x1b") {
@@ -92,93 +103,132 @@ func told(t *testing.T, err, kind error, wants ...string) {
 	}
 }
 
-// TestServiceThatFailsAfterTheFirstSignature: nothing of the release is left.
-func TestServiceThatFailsAfterTheFirstSignature(t *testing.T) {
-	v := startVault(t)
-	real, err := url.Parse(v.Address)
-	must(t, err)
-	answer := func(status int, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status); w.Write([]byte(body)) }
+func respond(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		w.Write([]byte(body))
 	}
-	sealed := func(w http.ResponseWriter, r *http.Request) { answer(503, `{"errors":["Vault is sealed"]}`)(w, r) }
-	const again, mend = "os-artifacts.json: key hashivault://release cannot be asked to sign: ", "; name a cosign key that is there and may sign"
-	for name, tt := range map[string]struct {
-		then  http.HandlerFunc
-		kind  error
-		wants []string
-	}{
-		"it dies":            {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, component.ErrUnavailable, []string{again, "EOF; try again"}},
-		"it is sealed":       {sealed, component.ErrUnavailable, []string{again, "/sign/release/sha2-256: 503: Vault is sealed; try again"}},
-		"its own fault":      {answer(500, `{"errors":["internal error"]}`), component.ErrUnavailable, []string{again, "500: internal error; try again"}},
-		"too many questions": {answer(429, `{"errors":["rate limit\nexceeded"]}`), component.ErrUnavailable, []string{again, "429: rate limit exceeded; try again"}},
-		"not allowed":        {answer(403, "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}"), nil, []string{"403: 1 error occurred:  * permission denied", mend}},
-		"orders to the log":  {answer(400, `{"errors":["\u001b[2J\n::set-output`+strings.Repeat("x", 5000)+`"]}`), nil, []string{"400:  [2J ::set-output", "…" + mend}},
-		"no signature":       {answer(200, `{"data":{}}`), nil, []string{"transit: response corrupted", mend}},
-		"an empty answer":    {answer(200, ""), nil, []string{"the answer is not one to that question (runtime error: ", mend}},
-		"the key is gone":    {answer(404, `{"errors":[]}`), nil, []string{"/sign/release/sha2-256: 404: Not Found", mend}},
-		"another's signature": {answer(200, `{"data":{"signature":"vault:v1:MEUCIQDKbF5mvq0="}}`), nil,
-			[]string{"key hashivault://release: cosign would not accept what it signs: ", "try again if it has been rotated, or sign with a key of ECDSA P-256"}},
-		"the key is another now": {func(w http.ResponseWriter, r *http.Request) {
-			must(t, v.Rotate("release"))
-			httputil.NewSingleHostReverseProxy(real).ServeHTTP(w, r)
-		}, nil, []string{"cosign would not accept what it signs"}},
-	} {
+}
+
+type vaultFailure struct {
+	handler http.HandlerFunc
+	kind    error
+	wants   []string
+}
+
+func vaultFailures(t *testing.T, v *vault.Vault, forward http.Handler) map[string]vaultFailure {
+	t.Helper()
+	const unavailable = "os-artifacts.json: key hashivault://release: unavailable: "
+	const rejected = "cosign would reject the signature: "
+	return map[string]vaultFailure{
+		"connection aborted": {
+			handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			kind:    component.ErrUnavailable, wants: []string{unavailable, "EOF; try again"},
+		},
+		"sealed": {
+			handler: respond(503, `{"errors":["Vault is sealed"]}`), kind: component.ErrUnavailable,
+			wants: []string{unavailable, "/sign/release/sha2-256: 503: Vault is sealed; try again"},
+		},
+		"internal error": {
+			handler: respond(500, `{"errors":["internal error"]}`), kind: component.ErrUnavailable,
+			wants: []string{unavailable, "500: internal error; try again"},
+		},
+		"rate limited": {
+			handler: respond(429, `{"errors":["rate limit\nexceeded"]}`), kind: component.ErrUnavailable,
+			wants: []string{unavailable, "429: rate limit exceeded; try again"},
+		},
+		"permission denied": {
+			handler: respond(403, "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}"),
+			wants:   []string{"403: 1 error occurred:  * permission denied", keyRemedy},
+		},
+		"workflow command in the response": {
+			handler: respond(400, `{"errors":["\u001b[2J\n::set-output`+strings.Repeat("x", 5000)+`"]}`),
+			wants:   []string{"400:  [2J ::set-output", "…" + keyRemedy},
+		},
+		"response without signature": {
+			handler: respond(200, `{"data":{}}`), wants: []string{"transit: response corrupted", keyRemedy},
+		},
+		"empty response": {
+			handler: respond(200, ""), wants: []string{"malformed response (runtime error: ", keyRemedy},
+		},
+		"key deleted": {
+			handler: respond(404, `{"errors":[]}`), wants: []string{"/sign/release/sha2-256: 404: Not Found", keyRemedy},
+		},
+		"signature by another key": {
+			handler: respond(200, `{"data":{"signature":"vault:v1:MEUCIQDKbF5mvq0="}}`),
+			wants:   []string{"key hashivault://release: " + rejected, "try again if the key has been rotated"},
+		},
+		"key rotated": {
+			handler: func(w http.ResponseWriter, r *http.Request) {
+				must(t, v.Rotate("release"))
+				forward.ServeHTTP(w, r)
+			},
+			wants: []string{rejected},
+		},
+	}
+}
+
+// TestServiceFailureAfterFirstSignature: no file of the release is left.
+func TestServiceFailureAfterFirstSignature(t *testing.T) {
+	v := startVault(t)
+	address, err := url.Parse(v.Address)
+	must(t, err)
+	forward := httputil.NewSingleHostReverseProxy(address)
+	for name, tt := range vaultFailures(t, v, forward) {
 		t.Run(name, func(t *testing.T) {
 			var signatures atomic.Int32
-			standIn(t, func(w http.ResponseWriter, r *http.Request) {
+			serveAsVault(t, func(w http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.URL.Path, "/sign/") && signatures.Add(1) > 1 {
-					tt.then(w, r)
+					tt.handler(w, r)
 					return
 				}
-				httputil.NewSingleHostReverseProxy(real).ServeHTTP(w, r)
+				forward.ServeHTTP(w, r)
 			})
-			key, err := LoadKey(t.Context(), "hashivault://release")
+			key, err := LoadKey(t.Context(), vaultKey)
 			must(t, err)
-			dir, _, err := makeRelease(t, built(t), key)
-			told(t, err, tt.kind, tt.wants...)
+			dir, _, err := makeRelease(t, newBuild(t), key)
+			checkError(t, err, tt.kind, tt.wants...)
 			if left, _ := os.ReadDir(dir); len(left) != 0 || signatures.Load() < 2 {
-				t.Errorf("left %v after %d questions", left, signatures.Load())
+				t.Errorf("left %v after %d requests", left, signatures.Load())
 			}
 		})
 	}
 }
 
-// TestServiceThatNeverAnswers: the provider would wait for ever, and a release with it.
-func TestServiceThatNeverAnswers(t *testing.T) {
-	const reference = "hashivault://release"
+// TestKeyServiceTimesOut: Vault's provider has no timeout of its own.
+func TestKeyServiceTimesOut(t *testing.T) {
 	v := startVault(t)
-	real, err := url.Parse(v.Address)
+	address, err := url.Parse(v.Address)
 	must(t, err)
-	load := func(ctx context.Context) error { _, err := LoadKey(ctx, reference); return err }
-	for at, ask := range map[string]func(context.Context) error{
-		"/keys/": load,
-		"/sign/": func(ctx context.Context) error {
-			key, err := LoadKey(context.WithoutCancel(ctx), reference)
-			must(t, err)
-			_, err = key.sign(ctx, "", make([]byte, sha256.Size))
-			return err
-		},
-	} {
-		t.Run(at, func(t *testing.T) {
-			asked, end := make(chan struct{}, 4), make(chan struct{})
-			standIn(t, func(w http.ResponseWriter, r *http.Request) {
-				if strings.Contains(r.URL.Path, at) {
-					asked <- struct{}{}
+	load := func(ctx context.Context) error { _, err := LoadKey(ctx, vaultKey); return err }
+	sign := func(ctx context.Context) error {
+		key, err := LoadKey(context.WithoutCancel(ctx), vaultKey)
+		must(t, err)
+		_, err = key.Sign(ctx, "", make([]byte, sha256.Size))
+		return err
+	}
+	for path, call := range map[string]func(context.Context) error{"/keys/": load, "/sign/": sign} {
+		t.Run(path, func(t *testing.T) {
+			requests, end := make(chan struct{}, 4), make(chan struct{})
+			serveAsVault(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, path) {
+					requests <- struct{}{}
 					<-end
 					return
 				}
-				httputil.NewSingleHostReverseProxy(real).ServeHTTP(w, r)
+				httputil.NewSingleHostReverseProxy(address).ServeHTTP(w, r)
 			})
-			t.Cleanup(func() { close(end) }) // before the server is closed, which waits for it
+			t.Cleanup(func() { close(end) }) // runs before server.Close, which waits for the handler
 
 			short, stop := context.WithTimeout(t.Context(), time.Millisecond)
 			defer stop()
-			if err := ask(short); !errors.Is(err, component.ErrUnavailable) || !strings.Contains(err.Error(), "key "+reference+" cannot be asked to sign: no answer: context deadline exceeded; try again") {
+			const want = "key " + vaultKey + ": unavailable: no response: context deadline exceeded; try again"
+			if err := call(short); !errors.Is(err, component.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}
-			interrupted, interrupt := context.WithCancel(t.Context())
-			go func() { <-asked; interrupt() }()
-			if err := ask(interrupted); !errors.Is(err, context.Canceled) || errors.Is(err, component.ErrUnavailable) {
+			cancelled, cancel := context.WithCancel(t.Context())
+			go func() { <-requests; cancel() }()
+			if err := call(cancelled); !errors.Is(err, context.Canceled) || errors.Is(err, component.ErrUnavailable) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -1,11 +1,10 @@
-// Package publish is the last step of the line: what was built, and booted, is
-// signed and laid out for release.
+// Package publish signs what was built and booted, and lays it out for release.
 //
-// Release copies every file of a build into a folder of its own, checks on the way
-// that it is still the file that was built, and adds SHA256SUMS and one Sigstore
-// bundle for each file. The folder is what users download; `cosign verify-blob
-// --key cosign.pub --insecure-ignore-tlog --bundle FILE.sigstore.json FILE` accepts each
-// file in it (cosign 2 with --new-bundle-format). No entry in a log is made.
+// Release copies every file of a build into a folder, checks its digest on the way, and
+// adds SHA256SUMS and one Sigstore bundle for each file. Users download that folder. The
+// command `cosign verify-blob --key cosign.pub --insecure-ignore-tlog --bundle
+// FILE.sigstore.json FILE` accepts each file in it (cosign 2 with --new-bundle-format).
+// Nothing is written to a transparency log.
 package publish
 
 import (
@@ -14,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,44 +25,44 @@ import (
 // ErrPublish is wrapped by every error of this step.
 var ErrPublish = errors.New("not published")
 
-// Checksums is the name of the list of hashes, in the format of sha256sum(1).
+// Checksums is the name of the list of digests, in the format of sha256sum(1).
 const Checksums = "SHA256SUMS"
 
-// BundleSuffix ends the name of a signature.
+// BundleSuffix ends the name of a Sigstore bundle. The name of the file precedes it.
 const BundleSuffix = ".sigstore.json"
 
-// Options say where to, and who signs.
+// Options are the settings of a release.
 type Options struct {
-	Output string  // folder
-	Signer *Signer // nil for a release without signatures
+	Output string // folder
+	Signer Signer // nil for a release without signatures
 	Report progress.Reporter
 }
 
-// Release makes the release folder and returns the names in it, sorted.
+// Release makes the release folder and returns the names in it, sorted. Errors wrap
+// ErrPublish; the folder is then unchanged.
 func Release(ctx context.Context, set *artifacts.Set, opts Options) ([]string, error) {
 	folder, err := artifacts.OpenFolder(opts.Output, set.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPublish, err)
 	}
 	defer folder.Abandon()
-	r := &release{ctx, folder, opts, map[string]string{}}
-	if err := r.fill(set); err != nil {
+	r := &release{folder: folder, opts: opts, sums: map[string]string{}}
+	if err := r.fill(ctx, set); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPublish, err)
 	}
 	return r.names(), nil
 }
 
-// release is a folder in the making: file name → SHA-256.
+// release is a folder that is being filled.
 type release struct {
-	ctx    context.Context
 	folder *artifacts.Folder
 	opts   Options
-	sums   map[string]string
+	sums   map[string]string // file name → SHA-256 in hex
 }
 
-func (r *release) fill(set *artifacts.Set) error {
+func (r *release) fill(ctx context.Context, set *artifacts.Set) error {
 	for _, f := range set.Files {
-		if err := r.copy(set, f); err != nil {
+		if err := r.copy(ctx, set.Abs(f), f); err != nil {
 			return err
 		}
 	}
@@ -70,26 +70,26 @@ func (r *release) fill(set *artifacts.Set) error {
 	if err != nil {
 		return err
 	}
-	if err := r.add(set.Name+artifacts.Suffix, list); err != nil {
+	if err := r.add(ctx, set.Name+artifacts.Suffix, list); err != nil {
 		return err
 	}
-	if err := r.add(Checksums, r.checksums()); err != nil {
+	if err := r.add(ctx, Checksums, r.checksums()); err != nil {
 		return err
 	}
-	if err := r.sign(); err != nil {
+	if err := r.sign(ctx); err != nil {
 		return err
 	}
 	return r.folder.Commit(Checksums)
 }
 
-// copy takes one file over, if it is still what was built.
-func (r *release) copy(set *artifacts.Set, f artifacts.File) error {
-	in, err := os.Open(set.Abs(f))
+// copy adds one file of the build, and fails if its digest has changed.
+func (r *release) copy(ctx context.Context, source string, f artifacts.File) error {
+	in, err := os.Open(source)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	got, err := r.folder.Add(r.ctx, f.Path, r.opts.Report.Begin(f.Path, f.Size), func(w io.Writer) error {
+	got, err := r.folder.Add(ctx, f.Path, r.opts.Report.Begin(f.Path, f.Size), func(w io.Writer) error {
 		_, err := io.Copy(w, io.LimitReader(in, f.Size+1))
 		return err
 	})
@@ -97,15 +97,15 @@ func (r *release) copy(set *artifacts.Set, f artifacts.File) error {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	if got.SHA256 != f.SHA256 {
-		return fmt.Errorf("%s has changed since it was built (sha256 %s, not %s); build it again", set.Abs(f), got.SHA256, f.SHA256)
+		return fmt.Errorf("%s: changed since the build: sha256 is %s, not %s; build again", source, got.SHA256, f.SHA256)
 	}
 	r.sums[f.Path] = got.SHA256
 	return nil
 }
 
-// add writes one small file.
-func (r *release) add(base string, content []byte) error {
-	got, err := r.folder.Add(r.ctx, base, progress.Silent().Begin(base, 0), func(w io.Writer) error {
+// add writes a small file.
+func (r *release) add(ctx context.Context, base string, content []byte) error {
+	got, err := r.folder.Add(ctx, base, progress.Silent().Begin(base, 0), func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
@@ -122,31 +122,33 @@ func (r *release) checksums() []byte {
 }
 
 // sign adds a bundle for every file, SHA256SUMS among them.
-func (r *release) sign() error {
+func (r *release) sign(ctx context.Context) error {
 	if r.opts.Signer == nil {
 		return nil
 	}
 	for _, base := range r.names() {
-		digest, err := hex.DecodeString(r.sums[base])
-		if err != nil {
-			return err
-		}
-		bundle, err := r.opts.Signer.bundle(r.ctx, r.folder.Staged(base), digest)
-		if err != nil {
+		if err := r.signFile(ctx, base); err != nil {
 			return fmt.Errorf("%s: %w", base, err)
-		}
-		if err := r.add(base+BundleSuffix, bundle); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-func (r *release) names() []string {
-	var names []string
-	for base := range r.sums {
-		names = append(names, base)
+func (r *release) signFile(ctx context.Context, base string) error {
+	digest, err := hex.DecodeString(r.sums[base])
+	if err != nil {
+		return err
 	}
-	slices.Sort(names)
-	return names
+	bundle, err := r.opts.Signer.Sign(ctx, r.folder.Staged(base), digest)
+	if err != nil {
+		return err
+	}
+	text, err := marshalBundle(bundle)
+	if err != nil {
+		return err
+	}
+	return r.add(ctx, base+BundleSuffix, text)
 }
+
+// names returns the files of the release, sorted.
+func (r *release) names() []string { return slices.Sorted(maps.Keys(r.sums)) }

@@ -44,7 +44,7 @@ func (p *Policy) ask(ctx context.Context, i int, c *component.Component, trust m
 
 func (p *Policy) demands(rule *Rule) demands {
 	return demands{offline: p.Offline, log: rule.Log == logRequired, sigstore: func(ctx context.Context) (root.TrustedMaterial, error) {
-		return p.sigstore.get(ctx, mirror, p.Offline)
+		return p.sigstore.Material(ctx, p.Offline)
 	}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,11 +13,14 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/sigstore"
 	"github.com/org/linuxkit-action/internal/verify/attached"
+	cosignsig "github.com/sigstore/cosign/v2/pkg/signature"
 	"github.com/sigstore/sigstore-go/pkg/root"
-	sigstore "github.com/sigstore/sigstore-go/pkg/verify"
+	sgverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
+	sigopts "github.com/sigstore/sigstore/pkg/signature/options"
 )
 
 // maxKeyBytes bounds a PEM file.
@@ -91,7 +95,13 @@ func (k *keySigner) load(ctx context.Context, offline bool) (signature.Verifier,
 	if offline {
 		return nil, fmt.Errorf("%w: %s is with a service, which may not be asked; keep its public half in a file", component.ErrOffline, k.name())
 	}
-	public, err := askForKey(ctx, k.reference)
+	public, err := sigstore.CallKeyService(ctx, func(ctx context.Context) (crypto.PublicKey, error) {
+		service, err := cosignsig.PublicKeyFromKeyRef(ctx, k.reference)
+		if err != nil {
+			return nil, err
+		}
+		return service.PublicKey(sigopts.WithContext(ctx))
+	})
 	if err != nil {
 		return nil, k.notGiven(err)
 	}
@@ -105,18 +115,29 @@ func (k *keySigner) load(ctx context.Context, offline bool) (signature.Verifier,
 	return k.verifier, nil
 }
 
+// notGiven tells why a service does not give the key, with the kind that load promises.
+func (k *keySigner) notGiven(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, component.ErrUnavailable):
+		return fmt.Errorf("%s: unavailable: %w; try again, or keep the public key in a file", k.name(), err)
+	}
+	return fmt.Errorf("%w: %s: %w; name an existing key with read access, or keep the public key in a file", ErrPolicy, k.name(), err)
+}
+
 // name implements signer.
 func (k *keySigner) name() string { return "key " + k.reference }
 
 // verify implements signer. A key needs no log; then nobody is asked about one.
-func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigstore.ArtifactPolicyOption, rules demands) (Signature, error) {
+func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sgverify.ArtifactPolicyOption, rules demands) (Signature, error) {
 	key, err := k.load(ctx, rules.offline)
 	if err != nil {
 		return Signature{}, err
 	}
 	always := root.NewExpiringKey(key, time.Time{}, time.Time{})
 	var material root.TrustedMaterial = root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return always, nil })
-	options := []sigstore.VerifierOption{sigstore.WithNoObserverTimestamps()}
+	options := []sgverify.VerifierOption{sgverify.WithNoObserverTimestamps()}
 	if rules.log {
 		authorities, err := rules.sigstore(ctx)
 		if err != nil {
@@ -125,11 +146,11 @@ func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigs
 		material = root.TrustedMaterialCollection{material, authorities}
 		options = logOptions(a, authorities)
 	}
-	verifier, err := sigstore.NewVerifier(forStamps(material, a), options...)
+	verifier, err := sgverify.NewVerifier(forStamps(material, a), options...)
 	if err != nil {
 		return Signature{}, err
 	}
-	result, err := verifier.Verify(a.Bundle, sigstore.NewPolicy(what, sigstore.WithKey()))
+	result, err := verifier.Verify(a.Bundle, sgverify.NewPolicy(what, sgverify.WithKey()))
 	if err != nil {
 		return Signature{}, refused(err)
 	}
@@ -139,10 +160,10 @@ func (k *keySigner) verify(ctx context.Context, a attached.Attachment, what sigs
 // logOptions are for what must have a log entry. That need not have a time (Rekor 2 gives
 // none), nor need a timestamp be there: a key does not expire. What there is must be
 // right, and is told.
-func logOptions(a attached.Attachment, authorities root.TrustedMaterial) []sigstore.VerifierOption {
-	logged := sigstore.WithTransparencyLog(1)
+func logOptions(a attached.Attachment, authorities root.TrustedMaterial) []sgverify.VerifierOption {
+	logged := sgverify.WithTransparencyLog(1)
 	if stamps, _ := a.Bundle.Timestamps(); len(stamps) > 0 && len(authorities.TimestampingAuthorities()) > 0 {
-		return []sigstore.VerifierOption{logged, sigstore.WithObserverTimestamps(1)}
+		return []sgverify.VerifierOption{logged, sgverify.WithObserverTimestamps(1)}
 	}
-	return []sigstore.VerifierOption{logged, sigstore.WithIntegratedTimestamps(0), sigstore.WithCurrentTime()}
+	return []sgverify.VerifierOption{logged, sgverify.WithIntegratedTimestamps(0), sgverify.WithCurrentTime()}
 }

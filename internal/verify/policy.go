@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/sigstore"
 )
 
 // DefaultFile is where the policy is looked for.
@@ -40,7 +41,7 @@ type Policy struct {
 	Offline  bool             // never ask Sigstore for its trusted root
 	Warnings []strict.Problem // what is no mistake, and yet cannot be meant
 
-	sigstore authorities
+	sigstore sigstore.TrustedRoot
 }
 
 // LoadPolicy reads the policy file. Without a name it takes DefaultFile if it is
@@ -90,7 +91,7 @@ func (p *Policy) prepare(dir string) []strict.Problem {
 		return append(problems, p.Problem("rules", "are more than %d; match more with one", maxRules))
 	}
 	if p.TrustedRoot != "" {
-		if err := p.sigstore.load(beside(dir, p.TrustedRoot)); err != nil {
+		if err := p.loadRoot(beside(dir, p.TrustedRoot)); err != nil {
 			problems = append(problems, p.Problem("trustedRoot", "%v", err))
 		}
 	}
@@ -120,6 +121,17 @@ func (p *Policy) doubts() []strict.Problem {
 		}
 	}
 	return doubts
+}
+
+func (p *Policy) loadRoot(path string) error {
+	text, err := readSmall(path, 4<<20)
+	if err != nil {
+		return err
+	}
+	if err := p.sigstore.Parse(text); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // beside returns the path of a file that the policy names.

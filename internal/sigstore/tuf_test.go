@@ -1,4 +1,4 @@
-package verify
+package sigstore
 
 import (
 	"crypto"
@@ -15,16 +15,16 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// tufMirror is a TUF repository with a trusted root, served on loopback as Sigstore's is.
+// tufMirror is a TUF repository with a trusted root, served on loopback.
 type tufMirror struct {
-	t      *testing.T
-	signer map[string]signature.Signer // by role
-	files  map[string][]byte           // by path
-	target string                      // the path of the trusted root
-	answer func(w http.ResponseWriter, r *http.Request) bool
-	asked  atomic.Int64
-	server *httptest.Server
-	cache  string
+	t        *testing.T
+	signer   map[string]signature.Signer // by role
+	files    map[string][]byte           // by path
+	target   string                      // path of the trusted root
+	handle   func(w http.ResponseWriter, r *http.Request) bool
+	requests atomic.Int64
+	server   *httptest.Server
+	cache    string
 }
 
 var tufRoles = []string{metadata.ROOT, metadata.TARGETS, metadata.SNAPSHOT, metadata.TIMESTAMP}
@@ -49,7 +49,7 @@ func newTUFMirror(t *testing.T, trustedRoot []byte) *tufMirror {
 	return m
 }
 
-// publish makes a version of everything but the root, with one target.
+// publish writes a version of all metadata but the root, with one target.
 func (m *tufMirror) publish(version int64, name string, content []byte, expires time.Time) {
 	m.t.Helper()
 	file, err := metadata.TargetFile().FromBytes(name, content, "sha256")
@@ -67,19 +67,19 @@ func (m *tufMirror) publish(version int64, name string, content []byte, expires 
 	m.files["/timestamp.json"] = signTUF(m, metadata.TIMESTAMP, timestamp)
 }
 
-func signTUF[T metadata.Roles](m *tufMirror, role string, what *metadata.Metadata[T]) []byte {
+func signTUF[T metadata.Roles](m *tufMirror, role string, meta *metadata.Metadata[T]) []byte {
 	m.t.Helper()
-	_, err := what.Sign(m.signer[role])
+	_, err := meta.Sign(m.signer[role])
 	must(m.t, err)
-	text, err := what.ToBytes(false)
+	text, err := meta.ToBytes(false)
 	must(m.t, err)
 	return text
 }
 
 // ServeHTTP implements http.Handler.
 func (m *tufMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	m.asked.Add(1)
-	if m.answer != nil && m.answer(w, r) {
+	m.requests.Add(1)
+	if m.handle != nil && m.handle(w, r) {
 		return
 	}
 	content, ok := m.files[r.URL.Path]
@@ -90,7 +90,10 @@ func (m *tufMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(content)
 }
 
-// options are those of a user who believes the mirror's first root.
-func (m *tufMirror) options() (*tuf.Options, error) {
-	return tuf.DefaultOptions().WithCachePath(m.cache).WithRepositoryBaseURL(m.server.URL).WithRoot(m.files["/1.root.json"]), nil
+// trustedRoot returns a client that trusts the mirror's first root.
+func (m *tufMirror) trustedRoot() *TrustedRoot {
+	return &TrustedRoot{options: func() (*tuf.Options, error) {
+		options := tuf.DefaultOptions().WithCachePath(m.cache).WithRepositoryBaseURL(m.server.URL)
+		return options.WithRoot(m.files["/1.root.json"]), nil
+	}}
 }
