@@ -19,7 +19,7 @@ const module = "github.com/org/linuxkit-action"
 
 // steps is the order of the pipeline. A package may import the steps before its own and
 // none after it, so that each step can be read, tested and used without its successors.
-var steps = []string{"manifest", "component", "verify", "build", "boottest", "publish", "gha", "cli"}
+var steps = []string{"manifest", "component", "sigstore", "verify", "build", "boottest", "publish", "gha", "cli"}
 
 // importRule rejects imports of packages that begin with To by packages that begin with
 // From. Both are relative to the module, or To is an import path of another module.

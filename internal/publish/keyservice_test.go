@@ -56,8 +56,8 @@ func TestCosignVerifiesReleaseWithKeysInVault(t *testing.T) {
 
 const keyRemedy = "; name an existing cosign key that may sign SHA-256 digests, with its password in $COSIGN_PASSWORD"
 
-// TestRejectsVaultKeysThatCannotSign: the error tells a wrong key from a Vault that is
-// unavailable.
+// TestRejectsVaultKeysThatCannotSign: the error distinguishes a wrong key from an unavailable
+// Vault.
 func TestRejectsVaultKeysThatCannotSign(t *testing.T) {
 	v := startVault(t)
 	must(t, errors.Join(v.NewKey("edwards", "ed25519"), v.NewKey("secret", "aes256-gcm96")))

@@ -1,8 +1,9 @@
 // Package sigstore reaches the outside services that verification and signing share: key
 // services, and the TUF repository of Sigstore's trusted root.
 //
-// Calls are bounded in time and repeated where that may help. An error tells a service that
-// is unavailable (component.ErrUnavailable, exit code 75) from one that rejects the request.
+// Calls are bounded in time and repeated where that may help. Errors distinguish a service
+// that is unavailable (component.ErrUnavailable, exit code 75) from one that rejects the
+// request.
 // Errors are one printable line, for they contain text of the service.
 package sigstore
 
