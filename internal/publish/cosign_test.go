@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/fixtures/keypair"
+	"github.com/org/linuxkit-action/fixtures/tools"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
@@ -49,11 +50,8 @@ var cosigns = map[string][]string{
 // verifyBlob runs cosign verify-blob and returns its verdict.
 func verifyBlob(t *testing.T, program, public, bundle, file string) error {
 	t.Helper()
-	path, err := filepath.Abs("../../bin/" + program)
+	path, err := tools.Path(program)
 	must(t, err)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; build it with make bin/%s", err, program)
-	}
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root.json") // without one, cosign would fetch Sigstore's
 	must(t, os.WriteFile(root, []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), 0o600))

@@ -24,7 +24,7 @@ const vaultKey = "hashivault://release"
 // startVault starts Vault with the key vaultKey.
 func startVault(t *testing.T) *vault.Vault {
 	t.Helper()
-	v := vault.Serve(t, "../../bin")
+	v := vault.Serve(t)
 	must(t, v.NewKey("release", "ecdsa-p256"))
 	return v
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/fixtures/tools"
 	"github.com/org/linuxkit-action/internal/verify/attached"
 )
 
@@ -22,12 +23,9 @@ func cosign(t testing.TB, dir string, args ...string) {
 // cosignOf runs cosign 2, which is called cosign, or cosign3.
 func cosignOf(t testing.TB, program, dir string, args ...string) {
 	t.Helper()
-	path, err := filepath.Abs("../../bin/" + program)
+	path, err := tools.Path(program)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; build it with make bin/%s", err, program)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

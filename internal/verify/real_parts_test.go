@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/org/linuxkit-action/fixtures/image"
 	"github.com/org/linuxkit-action/fixtures/registry"
+	"github.com/org/linuxkit-action/fixtures/services"
 	"github.com/org/linuxkit-action/fixtures/sigstore"
 	"github.com/org/linuxkit-action/internal/verify/attached"
 	"golang.org/x/sync/errgroup"
@@ -23,23 +23,10 @@ import (
 // The tests in files real_* sign with the real cosign, 2 and 3, without a key: with a real
 // Fulcio, Rekor 2 and timestamp authority, on real registries.
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(servers.Run(m)) }
 
-func run(m *testing.M) int {
-	defer ending.end()
-	return m.Run()
-}
-
-// ending is what has to be taken down at the end, in the order of its making.
-var ending endings
-
-type endings []func() error
-
-func (e *endings) end() {
-	for _, stop := range slices.Backward(*e) {
-		stop()
-	}
-}
+// servers are those that the tests share.
+var servers services.Group
 
 // parts are the real ones, which the tests share.
 type parts struct {
@@ -55,48 +42,30 @@ const (
 )
 
 var theParts = sync.OnceValues(func() (*parts, error) {
-	dir, err := os.MkdirTemp("", "verify-")
+	dir, err := servers.Dir()
 	if err != nil {
 		return nil, err
 	}
-	ending = append(ending, func() error { return os.RemoveAll(dir) })
 	p := &parts{predicate: filepath.Join(dir, "predicate.json")}
 	if err := os.WriteFile(p.predicate, []byte("{}"), 0o600); err != nil {
 		return nil, err
 	}
-	return p, errors.Join(p.startSigstores(dir), p.startRegistries(dir))
+	return p, errors.Join(p.startSigstores(), p.startRegistries())
 })
 
-func (p *parts) startSigstores(dir string) error {
-	bin, err := filepath.Abs("../../bin") // as make test fills it
-	if err != nil {
+func (p *parts) startSigstores() (err error) {
+	if p.ours, err = servers.Sigstore(); err != nil {
 		return err
 	}
-	issuers, err := sigstore.StartIssuers()
-	if err != nil {
-		return err
-	}
-	ending = append(ending, issuers.Close)
-	for name, at := range map[string]**sigstore.Sigstore{"ours": &p.ours, "theirs": &p.theirs} {
-		started, err := sigstore.Start(bin, filepath.Join(dir, name), issuers)
-		if err != nil {
-			return err
-		}
-		ending = append(ending, started.Close)
-		*at = started
-	}
-	return nil
+	p.theirs, err = servers.Sigstore()
+	return err
 }
 
-func (p *parts) startRegistries(dir string) error {
-	list, listErr := registry.Start()
-	tag, tagErr := registry.StartDebian(filepath.Join(dir, "distribution"))
-	if err := errors.Join(listErr, tagErr); err != nil {
-		return err
-	}
-	ending = append(ending, list.Close, tag.Close)
+func (p *parts) startRegistries() error {
+	list, listErr := servers.Registry()
+	tag, tagErr := servers.Distribution()
 	p.registries = map[string]*registry.Registry{byList: list, byTag: tag}
-	return nil
+	return errors.Join(listErr, tagErr)
 }
 
 func realParts(t *testing.T) *parts {

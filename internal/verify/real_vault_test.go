@@ -11,9 +11,6 @@ import (
 	_ "github.com/sigstore/sigstore/pkg/signature/kms/hashivault" // hashivault://, as internal/cli imports it
 )
 
-// bin is as make test fills it.
-const bin = "../../bin"
-
 // byVault signs with a key in Vault.
 func byVault(program, key string, flags ...string) func(*world, string, v1.Hash) {
 	return func(w *world, r string, d v1.Hash) {
@@ -25,7 +22,7 @@ func byVault(program, key string, flags ...string) func(*world, string, v1.Hash)
 // TestKeysInVault: every kind that Vault and cosign both have. With some cosign 3 does not
 // sign: it hands the provider a longer digest than that takes.
 func TestKeysInVault(t *testing.T) {
-	v := vault.Serve(t, bin)
+	v := vault.Serve(t)
 	for kind, cosign3 := range map[string]bool{
 		"ecdsa-p256": true, "ecdsa-p384": false, "ecdsa-p521": false,
 		"rsa-2048": true, "rsa-3072": true, "rsa-4096": true, "ed25519": false,
@@ -49,7 +46,7 @@ func TestKeysInVault(t *testing.T) {
 
 // TestKeyInVaultBesideOneInAFile: one counts as the other, and nobody as two.
 func TestKeyInVaultBesideOneInAFile(t *testing.T) {
-	v := vault.Serve(t, bin)
+	v := vault.Serve(t)
 	must(t, v.NewKey("release", "ecdsa-p256"))
 	dir, _ := keys(t)
 	cosign(t, dir, "public-key", "--key", "hashivault://release", "--outfile", "release.pub")
@@ -74,7 +71,7 @@ func TestKeyInVaultBesideOneInAFile(t *testing.T) {
 // TestEd25519InVaultCountsThereOnly: what cosign has Vault sign is a hash, which a key in a
 // file would have signed only if it were somebody's whole file.
 func TestEd25519InVaultCountsThereOnly(t *testing.T) {
-	v := vault.Serve(t, bin)
+	v := vault.Serve(t)
 	must(t, v.NewKey("release", "ed25519"))
 	dir := t.TempDir()
 	cosign(t, dir, "public-key", "--key", "hashivault://release", "--outfile", "release.pub")
@@ -89,7 +86,7 @@ func TestEd25519InVaultCountsThereOnly(t *testing.T) {
 
 // TestNewestVersionOfAKeyInVaultCounts: it is the one that the provider brings.
 func TestNewestVersionOfAKeyInVaultCounts(t *testing.T) {
-	v := vault.Serve(t, bin)
+	v := vault.Serve(t)
 	sign := byVault("cosign", "release", "--new-bundle-format=false")
 	rotate := func() { must(t, v.Rotate("release")) }
 	must(t, v.NewKey("release", "ecdsa-p256"))
@@ -103,7 +100,7 @@ func TestNewestVersionOfAKeyInVaultCounts(t *testing.T) {
 
 // TestVaultGivesNoKey: what it answers says whose fault it is.
 func TestVaultGivesNoKey(t *testing.T) {
-	v := vault.Serve(t, bin)
+	v := vault.Serve(t)
 	must(t, errors.Join(v.NewKey("release", "ecdsa-p256"), v.NewKey("secret", "aes256-gcm96")))
 	for name, tt := range map[string]struct {
 		key, variable, value string
