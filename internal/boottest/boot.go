@@ -36,8 +36,8 @@ func bootFormat(ctx context.Context, set *artifacts.Set, format string, s spec.S
 		return b, nil
 	}
 	note := func(text string) {
-		b.Notes = append(b.Notes, console.Clean(text))
-		fmt.Fprintf(o.Log, "boot test: %s: %s\n", format, console.Harmless(console.Clean(text)))
+		b.Notes = append(b.Notes, console.Sanitize(text))
+		fmt.Fprintf(o.Log, "boot test: %s: %s\n", format, console.EscapeCommands(console.Sanitize(text)))
 	}
 	if tty := serial[set.Arch]; !strings.Contains(found.cmdline, tty) {
 		note(fmt.Sprintf("the kernel's command line has no console=%s: what is not on the console cannot be tested", tty))
@@ -108,7 +108,7 @@ type driver struct {
 	machine *machine.Machine
 	feed    *feed
 	judge   *judge.Judge
-	reader  console.Reader
+	reader  console.Splitter
 	last    []string // lines of the console
 	probes  chan answer
 }
@@ -155,11 +155,11 @@ func (d *driver) since(t time.Time) time.Duration { return max(0, t.Sub(d.machin
 
 // read gives a piece of the console to the judge.
 func (d *driver) read(c chunk) {
-	d.tell(d.reader.Feed(c.bytes, d.since(c.at)))
+	d.tell(d.reader.Append(c.bytes, d.since(c.at)))
 	if !d.judge.Listening() {
 		return
 	}
-	if l, ok := d.reader.Pending(); ok {
+	if l, ok := d.reader.Partial(); ok {
 		d.judge.Pending(l)
 	}
 }

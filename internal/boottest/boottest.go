@@ -93,7 +93,7 @@ func failure(r *report.Report, o Options) error {
 		return nil
 	}
 	for _, l := range r.LastLines {
-		fmt.Fprintf(o.Log, "| %s\n", console.Harmless(l))
+		fmt.Fprintf(o.Log, "| %s\n", console.EscapeCommands(l))
 	}
 	text := fmt.Sprintf("%s: %s: %s", r.Format, r.Verdict, r.Reason)
 	if words := lastLine(r.Tail); words != "" {
@@ -107,5 +107,5 @@ func failure(r *report.Report, o Options) error {
 	} else {
 		text += "; --report DIR keeps the console"
 	}
-	return fmt.Errorf("%w: %s", ErrFailed, console.Harmless(text))
+	return fmt.Errorf("%w: %s", ErrFailed, console.EscapeCommands(text))
 }

@@ -57,7 +57,7 @@ func (f *feed) close(note func(string)) error {
 	if f.log == nil {
 		return nil
 	}
-	if f.log.Cut() {
+	if f.log.Truncated() {
 		note(fmt.Sprintf("the guest wrote more than %d MiB on its console; the log is cut there", console.MaxLog>>20))
 	}
 	return f.log.Close()

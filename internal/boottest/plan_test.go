@@ -30,13 +30,37 @@ func TestPlanRefusesWhatCannotBeProved(t *testing.T) {
 		spec string
 		want string
 	}{
-		"a format that cannot be booted":    {set(builtin, KernelInitrd, "tar"), "formats: [tar]", `linuxkit.test.yml:1:1: formats: "tar" cannot be boot-tested; these can: kernel+initrd`},
-		"a format that was not built":       {set(builtin, "tar"), "formats: [kernel+initrd]", "kernel+initrd was not built; build has made tar"},
-		"nothing to boot":                   {set(builtin, "tar"), "", "nothing to boot"},
-		"a misspelt service":                {set(builtin, KernelInitrd), "expect: [{service: weeb}]", `the image has no service "weeb"; did you mean "web"?`},
-		"an unknown onboot":                 {set(builtin, KernelInitrd), "expect: [{onboot: format}]", `the image has no onboot "format"; it has dhcpcd`},
-		"a service under somebody's init":   {set("linuxkit/init:x", KernelInitrd), "expect: [{service: web}]", "does not tell this"},
-		"all mistakes are told, and sorted": {set(builtin, KernelInitrd), "formats: [tar]\nexpect: [{service: x}, {onboot: y}]", "linuxkit.test.yml:2:25"},
+		"a format that cannot be booted": {
+			set:  set(builtin, KernelInitrd, "tar"),
+			spec: "formats: [tar]",
+			want: `linuxkit.test.yml:1:1: formats: "tar" cannot be boot-tested; these can: kernel+initrd`,
+		},
+		"a format that was not built": {
+			set:  set(builtin, "tar"),
+			spec: "formats: [kernel+initrd]",
+			want: "kernel+initrd was not built; build has made tar",
+		},
+		"nothing to boot": {set: set(builtin, "tar"), want: "nothing to boot"},
+		"a misspelt service": {
+			set:  set(builtin, KernelInitrd),
+			spec: "expect: [{service: weeb}]",
+			want: `the image has no service "weeb"; did you mean "web"?`,
+		},
+		"an unknown onboot": {
+			set:  set(builtin, KernelInitrd),
+			spec: "expect: [{onboot: format}]",
+			want: `the image has no onboot "format"; it has dhcpcd`,
+		},
+		"a service under somebody's init": {
+			set:  set("linuxkit/init:x", KernelInitrd),
+			spec: "expect: [{service: web}]",
+			want: "does not tell this",
+		},
+		"all mistakes are told, and sorted": {
+			set:  set(builtin, KernelInitrd),
+			spec: "formats: [tar]\nexpect: [{service: x}, {onboot: y}]",
+			want: "linuxkit.test.yml:2:25",
+		},
 	} {
 		_, _, err := plan(tt.set, parse(t, tt.spec))
 		if !errors.Is(err, ErrSpec) || !strings.Contains(err.Error(), tt.want) {

@@ -1,83 +1,84 @@
 package console
 
-// escape takes the control sequences of ECMA-48 out of a stream, byte by byte. A
-// sequence that does not end within maxSequence bytes is given up, so an unfinished
-// one cannot hide what follows; the reader resets it at a line's end as well.
-type escape struct {
+// escapeParser recognizes the control sequences of ECMA-48 in a stream of bytes. It
+// abandons a sequence that does not end within maxSequence bytes, so that an unfinished
+// one cannot hide the text behind it. The Splitter resets it at the end of a line.
+type escapeParser struct {
 	state  escapeState
-	length int
+	length int // bytes of the sequence so far
 }
 
 type escapeState byte
 
 const (
-	text       escapeState = iota
-	introduced             // after ESC
-	control                // CSI: ESC [ parameters, up to a byte of 0x40–0x7E
-	command                // OSC, DCS, SOS, PM, APC: up to BEL or ESC \
-	commandEnd             // ESC seen in a command
-	shifted                // ESC and intermediate bytes 0x20–0x2F, up to one other byte
+	ground             escapeState = iota
+	escape                         // after ESC
+	escapeIntermediate             // ESC and intermediate bytes 0x20–0x2F, up to one other byte
+	controlSequence                // CSI: ESC [ parameters, up to a byte of 0x40–0x7E
+	controlString                  // OSC, DCS, SOS, PM, APC: up to BEL or ESC \
+	controlStringEnd               // ESC within a control string
 )
 
 const (
 	esc         = 0x1b
+	bel         = 0x07
 	maxSequence = 256
 )
 
-// swallow reports whether b belongs to a control sequence.
-func (e *escape) swallow(b byte) bool {
-	if e.state == text && b != esc {
+// consume reports whether b is part of a control sequence.
+func (p *escapeParser) consume(b byte) bool {
+	if p.state == ground && b != esc {
 		return false
 	}
-	if e.length++; e.length > maxSequence {
-		*e = escape{}
+	if p.length++; p.length > maxSequence {
+		*p = escapeParser{}
 		return false
 	}
-	e.state = e.next(b)
-	if e.state == text {
-		e.length = 0
+	p.state = p.next(b)
+	if p.state == ground {
+		p.length = 0
 	}
 	return true
 }
 
-func (e *escape) next(b byte) escapeState {
-	switch e.state {
-	case introduced:
+func (p *escapeParser) next(b byte) escapeState {
+	switch p.state {
+	case escape, controlStringEnd:
 		return afterEscape(b)
-	case control:
+	case escapeIntermediate:
+		if isIntermediate(b) {
+			return escapeIntermediate
+		}
+		return ground
+	case controlSequence:
 		if b >= 0x40 && b <= 0x7e {
-			return text
+			return ground
 		}
-		return control
-	case command:
+		return controlSequence
+	case controlString:
 		switch b {
-		case 0x07:
-			return text
+		case bel:
+			return ground
 		case esc:
-			return commandEnd
+			return controlStringEnd
 		}
-		return command
-	case commandEnd:
-		return afterEscape(b)
-	case shifted:
-		if b >= 0x20 && b <= 0x2f {
-			return shifted
-		}
-		return text
+		return controlString
 	}
-	return introduced
+	return escape
 }
 
 func afterEscape(b byte) escapeState {
 	switch {
 	case b == esc:
-		return introduced
+		return escape
 	case b == '[':
-		return control
+		return controlSequence
 	case b == ']' || b == 'P' || b == 'X' || b == '^' || b == '_':
-		return command
-	case b >= 0x20 && b <= 0x2f:
-		return shifted
+		return controlString
+	case isIntermediate(b):
+		return escapeIntermediate
 	}
-	return text
+	return ground
 }
+
+func isIntermediate(b byte) bool { return b >= 0x20 && b <= 0x2f }

@@ -3,43 +3,45 @@ package console
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
-// MaxLog is the size, in bytes, at which a log is cut.
+// MaxLog is the size limit of a log, in bytes.
 const MaxLog = 64 << 20
 
-// Log keeps the console as it came, in a file that appears under its name when it
-// is closed.
+// Log stores the bytes of the console unchanged in a file, which appears under its name
+// when it is closed.
 type Log struct {
-	path string
-	file *os.File
-	left int64
-	err  error
+	path      string
+	file      *os.File
+	remaining int64
+	err       error
 }
 
-// CreateLog begins a log that holds at most limit bytes.
+// CreateLog creates a log that holds at most limit bytes.
 func CreateLog(path string, limit int64) (*Log, error) {
 	f, err := os.Create(path + ".partial")
-	return &Log{path, f, limit, err}, err
+	if err != nil {
+		return nil, fmt.Errorf("console log: %w", err)
+	}
+	return &Log{path: path, file: f, remaining: limit}, nil
 }
 
-// Write keeps p, or what there is room for. It never fails: Close tells.
+// Write stores p up to the limit. It never fails; Close returns the first error.
 func (l *Log) Write(p []byte) (int, error) {
-	if l.left > 0 && l.err == nil {
-		keep := p[:min(int64(len(p)), l.left)]
-		if l.left -= int64(len(keep)); l.left == 0 {
-			keep = append(append([]byte(nil), keep...), "\n[linuxkit-action: the console log is cut here]\n"...)
+	if l.remaining > 0 && l.err == nil {
+		stored := p[:min(int64(len(p)), l.remaining)]
+		if l.remaining -= int64(len(stored)); l.remaining == 0 {
+			stored = append(append([]byte(nil), stored...), "\n[linuxkit-action: console log truncated here]\n"...)
 		}
-		_, l.err = l.file.Write(keep)
+		_, l.err = l.file.Write(stored)
 	}
 	return len(p), nil
 }
 
-// Cut reports whether the guest wrote more than the log holds.
-func (l *Log) Cut() bool { return l.left <= 0 }
+// Truncated reports whether the log has reached its limit.
+func (l *Log) Truncated() bool { return l.remaining <= 0 }
 
-// Close finishes the file.
+// Close finishes the file. After an error there is no file.
 func (l *Log) Close() error {
 	if l.err == nil {
 		l.err = l.file.Sync()
@@ -53,7 +55,3 @@ func (l *Log) Close() error {
 	}
 	return os.Rename(l.file.Name(), l.path)
 }
-
-// Harmless makes text of the guest fit to be printed in a job's log, behind some text
-// of ours: GitHub's runner obeys "##[" anywhere in a line, and "::" at its start.
-func Harmless(text string) string { return strings.ReplaceAll(text, "##[", "# #[") }

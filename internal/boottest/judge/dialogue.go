@@ -68,13 +68,13 @@ func (d *dialogue) used(l console.Line) int {
 
 // rest is what of a line is left, up to where the kernel interrupts it.
 func (d *dialogue) rest(l console.Line) string {
-	text := l.Unfinished()
+	text := l.BeforeKernel()
 	return text[min(d.used(l), len(text)):]
 }
 
 // pass takes in that a line has ended.
 func (d *dialogue) pass(l console.Line) {
-	if !l.Stamped {
+	if !l.HasKernel {
 		d.torn = ""
 		return
 	}

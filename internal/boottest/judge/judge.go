@@ -82,7 +82,7 @@ const (
 // Judge follows one boot.
 type Judge struct {
 	task    Task
-	scan    *console.Scanner
+	scan    *console.Detector
 	orders  []Order
 	out     Outcome
 	phase   phase
@@ -112,7 +112,7 @@ type Judge struct {
 
 // New returns a judge of one boot, at power-on.
 func New(t Task) *Judge {
-	j := &Judge{task: t, scan: console.NewScanner(t.Spec.Forbidden())}
+	j := &Judge{task: t, scan: console.NewDetector(t.Spec.Forbidden())}
 	j.out = newOutcome(t)
 	j.dialogue = newDialogue(t.Spec.Expect)
 	if !t.Builtin {

@@ -16,7 +16,7 @@ import (
 // boot plays a guest to a judge, as the driver of a machine would.
 type boot struct {
 	judge  *Judge
-	reader console.Reader
+	reader console.Splitter
 	seq    uint64
 	orders []Order
 }
@@ -30,10 +30,10 @@ func at(seconds float64) time.Duration { return time.Duration(seconds*1000+0.5) 
 func text(s float64, text string) step {
 	return func(b *boot) {
 		b.pass(at(s))
-		for _, l := range b.reader.Feed([]byte(text), at(s)) {
+		for _, l := range b.reader.Append([]byte(text), at(s)) {
 			b.judge.Line(l)
 		}
-		if l, ok := b.reader.Pending(); ok && b.judge.Listening() {
+		if l, ok := b.reader.Partial(); ok && b.judge.Listening() {
 			b.judge.Pending(l)
 		}
 	}
@@ -159,93 +159,275 @@ func TestVerdict(t *testing.T) {
 		culprit string
 		within  float64 // seconds since power-on that the verdict may take
 	}{
-		"all is well": {"", steps(up, down, bye, off(4.1)), Ready, "1 onboot and 2 services ready after 1.6s", "", 4.1},
-		"a service says ready without a checksum": {"timeout: 20s",
-			steps(begun, db, text(1.5, "linuxkit-init: 5 ready service=web ms=3\n")), Garbled, "web (started)", "", 20},
-		"a service repeats another's record": {"timeout: 20s",
-			steps(begun, db, func(b *boot) { b.seq--; rec(1.7, record.Ready, "service", "web")(b) }), Hung, "web (started)", "", 20},
-		"a service logs a kernel panic": {"",
-			steps(up, text(2, "Kernel panic - not syncing: not really\n"), down, bye, off(4.1)), Ready, "", "", 4.1},
-		"a record tells of a kernel panic": {"",
-			steps(up, rec(2, record.Log, "level", "info", "msg", "BUG: as the service says"), down, bye, off(4.1)), Ready, "", "", 4.1},
-		"the kernel panics": {"",
-			steps(begun, kernel(1.3, "Kernel panic - not syncing: Fatal exception")), Panicked, "kernel panic: Fatal exception", "Fatal exception", 2},
-		"a service fails because the kernel panics": {"",
-			steps(up, rec(2, record.Exited, "service", "web", "signal", "SIGSEGV"), kernel(2.1, "Kernel panic - not syncing: Fatal exception")),
-			Panicked, "Fatal exception", "", 3},
-		"out of memory": {"",
-			steps(begun, kernel(1.3, "Out of memory: Killed process 83 (nginx) total-vm:1kB")), Failed, "out of memory: 83 (nginx)", "83 (nginx)", 2},
-		"an onboot fails": {"",
-			steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "1")), Failed, `onboot "dhcpcd" ended with exit 1`, "dhcpcd", 2},
-		"an onboot is killed": {"",
-			steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "signal", "SIGKILL")), Failed, `signal SIGKILL`, "dhcpcd", 2},
-		"an onboot fails as expected": {"expect: [{onboot: dhcpcd, exit: 3}]",
-			steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "3"), rec(1.1, record.Failed, "onboot", "dhcpcd", "reason", "exit 3"), web, db, down, bye, off(4.1)),
-			Ready, "", "", 4.1},
-		"an onboot succeeds that should fail": {"expect: [{onboot: dhcpcd, exit: 3}]",
-			steps(begin, dhcp), Failed, "exit 0, not exit 3", "dhcpcd", 2},
-		"an onboot's record is missing": {"timeout: 20s", steps(begin, web, db), Hung, "missing: onboot dhcpcd (not started)", "", 20},
-		"a service ends before it is ready": {"",
-			steps(begun, rec(1.3, record.Exited, "service", "web", "code", "3")), Failed, `service "web" ended with code 3 before it was ready`, "web", 2},
-		"a service ends after all were ready": {"",
-			steps(up, rec(2, record.Exited, "service", "db", "code", "1")), Failed, `"db" ended with code 1 after it was ready`, "db", 3},
-		"a service cannot be started": {"",
-			steps(begun, rec(1.3, record.Exited, "service", "web", "error", "exec: no such file")), Failed, `service "web" could not be started: exec: no such file`, "web", 2},
-		"a service nobody knows fails": {"",
-			steps(begun, rec(1.3, record.Failed, "service", "containerd", "reason", "gone")), Failed, `service "containerd" failed: gone`, "containerd", 2},
-		"a service ends with 0 and stays away": {"",
-			steps(up, rec(2, record.Exited, "service", "web", "code", "0")), Failed, "did not come back", "web", 8},
-		"a service ends with 0 and comes back": {"",
-			steps(up, rec(2, record.Exited, "service", "web", "code", "0"), rec(2.1, record.Starting, "service", "web"), rec(2.2, record.Ready, "service", "web"),
-				rec(4.5, record.Shutdown), rec(4.6, record.Bye, "killed", "0"), off(4.7)), Ready, "", "", 4.7},
-		"a service never becomes ready": {"timeout: 20s", steps(begun, db), Hung, "missing: service web (started)", "", 20},
-		"a service is late":             {"expect: [{service: web, within: 5s}]", steps(begun, db), Failed, `service "web": not as expected within 5s`, "web", 5.5},
-		"an onboot hangs": {"timeout: 20s", steps(begin, rec(1.1, record.State, "phase", "onboot", "onboot", "dhcpcd:running", "services", "")),
-			Hung, "missing: onboot dhcpcd (started)", "dhcpcd", 20},
-		"a service waits for an onboot that hangs": {"expect: [{service: web, within: 5s}]",
-			steps(begin, rec(1.1, record.State, "phase", "onboot", "onboot", "dhcpcd:running", "services", "")),
-			Failed, `service "web": not as expected within 5s (not started): onboot "dhcpcd" has not ended`, "dhcpcd", 5.5},
-		"the guest powers off too early":          {"", steps(begun, off(2)), Exited, "it powered off; missing: service web (started), db (started)", "", 2},
-		"the guest powers off once it is ready":   {"", steps(up, off(2)), Exited, "after it was ready: it powered off", "", 2},
-		"the guest reboots":                       {"", steps(begun, event(2, "SHUTDOWN", "guest-reset"), exit(2)), Exited, "it rebooted", "", 2},
-		"QEMU ends without a word":                {"", steps(begun, exit(2)), Exited, "exit status 0", "", 2},
-		"QEMU ends before a byte":                 {"", steps(exit(0.1)), Exited, "any record of PID 1", "", 0.1},
-		"the guest shuts down by itself":          {"", steps(up, rec(2, record.Shutdown, "how", "poweroff", "cause", "onFailure of web")), Exited, "onFailure of web", "", 3},
-		"the console is silent":                   {"timeout: 20s", nil, Hung, "not a line on the console", "", 20},
-		"the kernel boots and PID 1 says nothing": {"timeout: 20s", steps(kernel(1, "Run /init as init process")), Hung, "any record of PID 1", "", 20},
-		"a line without end":                      {"timeout: 20s", steps(text(1, strings.Repeat("x", 1<<20))), Hung, "missing", "", 20},
-		"a record torn by the kernel, and nothing heals it": {"timeout: 20s",
-			steps(begun, torn(1.5, record.Ready, "service", "web"), db), Garbled, "1 records of PID 1 were lost and 1 came damaged", "", 20},
-		"a record is lost, and nothing heals it": {"timeout: 20s", steps(begun, lost(record.Ready, "service", "web"), db), Garbled, "1 records of PID 1 were lost", "", 20},
-		"a record is lost, and the whole picture heals it": {"",
-			steps(begin, lost(record.Onboot), lost(record.Ready), db, rec(1.7, record.State, "phase", "ready", "onboot", "dhcpcd:0", "services", "web:ready:0,db:ready:0"), down, bye, off(4.1)),
-			Ready, "", "", 4.1},
-		"the whole picture shows a failed onboot":  {"", steps(begin, rec(1.7, record.State, "onboot", "dhcpcd:7", "services", "")), Failed, "ended with 7, not 0", "dhcpcd", 3},
-		"the whole picture shows a failed service": {"", steps(begun, rec(1.7, record.State, "onboot", "dhcpcd:0", "services", "web:failed:5,db:starting:0")), Failed, `service "web" failed`, "web", 3},
-		"the whole picture shows one that is gone": {"", steps(up, rec(1.7, record.State, "onboot", "dhcpcd:0", "services", "web:done:0,db:ready:0")), Failed, "did not come back", "web", 8},
-		"a forbidden text":                         {"forbid: ['licen[cs]e expired']", steps(begun, text(1.3, "web: license expired\n")), Failed, "forbidden text", "license expired", 2},
-		"nobody hears the power button":            {"", steps(up), Failed, "did not notice the power button", "shutdown", 14},
-		"a service does not stop in time": {"",
-			steps(up, down, rec(13, record.Log, "level", "warn", "msg", "service db: not stopped by SIGTERM within 10s; killed",
+		"all is well": {
+			steps:  steps(up, down, bye, off(4.1)),
+			want:   Ready,
+			reason: "1 onboot and 2 services ready after 1.6s",
+			within: 4.1,
+		},
+		"a service says ready without a checksum": {spec: "timeout: 20s",
+			steps: steps(begun, db, text(1.5, "linuxkit-init: 5 ready service=web ms=3\n")), want: Garbled, reason: "web (started)", within: 20},
+		"a service repeats another's record": {spec: "timeout: 20s",
+			steps: steps(begun, db, func(b *boot) { b.seq--; rec(1.7, record.Ready, "service", "web")(b) }), want: Hung, reason: "web (started)", within: 20},
+		"a service logs a kernel panic":    {steps: steps(up, text(2, "Kernel panic - not syncing: not really\n"), down, bye, off(4.1)), want: Ready, within: 4.1},
+		"a record tells of a kernel panic": {steps: steps(up, rec(2, record.Log, "level", "info", "msg", "BUG: as the service says"), down, bye, off(4.1)), want: Ready, within: 4.1},
+		"the kernel panics":                {steps: steps(begun, kernel(1.3, "Kernel panic - not syncing: Fatal exception")), want: Panicked, reason: "kernel panic: Fatal exception", culprit: "Fatal exception", within: 2},
+		"a service fails because the kernel panics": {steps: steps(up, rec(2, record.Exited, "service", "web", "signal", "SIGSEGV"), kernel(2.1, "Kernel panic - not syncing: Fatal exception")),
+			want: Panicked, reason: "Fatal exception", within: 3},
+		"out of memory":       {steps: steps(begun, kernel(1.3, "Out of memory: Killed process 83 (nginx) total-vm:1kB")), want: Failed, reason: "out of memory: 83 (nginx)", culprit: "83 (nginx)", within: 2},
+		"an onboot fails":     {steps: steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "1")), want: Failed, reason: `onboot "dhcpcd" ended with exit 1`, culprit: "dhcpcd", within: 2},
+		"an onboot is killed": {steps: steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "signal", "SIGKILL")), want: Failed, reason: `signal SIGKILL`, culprit: "dhcpcd", within: 2},
+		"an onboot fails as expected": {spec: "expect: [{onboot: dhcpcd, exit: 3}]",
+			steps: steps(begin, rec(1.1, record.Onboot, "name", "dhcpcd", "exit", "3"), rec(1.1, record.Failed, "onboot", "dhcpcd", "reason", "exit 3"), web, db, down, bye, off(4.1)),
+			want:  Ready, within: 4.1},
+		"an onboot succeeds that should fail": {spec: "expect: [{onboot: dhcpcd, exit: 3}]",
+			steps: steps(begin, dhcp), want: Failed, reason: "exit 0, not exit 3", culprit: "dhcpcd", within: 2},
+		"an onboot's record is missing": {
+			spec:   "timeout: 20s",
+			steps:  steps(begin, web, db),
+			want:   Hung,
+			reason: "missing: onboot dhcpcd (not started)",
+			within: 20,
+		},
+		"a service ends before it is ready":    {steps: steps(begun, rec(1.3, record.Exited, "service", "web", "code", "3")), want: Failed, reason: `service "web" ended with code 3 before it was ready`, culprit: "web", within: 2},
+		"a service ends after all were ready":  {steps: steps(up, rec(2, record.Exited, "service", "db", "code", "1")), want: Failed, reason: `"db" ended with code 1 after it was ready`, culprit: "db", within: 3},
+		"a service cannot be started":          {steps: steps(begun, rec(1.3, record.Exited, "service", "web", "error", "exec: no such file")), want: Failed, reason: `service "web" could not be started: exec: no such file`, culprit: "web", within: 2},
+		"a service nobody knows fails":         {steps: steps(begun, rec(1.3, record.Failed, "service", "containerd", "reason", "gone")), want: Failed, reason: `service "containerd" failed: gone`, culprit: "containerd", within: 2},
+		"a service ends with 0 and stays away": {steps: steps(up, rec(2, record.Exited, "service", "web", "code", "0")), want: Failed, reason: "did not come back", culprit: "web", within: 8},
+		"a service ends with 0 and comes back": {steps: steps(up, rec(2, record.Exited, "service", "web", "code", "0"), rec(2.1, record.Starting, "service", "web"), rec(2.2, record.Ready, "service", "web"),
+			rec(4.5, record.Shutdown), rec(4.6, record.Bye, "killed", "0"), off(4.7)), want: Ready, within: 4.7},
+		"a service never becomes ready": {
+			spec:   "timeout: 20s",
+			steps:  steps(begun, db),
+			want:   Hung,
+			reason: "missing: service web (started)",
+			within: 20,
+		},
+		"a service is late": {
+			spec:    "expect: [{service: web, within: 5s}]",
+			steps:   steps(begun, db),
+			want:    Failed,
+			reason:  `service "web": not as expected within 5s`,
+			culprit: "web",
+			within:  5.5,
+		},
+		"an onboot hangs": {spec: "timeout: 20s", steps: steps(begin, rec(1.1, record.State, "phase", "onboot", "onboot", "dhcpcd:running", "services", "")),
+			want: Hung, reason: "missing: onboot dhcpcd (started)", culprit: "dhcpcd", within: 20},
+		"a service waits for an onboot that hangs": {spec: "expect: [{service: web, within: 5s}]",
+			steps: steps(begin, rec(1.1, record.State, "phase", "onboot", "onboot", "dhcpcd:running", "services", "")),
+			want:  Failed, reason: `service "web": not as expected within 5s (not started): onboot "dhcpcd" has not ended`, culprit: "dhcpcd", within: 5.5},
+		"the guest powers off too early": {
+			steps:  steps(begun, off(2)),
+			want:   Exited,
+			reason: "it powered off; missing: service web (started), db (started)",
+			within: 2,
+		},
+		"the guest powers off once it is ready": {
+			steps:  steps(up, off(2)),
+			want:   Exited,
+			reason: "after it was ready: it powered off",
+			within: 2,
+		},
+		"the guest reboots": {
+			steps:  steps(begun, event(2, "SHUTDOWN", "guest-reset"), exit(2)),
+			want:   Exited,
+			reason: "it rebooted",
+			within: 2,
+		},
+		"QEMU ends without a word": {
+			steps:  steps(begun, exit(2)),
+			want:   Exited,
+			reason: "exit status 0",
+			within: 2,
+		},
+		"QEMU ends before a byte": {
+			steps:  steps(exit(0.1)),
+			want:   Exited,
+			reason: "any record of PID 1",
+			within: 0.1,
+		},
+		"the guest shuts down by itself": {
+			steps:  steps(up, rec(2, record.Shutdown, "how", "poweroff", "cause", "onFailure of web")),
+			want:   Exited,
+			reason: "onFailure of web",
+			within: 3,
+		},
+		"the console is silent": {
+			spec:   "timeout: 20s",
+			want:   Hung,
+			reason: "not a line on the console",
+			within: 20,
+		},
+		"the kernel boots and PID 1 says nothing": {
+			spec:   "timeout: 20s",
+			steps:  steps(kernel(1, "Run /init as init process")),
+			want:   Hung,
+			reason: "any record of PID 1",
+			within: 20,
+		},
+		"a line without end": {
+			spec:   "timeout: 20s",
+			steps:  steps(text(1, strings.Repeat("x", 1<<20))),
+			want:   Hung,
+			reason: "missing",
+			within: 20,
+		},
+		"a record torn by the kernel, and nothing heals it": {spec: "timeout: 20s",
+			steps: steps(begun, torn(1.5, record.Ready, "service", "web"), db), want: Garbled, reason: "1 records of PID 1 were lost and 1 came damaged", within: 20},
+		"a record is lost, and nothing heals it": {
+			spec:   "timeout: 20s",
+			steps:  steps(begun, lost(record.Ready, "service", "web"), db),
+			want:   Garbled,
+			reason: "1 records of PID 1 were lost",
+			within: 20,
+		},
+		"a record is lost, and the whole picture heals it": {steps: steps(begin, lost(record.Onboot), lost(record.Ready), db, rec(1.7, record.State, "phase", "ready", "onboot", "dhcpcd:0", "services", "web:ready:0,db:ready:0"), down, bye, off(4.1)),
+			want: Ready, within: 4.1},
+		"the whole picture shows a failed onboot": {
+			steps:   steps(begin, rec(1.7, record.State, "onboot", "dhcpcd:7", "services", "")),
+			want:    Failed,
+			reason:  "ended with 7, not 0",
+			culprit: "dhcpcd",
+			within:  3,
+		},
+		"the whole picture shows a failed service": {
+			steps:   steps(begun, rec(1.7, record.State, "onboot", "dhcpcd:0", "services", "web:failed:5,db:starting:0")),
+			want:    Failed,
+			reason:  `service "web" failed`,
+			culprit: "web",
+			within:  3,
+		},
+		"the whole picture shows one that is gone": {
+			steps:   steps(up, rec(1.7, record.State, "onboot", "dhcpcd:0", "services", "web:done:0,db:ready:0")),
+			want:    Failed,
+			reason:  "did not come back",
+			culprit: "web",
+			within:  8,
+		},
+		"a forbidden text": {
+			spec:    "forbid: ['licen[cs]e expired']",
+			steps:   steps(begun, text(1.3, "web: license expired\n")),
+			want:    Failed,
+			reason:  "forbidden text",
+			culprit: "license expired",
+			within:  2,
+		},
+		"nobody hears the power button": {
+			steps:   steps(up),
+			want:    Failed,
+			reason:  "did not notice the power button",
+			culprit: "shutdown",
+			within:  14,
+		},
+		"a service does not stop in time": {steps: steps(up, down, rec(13, record.Log, "level", "warn", "msg", "service db: not stopped by SIGTERM within 10s; killed",
 				"service", "db", "killed", record.KilledStopTimeout), rec(13.1, record.Bye, "killed", "1"), off(13.2)),
-			Failed, "killed at shutdown", "db", 13.2},
-		"some service was killed": {"", steps(up, down, rec(4, record.Bye, "killed", "2"), off(4.1)), Failed, "2 services did not stop in time", "shutdown", 4.1},
-		"a service that ignores nothing ends by SIGKILL": {"",
-			steps(up, down, rec(3.9, record.Exited, "service", "web", "signal", "SIGKILL"), bye, off(4.1)), Ready, "", "", 4.1},
-		"an onshutdown fails":                       {"", steps(up, down, rec(3.9, record.Onshutdown, "name", "save", "exit", "1")), Failed, `onshutdown "save"`, "save", 5},
-		"the guest is off without a last word":      {"", steps(up, down, off(4.1)), Failed, "without the last record", "shutdown", 4.1},
-		"the last word is torn":                     {"", steps(up, down, torn(4, record.Bye, "killed", "0"), off(4.1)), Garbled, "without the last record", "shutdown", 4.1},
-		"the guest reboots at the power button":     {"", steps(up, down, bye, event(4.1, "SHUTDOWN", "guest-reset"), exit(4.1)), Failed, "it rebooted", "shutdown", 4.1},
-		"the shutdown never ends":                   {"timeout: 20s", steps(up, down), Hung, "not powered off within 20s", "", 20},
-		"the kernel panics at shutdown":             {"", steps(up, down, kernel(3.9, "Kernel panic - not syncing: late")), Panicked, "late", "late", 5},
-		"the machine is taken away":                 {"shutdown: kill", up, Ready, "", "", 3.7},
-		"everything must stay longer":               {"{shutdown: kill, expect: [{stays: 10s}]}", up, Ready, "", "", 11.7},
-		"a service ends while everything must stay": {"{shutdown: kill, expect: [{stays: 10s}]}", steps(up, rec(11, record.Exited, "service", "web", "code", "1")), Failed, "must stay up", "web", 12},
-		"the budget is used up":                     {"budget: {ready: 1s}", up, Failed, "ready after 1.6s, the budget is 1s", "budget", 3},
-		"a probe is answered":                       {"{shutdown: kill, expect: [{tcp: {port: 80}}]}", steps(up, probe(2, 0, errors.New("refused")), probe(2.1, 0, nil)), Ready, "", "", 4.2},
-		"a probe is answered otherwise":             {"{timeout: 20s, expect: [{tcp: {port: 80}}]}", steps(up, probe(2, 0, errors.New("refused"))), Failed, "probe tcp :80 (started, refused)", "", 20},
-		"a probe is answered too late":              {"expect: [{tcp: {port: 80}, within: 5s}]", steps(up, probe(2, 0, errors.New("refused")), probe(9, 0, nil)), Failed, "within 5s (started, refused)", "tcp :80", 5.5},
-		"a prompt never comes":                      {`{timeout: 20s, expect: [{console: "login: $"}]}`, steps(up, text(2, "logout: ")), Failed, "login: $", "", 20},
+			want: Failed, reason: "killed at shutdown", culprit: "db", within: 13.2},
+		"some service was killed": {
+			steps:   steps(up, down, rec(4, record.Bye, "killed", "2"), off(4.1)),
+			want:    Failed,
+			reason:  "2 services did not stop in time",
+			culprit: "shutdown",
+			within:  4.1,
+		},
+		"a service that ignores nothing ends by SIGKILL": {steps: steps(up, down, rec(3.9, record.Exited, "service", "web", "signal", "SIGKILL"), bye, off(4.1)), want: Ready, within: 4.1},
+		"an onshutdown fails": {
+			steps:   steps(up, down, rec(3.9, record.Onshutdown, "name", "save", "exit", "1")),
+			want:    Failed,
+			reason:  `onshutdown "save"`,
+			culprit: "save",
+			within:  5,
+		},
+		"the guest is off without a last word": {
+			steps:   steps(up, down, off(4.1)),
+			want:    Failed,
+			reason:  "without the last record",
+			culprit: "shutdown",
+			within:  4.1,
+		},
+		"the last word is torn": {
+			steps:   steps(up, down, torn(4, record.Bye, "killed", "0"), off(4.1)),
+			want:    Garbled,
+			reason:  "without the last record",
+			culprit: "shutdown",
+			within:  4.1,
+		},
+		"the guest reboots at the power button": {
+			steps:   steps(up, down, bye, event(4.1, "SHUTDOWN", "guest-reset"), exit(4.1)),
+			want:    Failed,
+			reason:  "it rebooted",
+			culprit: "shutdown",
+			within:  4.1,
+		},
+		"the shutdown never ends": {
+			spec:   "timeout: 20s",
+			steps:  steps(up, down),
+			want:   Hung,
+			reason: "not powered off within 20s",
+			within: 20,
+		},
+		"the kernel panics at shutdown": {
+			steps:   steps(up, down, kernel(3.9, "Kernel panic - not syncing: late")),
+			want:    Panicked,
+			reason:  "late",
+			culprit: "late",
+			within:  5,
+		},
+		"the machine is taken away": {
+			spec:   "shutdown: kill",
+			steps:  up,
+			want:   Ready,
+			within: 3.7,
+		},
+		"everything must stay longer": {
+			spec:   "{shutdown: kill, expect: [{stays: 10s}]}",
+			steps:  up,
+			want:   Ready,
+			within: 11.7,
+		},
+		"a service ends while everything must stay": {
+			spec:    "{shutdown: kill, expect: [{stays: 10s}]}",
+			steps:   steps(up, rec(11, record.Exited, "service", "web", "code", "1")),
+			want:    Failed,
+			reason:  "must stay up",
+			culprit: "web",
+			within:  12,
+		},
+		"the budget is used up": {
+			spec:    "budget: {ready: 1s}",
+			steps:   up,
+			want:    Failed,
+			reason:  "ready after 1.6s, the budget is 1s",
+			culprit: "budget",
+			within:  3,
+		},
+		"a probe is answered": {
+			spec:   "{shutdown: kill, expect: [{tcp: {port: 80}}]}",
+			steps:  steps(up, probe(2, 0, errors.New("refused")), probe(2.1, 0, nil)),
+			want:   Ready,
+			within: 4.2,
+		},
+		"a probe is answered otherwise": {
+			spec:   "{timeout: 20s, expect: [{tcp: {port: 80}}]}",
+			steps:  steps(up, probe(2, 0, errors.New("refused"))),
+			want:   Failed,
+			reason: "probe tcp :80 (started, refused)",
+			within: 20,
+		},
+		"a probe is answered too late": {
+			spec:    "expect: [{tcp: {port: 80}, within: 5s}]",
+			steps:   steps(up, probe(2, 0, errors.New("refused")), probe(9, 0, nil)),
+			want:    Failed,
+			reason:  "within 5s (started, refused)",
+			culprit: "tcp :80",
+			within:  5.5,
+		},
+		"a prompt never comes": {
+			spec:   `{timeout: 20s, expect: [{console: "login: $"}]}`,
+			steps:  steps(up, text(2, "logout: ")),
+			want:   Failed,
+			reason: "login: $",
+			within: 20,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -322,7 +504,19 @@ func TestLastWordsAreKeptAndHarmless(t *testing.T) {
 func TestStagesFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	o, orders := play(t, box(t, ""), steps(kernel(0.5, "Linux"), up, down, bye, off(4.1))...)
-	want := []Stage{{"firmware", 0, 500}, {"kernel", 500, 1000}, {"init", 1000, 1200}, {"services", 1200, 1600}, {"stays", 1600, 3600}, {"shutdown", 3600, 4100}}
+	want := []Stage{{Name: "firmware", ToMS: 500}, {Name: "kernel", FromMS: 500, ToMS: 1000}, {Name: "init", FromMS: 1000, ToMS: 1200}, {
+		Name:   "services",
+		FromMS: 1200,
+		ToMS:   1600,
+	}, {
+		Name:   "stays",
+		FromMS: 1600,
+		ToMS:   3600,
+	}, {
+		Name:   "shutdown",
+		FromMS: 3600,
+		ToMS:   4100,
+	}}
 	if !reflect.DeepEqual(o.Stages, want) {
 		t.Errorf("stages %+v", o.Stages)
 	}
@@ -337,7 +531,7 @@ func TestStagesFollowOneAnother(t *testing.T) {
 func TestInitEndsWithItsModules(t *testing.T) {
 	t.Parallel()
 	o, _ := play(t, box(t, ""), steps(kernel(0.5, "Linux"), begin, rec(1.1, record.Milestone, "name", "modules"))...)
-	if want := []Stage{{"firmware", 0, 500}, {"kernel", 500, 1000}, {"init", 1000, 1100}}; len(o.Stages) < 4 || !reflect.DeepEqual(o.Stages[:3], want) || o.Stages[3].Name != "onboot" {
+	if want := []Stage{{Name: "firmware", ToMS: 500}, {Name: "kernel", FromMS: 500, ToMS: 1000}, {Name: "init", FromMS: 1000, ToMS: 1100}}; len(o.Stages) < 4 || !reflect.DeepEqual(o.Stages[:3], want) || o.Stages[3].Name != "onboot" {
 		t.Errorf("stages %+v", o.Stages)
 	}
 }

@@ -12,10 +12,10 @@ func (j *Judge) Line(l console.Line) {
 	}
 	j.now = max(j.now, l.At)
 	j.sawLine, j.lastLine = true, l.Text
-	if l.Stamped && j.out.in(stageFirmware) {
+	if l.HasKernel && j.out.in(stageFirmware) {
 		j.out.stage(stageKernel, j.now)
 	}
-	if f, bad := j.scan.Scan(l); bad {
+	if f, bad := j.scan.Detect(l); bad {
 		j.found(f)
 	}
 	j.listen(l)

@@ -65,7 +65,7 @@ func harmless(r record.Record) {
 			lines = strings.Split(strings.TrimRight(f.Value, "\n"), "\n")
 		}
 		for n := range lines {
-			lines[n] = console.Clean(lines[n])
+			lines[n] = console.Sanitize(lines[n])
 		}
 		r.Fields[i].Value = strings.Join(lines, "\n")
 	}

@@ -33,18 +33,75 @@ func TestStockInit(t *testing.T) {
 		want     Verdict
 		reason   string
 	}{
-		"the banner, each onboot and containerd": {"", false, stockUp, Ready, "does not tell whether services run"},
-		"the banner alone":                       {"timeout: 20s", false, steps(banner), Hung, "onboot dhcpcd (not started)"},
-		"no banner":                              {"timeout: 20s", false, steps(ran, done, serving), Hung, "Welcome to LinuxKit"},
-		"no containerd for the services":         {"timeout: 20s", false, steps(banner, ran), Hung, `"containerd successfully booted" on the console`},
-		"containerd that does not come up":       {"timeout: 20s", false, steps(banner, ran, done), Hung, `"containerd successfully booted" on the console`},
-		"an expectation instead of all that":     {"expect: [{console: up and running}]", false, steps(text(1, "up and running\n")), Ready, ""},
-		"its records are nobody's":               {"timeout: 20s", false, up, Hung, "Welcome to LinuxKit"},
-		"it panics":                              {"", false, steps(banner, kernel(2, "Kernel panic - not syncing: x")), Panicked, "x"},
-		"it powers off at the button":            {"", true, steps(stockUp, kernel(8, "reboot: Power down"), off(9)), Ready, ""},
-		"it does not hear the button":            {"timeout: 300s", true, stockUp, Failed, "did not notice"},
-		"it reboots at the button":               {"", true, steps(stockUp, event(9, "SHUTDOWN", "guest-reset"), exit(9)), Failed, "it rebooted"},
-		"an onshutdown that cannot be run":       {"", true, steps(stockUp, text(4, "shutdown 000-save: from /x\nError creating 000-save: exit status 1\n"), off(9)), Failed, `onshutdown "save" could not be run: exit status 1`},
+		"the banner, each onboot and containerd": {
+			steps:  stockUp,
+			want:   Ready,
+			reason: "does not tell whether services run",
+		},
+		"the banner alone": {
+			spec:   "timeout: 20s",
+			steps:  steps(banner),
+			want:   Hung,
+			reason: "onboot dhcpcd (not started)",
+		},
+		"no banner": {
+			spec:   "timeout: 20s",
+			steps:  steps(ran, done, serving),
+			want:   Hung,
+			reason: "Welcome to LinuxKit",
+		},
+		"no containerd for the services": {
+			spec:   "timeout: 20s",
+			steps:  steps(banner, ran),
+			want:   Hung,
+			reason: `"containerd successfully booted" on the console`,
+		},
+		"containerd that does not come up": {
+			spec:   "timeout: 20s",
+			steps:  steps(banner, ran, done),
+			want:   Hung,
+			reason: `"containerd successfully booted" on the console`,
+		},
+		"an expectation instead of all that": {
+			spec:  "expect: [{console: up and running}]",
+			steps: steps(text(1, "up and running\n")),
+			want:  Ready,
+		},
+		"its records are nobody's": {
+			spec:   "timeout: 20s",
+			steps:  up,
+			want:   Hung,
+			reason: "Welcome to LinuxKit",
+		},
+		"it panics": {
+			steps:  steps(banner, kernel(2, "Kernel panic - not syncing: x")),
+			want:   Panicked,
+			reason: "x",
+		},
+		"it powers off at the button": {
+			graceful: true,
+			steps:    steps(stockUp, kernel(8, "reboot: Power down"), off(9)),
+			want:     Ready,
+		},
+		"it does not hear the button": {
+			spec:     "timeout: 300s",
+			graceful: true,
+			steps:    stockUp,
+			want:     Failed,
+			reason:   "did not notice",
+		},
+		"it reboots at the button": {
+			graceful: true,
+			steps:    steps(stockUp, event(9, "SHUTDOWN", "guest-reset"), exit(9)),
+			want:     Failed,
+			reason:   "it rebooted",
+		},
+		"an onshutdown that cannot be run": {
+			graceful: true,
+			steps:    steps(stockUp, text(4, "shutdown 000-save: from /x\nError creating 000-save: exit status 1\n"), off(9)),
+			want:     Failed,
+			reason:   `onshutdown "save" could not be run: exit status 1`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,20 +130,20 @@ func TestStockInitGoesOn(t *testing.T) {
 		steps           []step
 		reason, culprit string
 	}{
-		"an onboot cannot be made": {steps(banner, ran, text(1.2, "Error creating 000-dhcpcd: exit status 1\n"), done, serving),
-			`onboot "dhcpcd" could not be run: exit status 1`, "dhcpcd"},
-		"an onboot's mounts fail": {steps(banner, ran, text(1.2, "Error preparing 000-dhcpcd: Failed to mount tmpfs: no such device\n"), done, serving),
-			`onboot "dhcpcd" could not be run: Failed to mount tmpfs: no such device`, "dhcpcd"},
-		"a service's program is not there": {steps(stockUp, shim(1.5, "web"), text(1.9, "\x1b[31mERRO\x1b[0m[0009] failed to create task                         \x1b[31merror\x1b[0m=\"OCI runtime create failed\"\n")),
-			`service "web" could not be started: OCI runtime create failed`, "web"},
-		"a service fails long after containerd is up": {steps(stockUp, shim(3, "web"), shim(4.5, "db"), text(6, "ERRO[0009] failed to start task                          error=gone\n")),
-			`service "db" could not be started: gone`, "db"},
-		"a service has no container": {steps(stockUp, text(1.5, "ERRO[0002] failed to create container                    error=\"already exists\"\n")),
-			"LinuxKit's init: failed to create container: already exists", ""},
-		"containerd dies": {steps(banner, ran, text(1.5, "FATA[0001] containerd process exited                     error=\"exit status 1\"\n")),
-			"LinuxKit's init: containerd process exited: exit status 1", ""},
-		"a volume is not whole": {steps(banner, text(1.05, "ERRO[0000] Volume data does not have a lower directory\n")),
-			"LinuxKit's init: Volume data does not have a lower directory", ""},
+		"an onboot cannot be made": {steps: steps(banner, ran, text(1.2, "Error creating 000-dhcpcd: exit status 1\n"), done, serving),
+			reason: `onboot "dhcpcd" could not be run: exit status 1`, culprit: "dhcpcd"},
+		"an onboot's mounts fail": {steps: steps(banner, ran, text(1.2, "Error preparing 000-dhcpcd: Failed to mount tmpfs: no such device\n"), done, serving),
+			reason: `onboot "dhcpcd" could not be run: Failed to mount tmpfs: no such device`, culprit: "dhcpcd"},
+		"a service's program is not there": {steps: steps(stockUp, shim(1.5, "web"), text(1.9, "\x1b[31mERRO\x1b[0m[0009] failed to create task                         \x1b[31merror\x1b[0m=\"OCI runtime create failed\"\n")),
+			reason: `service "web" could not be started: OCI runtime create failed`, culprit: "web"},
+		"a service fails long after containerd is up": {steps: steps(stockUp, shim(3, "web"), shim(4.5, "db"), text(6, "ERRO[0009] failed to start task                          error=gone\n")),
+			reason: `service "db" could not be started: gone`, culprit: "db"},
+		"a service has no container": {steps: steps(stockUp, text(1.5, "ERRO[0002] failed to create container                    error=\"already exists\"\n")),
+			reason: "LinuxKit's init: failed to create container: already exists"},
+		"containerd dies": {steps: steps(banner, ran, text(1.5, "FATA[0001] containerd process exited                     error=\"exit status 1\"\n")),
+			reason: "LinuxKit's init: containerd process exited: exit status 1"},
+		"a volume is not whole": {steps: steps(banner, text(1.05, "ERRO[0000] Volume data does not have a lower directory\n")),
+			reason: "LinuxKit's init: Volume data does not have a lower directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

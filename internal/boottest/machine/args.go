@@ -24,8 +24,19 @@ type board struct {
 //     silicon; emulated, it is a loop of a round a byte, and a boot takes a tenth longer.
 //   - pointer authentication is done by a cipher, unless QEMU may use a hash of its own.
 var boards = map[string]board{
-	"amd64": {"qemu-system-x86_64", "q35", "max,-svm,-erms,xlevel=0x80000008", "qemu-system-x86", nil},
-	"arm64": {"qemu-system-aarch64", "virt", "max,pauth-impdef=on", "qemu-system-arm", uefi},
+	"amd64": {
+		program: "qemu-system-x86_64",
+		machine: "q35",
+		cpu:     "max,-svm,-erms,xlevel=0x80000008",
+		pkg:     "qemu-system-x86",
+	},
+	"arm64": {
+		program:  "qemu-system-aarch64",
+		machine:  "virt",
+		cpu:      "max,pauth-impdef=on",
+		pkg:      "qemu-system-arm",
+		firmware: uefi,
+	},
 }
 
 // uefi is where distributions have EDK II for arm64. QEMU brings no firmware for that, and

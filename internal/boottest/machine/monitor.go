@@ -58,7 +58,7 @@ func (m *Machine) forward(events <-chan qmp.Event) {
 		}
 		reason, _ := e.Data["reason"].(string)
 		select {
-		case m.events <- Event{e.Event, reason, time.Now()}:
+		case m.events <- Event{Name: e.Event, Reason: reason, At: time.Now()}:
 		default:
 		}
 	}
@@ -121,7 +121,7 @@ func parseUsernet(text string) []connection {
 	for _, f := range usernetLine.FindAllStringSubmatch(text, -1) {
 		host, _ := strconv.Atoi(f[2])
 		guest, _ := strconv.Atoi(f[3])
-		list = append(list, connection{f[1], host, guest})
+		list = append(list, connection{state: f[1], hostPort: host, guestPort: guest})
 	}
 	return list
 }

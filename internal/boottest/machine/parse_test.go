@@ -32,9 +32,9 @@ func TestTheProcessorIsOfTheArchitecture(t *testing.T) {
 		accel Accel
 		want  string
 	}{
-		"the host's own":             {"arm64", KVM, "host"},
-		"nothing of x86 in an arm64": {"arm64", TCG, "max,pauth-impdef=on"},
-		"no copying byte by byte":    {"amd64", TCG, "max,-svm,-erms,xlevel=0x80000008"},
+		"the host's own":             {arch: "arm64", accel: KVM, want: "host"},
+		"nothing of x86 in an arm64": {arch: "arm64", accel: TCG, want: "max,pauth-impdef=on"},
+		"no copying byte by byte":    {arch: "amd64", accel: TCG, want: "max,-svm,-erms,xlevel=0x80000008"},
 	} {
 		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, "", nil), " ")
 		if !strings.Contains(text, " -cpu "+tt.want+" -m ") {
@@ -68,7 +68,7 @@ func TestParseUsernet(t *testing.T) {
 		"  TCP[ESTABLISHED]   13       127.0.0.1 44615       10.0.2.15    80     0     0\r\n" +
 		"  TCP[HOST_FORWARD]   3       127.0.0.1 44615       10.0.2.15    80     0     0\r\n" +
 		"  UDP[236 sec]       12       10.0.2.15   123     10.0.0.1   123     0     0\r\n")
-	if want := []connection{{"ESTABLISHED", 44615, 80}, {"HOST_FORWARD", 44615, 80}}; !reflect.DeepEqual(got, want) {
+	if want := []connection{{state: "ESTABLISHED", hostPort: 44615, guestPort: 80}, {state: "HOST_FORWARD", hostPort: 44615, guestPort: 80}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -59,7 +59,7 @@ func openSockets(dir string) (*sockets, error) {
 		theirs.Close()
 		return nil, err
 	}
-	return &sockets{ours, monitor, []*os.File{theirs, listener}}, nil
+	return &sockets{console: ours, monitor: monitor, theirs: []*os.File{theirs, listener}}, nil
 }
 
 // pair returns a connection and the file of its other end.

@@ -40,15 +40,20 @@ func TestHTTP(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"as expected":                       {"/", 200, "hello from localhost:8080", ""},
-		"another status":                    {"/status", 200, "", "status 418, not 200"},
-		"an odd status that is expected":    {"/status", 418, "", ""},
-		"a redirect is an answer":           {"/moved", 302, "", ""},
-		"a redirect is not followed":        {"/moved", 200, "", "status 302, not 200"},
-		"another body":                      {"/", 200, "goodbye", `nothing in the body (25 bytes) matches "goodbye"`},
-		"a body without end":                {"/endless", 200, "y", "(1048576 bytes)"},
-		"a body without end, of which some": {"/endless", 200, "xxx", ""},
-		"a connection that is cut":          {"/hangup", 200, "", "no answer: the connection was closed"},
+		"as expected":                    {path: "/", status: 200, body: "hello from localhost:8080"},
+		"another status":                 {path: "/status", status: 200, want: "status 418, not 200"},
+		"an odd status that is expected": {path: "/status", status: 418},
+		"a redirect is an answer":        {path: "/moved", status: 302},
+		"a redirect is not followed":     {path: "/moved", status: 200, want: "status 302, not 200"},
+		"another body": {
+			path:   "/",
+			status: 200,
+			body:   "goodbye",
+			want:   `nothing in the body (25 bytes) matches "goodbye"`,
+		},
+		"a body without end":                {path: "/endless", status: 200, body: "y", want: "(1048576 bytes)"},
+		"a body without end, of which some": {path: "/endless", status: 200, body: "xxx"},
+		"a connection that is cut":          {path: "/hangup", status: 200, want: "no answer: the connection was closed"},
 	} {
 		want := spec.HTTP{Port: 8080, Path: tt.path, Status: tt.status}
 		if tt.body != "" {
@@ -94,10 +99,12 @@ func TestTCP(t *testing.T) {
 		established bool
 		want        string
 	}{
-		"a server that speaks first":              {func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-x\r\n") }, false, ""},
-		"a server that waits":                     {open, true, ""},
-		"QEMU accepts and the guest refuses":      {func(c net.Conn) { c.Close() }, true, "refuses"},
-		"QEMU accepts and the guest says nothing": {open, false, "does not answer"},
+		"a server that speaks first": {
+			serve: func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-x\r\n") },
+		},
+		"a server that waits":                     {serve: open, established: true},
+		"QEMU accepts and the guest refuses":      {serve: func(c net.Conn) { c.Close() }, established: true, want: "refuses"},
+		"QEMU accepts and the guest says nothing": {serve: open, want: "does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -56,7 +56,7 @@ func (b Boot) suite(name string) junitSuite {
 	s := junitSuite{Name: class, Time: junitTime(b.end())}
 	whole := junitCase{Name: "boot", Class: class, Time: s.Time}
 	if b.Verdict != judge.Ready {
-		whole.Failure = &junitFailure{b.Reason, string(b.Verdict), b.Line + "\n" + b.Tail}
+		whole.Failure = &junitFailure{Message: b.Reason, Type: string(b.Verdict), Text: b.Line + "\n" + b.Tail}
 	}
 	s.add(whole)
 	for _, kind := range []struct {
@@ -77,7 +77,7 @@ func unitCase(class, kind string, u judge.Unit) junitCase {
 	case judge.StateUnknown:
 		c.Skipped = &junitSkipped{"this init does not tell"}
 	default:
-		c.Failure = &junitFailure{u.State + " " + u.Detail, u.State, ""}
+		c.Failure = &junitFailure{Message: u.State + " " + u.Detail, Type: u.State}
 	}
 	return c
 }

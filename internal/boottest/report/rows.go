@@ -21,11 +21,11 @@ func (r row) length() int64 { return r.To - r.From }
 func (b Boot) rows() []row {
 	var stages, units []row
 	for _, s := range b.Stages {
-		stages = append(stages, row{"stage", s.Name, "", s.FromMS, max(s.FromMS, s.ToMS)})
+		stages = append(stages, row{Kind: "stage", Name: s.Name, From: s.FromMS, To: max(s.FromMS, s.ToMS)})
 	}
 	add := func(kind string, list []judge.Unit) {
 		for _, u := range list {
-			units = append(units, row{kind, u.Name, u.State, u.FromMS, max(u.FromMS, u.ToMS)})
+			units = append(units, row{Kind: kind, Name: u.Name, State: u.State, From: u.FromMS, To: max(u.FromMS, u.ToMS)})
 		}
 	}
 	add("onboot", b.Onboot)

@@ -48,7 +48,7 @@ func (r row) took() string {
 
 // label is the name, cut to its column. What is not ASCII may be wider than one.
 func (r row) label() string {
-	name := []rune(console.Harmless(r.Name))
+	name := []rune(console.EscapeCommands(r.Name))
 	for i, c := range name {
 		if c > '~' {
 			name[i] = '?'

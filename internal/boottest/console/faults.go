@@ -5,23 +5,22 @@ import (
 	"strings"
 )
 
-// rule is one thing that must not appear in the kernel's messages. The first group
-// of the expression is the culprit.
-type rule struct {
+// kernelFault is a kernel message that must not appear.
+type kernelFault struct {
 	name    string
 	remedy  string
-	literal string         // cheap test; the expression is tried only where it occurs
-	expr    *regexp.Regexp // from the start of the message
-	except  *regexp.Regexp // culprits that do no harm
-	panic   bool           // the kernel cannot be trusted after it
+	literal string         // a cheap test before expr
+	expr    *regexp.Regexp // from the start of the message; the first group is the culprit
+	except  *regexp.Regexp // culprits that are no fault
+	panic   bool           // the kernel's state is undefined after it
 }
 
-// badness is in order: the first rule that fits a message names the fault.
-var badness = []rule{
+// kernelFaults is ordered: the first one that matches a message names the fault.
+var kernelFaults = []kernelFault{
 	{name: "PID 1 died", literal: "Attempted to kill init", panic: true,
 		expr: regexp.MustCompile(`^Kernel panic - not syncing: (Attempted to kill init.*)`)},
-	{name: "the kernel found no root file system", literal: "Unable to mount root fs", panic: true,
-		remedy: "is the initrd whole, compressed as this kernel can read, and has it an /init?",
+	{name: "no root file system", literal: "Unable to mount root fs", panic: true,
+		remedy: "check that the initrd is complete, contains /init, and has a compression that this kernel supports",
 		expr:   regexp.MustCompile(`^Kernel panic - not syncing: (VFS: Unable to mount root fs.*)`)},
 	{name: "kernel panic", literal: "Kernel panic - not syncing", panic: true,
 		expr: regexp.MustCompile(`^Kernel panic - not syncing: ?(.*)`)},
@@ -35,14 +34,14 @@ var badness = []rule{
 		expr: regexp.MustCompile(`^(?:BUG: |kernel BUG at )(.*)`)},
 	{name: "general protection fault in the kernel", literal: "general protection", panic: true,
 		expr: regexp.MustCompile(`^general protection fault[,:]? ?(.*)`)},
-	{name: "out of memory", literal: "ut of memory", remedy: "raise memory: in linuxkit.test.yml or with --memory",
+	{name: "out of memory", literal: "ut of memory", remedy: "raise memory in linuxkit.test.yml, or pass --memory",
 		expr: regexp.MustCompile(`^(?:Memory cgroup o|O)ut of memory: Kill(?:ed)? process (\d+ \([^)]*\))`)},
 	{name: "hung task", literal: "blocked for more than",
 		expr: regexp.MustCompile(`^INFO: (task \S+ blocked for more than \d+ seconds)`)},
 	{name: "RCU stall", literal: "stall",
 		expr: regexp.MustCompile(`^rcu: INFO: (\S+ (?:self-)?detected (?:expedited )?stalls?.*)`)},
-	{name: "the initrd could not be unpacked", literal: "nitramfs",
-		remedy: "raise memory, or use a compression that this kernel can read",
+	{name: "initrd could not be unpacked", literal: "nitramfs",
+		remedy: "raise memory in linuxkit.test.yml, or use a compression that this kernel supports",
 		expr:   regexp.MustCompile(`^(?:Initramfs unpacking failed: |rootfs image is not initramfs )(.*)`)},
 	{name: "I/O error", literal: "I/O error",
 		expr:   regexp.MustCompile(`^(?:\S+: )?(?:critical )?(?:Buffer )?I/O error,? (?:on )?dev (\S+?),`),
@@ -61,16 +60,16 @@ var badness = []rule{
 		expr: regexp.MustCompile(`^traps: (\S+\[\d+\]) (?:general protection|trap )`)},
 }
 
-// match returns the rule that a kernel message breaks, and the culprit.
-func match(message string) (rule, string, bool) {
-	for _, r := range badness {
-		if !strings.Contains(message, r.literal) {
+// matchKernelFault returns the fault that a kernel message reports, and the culprit.
+func matchKernelFault(message string) (kernelFault, string, bool) {
+	for _, f := range kernelFaults {
+		if !strings.Contains(message, f.literal) {
 			continue
 		}
-		groups := r.expr.FindStringSubmatch(message)
-		if groups != nil && (r.except == nil || !r.except.MatchString(groups[1])) {
-			return r, groups[1], true
+		groups := f.expr.FindStringSubmatch(message)
+		if groups != nil && (f.except == nil || !f.except.MatchString(groups[1])) {
+			return f, groups[1], true
 		}
 	}
-	return rule{}, "", false
+	return kernelFault{}, "", false
 }
