@@ -320,7 +320,7 @@ func TestVerdict(t *testing.T) {
 			within:  14,
 		},
 		"a service does not stop in time": {steps: steps(up, down, rec(13, record.Log, "level", "warn", "msg", "service db: not stopped by SIGTERM within 10s; killed",
-				"service", "db", "killed", record.KilledStopTimeout), rec(13.1, record.Bye, "killed", "1"), off(13.2)),
+			"service", "db", "killed", record.KilledStopTimeout), rec(13.1, record.Bye, "killed", "1"), off(13.2)),
 			want: Failed, reason: "killed at shutdown", culprit: "db", within: 13.2},
 		"some service was killed": {
 			steps:   steps(up, down, rec(4, record.Bye, "killed", "2"), off(4.1)),
