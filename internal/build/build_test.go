@@ -34,10 +34,19 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, host: image.Serve(t, nil), dir: t.TempDir()}
 	runs := v1.Config{Cmd: []string{"/run"}}
 	image.Push(t, image.Kernel(t), w.host+"/kernel:1")
-	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("usr/bin/runc", "RUNC"), image.File("etc/hostname", "docker"), image.Dir("etc"))), w.host+"/runc:1")
-	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("init", "THEIRS"), image.File("sbin/modprobe", "M"))), w.host+"/init:1")
-	image.Push(t, image.Make(t, runs, image.Layer(t, image.File("run", "#!"), image.File("etc/resolv.conf", "nameserver 1.1.1.1"))), w.host+"/app:1")
-	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.Symlink("lib", "usr/lib"), image.Dir("usr/lib"))), w.host+"/merged:1")
+	image.Push(t,
+		image.Make(t, v1.Config{},
+			image.Layer(t, image.File("usr/bin/runc", "RUNC"), image.File("etc/hostname", "docker"), image.Dir("etc"))),
+		w.host+"/runc:1")
+	image.Push(t,
+		image.Make(t, v1.Config{}, image.Layer(t, image.File("init", "THEIRS"), image.File("sbin/modprobe", "M"))),
+		w.host+"/init:1")
+	image.Push(t,
+		image.Make(t, runs, image.Layer(t, image.File("run", "#!"), image.File("etc/resolv.conf", "nameserver 1.1.1.1"))),
+		w.host+"/app:1")
+	image.Push(t,
+		image.Make(t, v1.Config{}, image.Layer(t, image.Symlink("lib", "usr/lib"), image.Dir("usr/lib"))),
+		w.host+"/merged:1")
 	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("lib", "a file"))), w.host+"/odd:1")
 	cache, err := component.OpenCache(t.TempDir())
 	if err != nil {
@@ -151,13 +160,17 @@ func TestAssembleLaysOutTheSystem(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
-	for _, name := range []string{"etc/hostname", "boot", "boot/dtb", "containers/services/app/lower", "containers/services/app/rootfs/run"} {
+	for _, name := range []string{
+		"etc/hostname", "boot", "boot/dtb", "containers/services/app/lower",
+		"containers/services/app/rootfs/run",
+	} {
 		if _, there := got[name]; there {
 			t.Errorf("%s is there", name)
 		}
 	}
 	if !strings.Contains(got["containers/services/app/runtime.json"], `"source": "/containers/onboot/000-first/lower"`) {
-		t.Errorf("the second container of an image does not share the first's files: %s", got["containers/services/app/runtime.json"])
+		t.Errorf("the second container of an image does not share the first's files: %s",
+			got["containers/services/app/runtime.json"])
 	}
 	if len(got["init"]) < 1<<20 || set.Init != "builtin" {
 		t.Errorf("PID 1 is %q with %d bytes", set.Init, len(got["init"]))
@@ -225,12 +238,14 @@ func TestWhoseInit(t *testing.T) {
 	t.Parallel()
 	const theirs = "init: [HOST/init:1]"
 	for name, tt := range map[string]struct{ text, choice, want string }{
-		"ours where there is none":       {"init: [HOST/runc:1]", InitAuto, "builtin"},
-		"theirs where they bring it":     {theirs, InitAuto, "init:1"},
-		"ours over theirs":               {theirs, InitBuiltin, "builtin"},
-		"theirs asked for":               {theirs, InitManifest, "init:1"},
-		"theirs asked for and not there": {"init: [HOST/runc:1]", InitManifest, "no init image has /init"},
-		"a file of the manifest's own":   {"files: [{path: init, contents: x, mode: '0755'}]", InitAuto, "os.yml"},
+		"ours where there is none":       {text: "init: [HOST/runc:1]", choice: InitAuto, want: "builtin"},
+		"theirs where they bring it":     {text: theirs, choice: InitAuto, want: "init:1"},
+		"ours over theirs":               {text: theirs, choice: InitBuiltin, want: "builtin"},
+		"theirs asked for":               {text: theirs, choice: InitManifest, want: "init:1"},
+		"theirs asked for and not there": {text: "init: [HOST/runc:1]", choice: InitManifest, want: "no init image has /init"},
+		"a file of the manifest's own": {
+			text: "files: [{path: init, contents: x, mode: '0755'}]", choice: InitAuto, want: "os.yml",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -295,7 +310,10 @@ files:
 		t.Fatal(err)
 	}
 	got := root(t, set)
-	for name, want := range map[string]string{"etc": "40755 0 ", "etc/deep": "40700 0 ", "etc/deep/conf": "100600 0 CONF", "etc/dir": "40700 0 ", "etc/none": ""} {
+	for name, want := range map[string]string{
+		"etc": "40755 0 ", "etc/deep": "40700 0 ", "etc/deep/conf": "100600 0 CONF",
+		"etc/dir": "40700 0 ", "etc/none": "",
+	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
@@ -328,7 +346,8 @@ func TestCancelLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &System{Root: tree.New(), Kernel: tree.File(0o644, bytes.Repeat([]byte("k"), 1<<20))}
-	_, err := writeOutputs(ctx, s, formats, sboms{}, Options{Name: "os", Output: dir, Codec: initrd.Codec{Name: "none"}, Report: progress.Silent()})
+	_, err := writeOutputs(ctx, s, formats, sboms{},
+		Options{Name: "os", Output: dir, Codec: initrd.Codec{Name: "none"}, Report: progress.Silent()})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -24,7 +24,8 @@ func Check(m *manifest.Manifest, allowOutside bool) error {
 	known := ManifestFormats()
 	for _, o := range m.Outputs {
 		if o.Format != "" && !slices.Contains(known, o.Format) {
-			problems = append(problems, o.Problem("format", "there is no format %q%s", o.Format, orList(strict.Nearest(o.Format, known))))
+			problems = append(problems,
+				o.Problem("format", "there is no format %q%s", o.Format, orList(strict.Nearest(o.Format, known))))
 		}
 	}
 	return strict.Join(problems)

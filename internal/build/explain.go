@@ -64,7 +64,11 @@ func Explain(ctx context.Context, verified *verify.Verified, opts Options) (*Exp
 
 func explainEntry(section manifest.Section, e manifest.Entry, c *component.Component) (ExplainedEntry, error) {
 	settings, err := bundle.Explain(e, c.Config.Config)
-	return ExplainedEntry{Section: section.Dir, Name: e.Name, Image: manifest.Canonical(string(e.Image)) + " " + c.PlatformDigest.String(), Settings: settings}, err
+	return ExplainedEntry{
+		Section: section.Dir, Name: e.Name,
+		Image:    manifest.Canonical(string(e.Image)) + " " + c.PlatformDigest.String(),
+		Settings: settings,
+	}, err
 }
 
 // findInit returns the last init image that brings /init, or "".

@@ -93,7 +93,9 @@ var formats = []Format{
 	},
 	{
 		Name: "tar-kernel-initrd", Summary: "kernel, initrd, command line and microcode in one tar archive",
-		Outputs: []Output{{Kind: artifacts.KindInitrdTar, Suffix: "-initrd.tar", Needs: []Part{PartInitrd}, Stream: writeInitrdTar}},
+		Outputs: []Output{
+			{Kind: artifacts.KindInitrdTar, Suffix: "-initrd.tar", Needs: []Part{PartInitrd}, Stream: writeInitrdTar},
+		},
 	},
 	{
 		Name: "tar", Summary: "root file system and `/boot` as a tar archive", Pipe: true,
@@ -175,7 +177,8 @@ func chooseFormats(arch string, opts Options) ([]Format, error) {
 		}
 	}
 	if opts.Size > 0 && len(chosen) > 0 && !slices.ContainsFunc(chosen, func(f Format) bool { return f.Size.applies() }) {
-		return nil, fmt.Errorf("%w: --size: %s has no disk; omit --size, or build a disk format", ErrUsage, strings.Join(opts.Formats, ", "))
+		return nil, fmt.Errorf("%w: --size: %s has no disk; omit --size, or build a disk format", ErrUsage,
+			strings.Join(opts.Formats, ", "))
 	}
 	return chosen, nil
 }

@@ -147,10 +147,15 @@ func TestFailedFileOutputLeavesNothing(t *testing.T) {
 	}{
 		{name: "no kernel", write: writeEnds, want: "os.img: the system has no UKI; add a kernel to the manifest"},
 		{name: "too small", kernel: kernel, size: 1 << 20, write: writeEnds, want: "the image needs 3M, got 1M"},
-		{name: "writer fails", kernel: kernel, write: func(*DiskFile) error { return fmt.Errorf("disk full") }, want: "disk: os.img: disk full"},
+		{
+			name: "writer fails", kernel: kernel,
+			write: func(*DiskFile) error { return fmt.Errorf("disk full") },
+			want:  "disk: os.img: disk full",
+		},
 	} {
 		opts := Options{Name: "os", Output: t.TempDir(), Size: tt.size, Report: progress.Silent()}
-		_, err := writeOutputs(t.Context(), &System{Root: tree.New(), Kernel: tt.kernel}, []Format{diskFormat(tt.write)}, sboms{}, opts)
+		_, err := writeOutputs(t.Context(), &System{Root: tree.New(), Kernel: tt.kernel},
+			[]Format{diskFormat(tt.write)}, sboms{}, opts)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v", tt.name, err)
 		}
@@ -191,7 +196,8 @@ func formatsMarkdown() string {
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n",
 			f.Name, strings.Join(files, ", "), f.Summary, orDash(strings.Join(boots, ", ")), f.Size, arches)
 	}
-	fmt.Fprintf(&out, "\n`--o FILE|-` writes one of %s as a single file or to standard output.\n", strings.Join(PipeFormats(), ", "))
+	fmt.Fprintf(&out, "\n`--o FILE|-` writes one of %s as a single file or to standard output.\n",
+		strings.Join(PipeFormats(), ", "))
 	return out.String()
 }
 
@@ -206,7 +212,8 @@ func TestDocumentationListsTheFormatTable(t *testing.T) {
 	t.Parallel()
 	want := formatsMarkdown()
 	if os.Getenv("UPDATE") != "" {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(docsFile), 0o755), os.WriteFile(docsFile, []byte(want), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(docsFile), 0o755),
+			os.WriteFile(docsFile, []byte(want), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -69,10 +69,14 @@ func read(t *testing.T, set *artifacts.Set, format, kind string) []byte {
 // fullKernel pushes a kernel image with microcode, to HOST/full:1.
 func fullKernel(t *testing.T, w *world, kernel, ucode string) {
 	t.Helper()
-	modules := image.Tar(t, image.File("./lib/modules/6.1/modules.dep", "overlay.ko:\n"), image.File("./boot/dtb/board.dtb", "DTB"), image.File("./boot/kernel", "not this"))
+	modules := image.Tar(t, image.File("./lib/modules/6.1/modules.dep", "overlay.ko:\n"),
+		image.File("./boot/dtb/board.dtb", "DTB"), image.File("./boot/kernel", "not this"))
 	binary := image.File("kernel", kernel)
 	binary.Mode = 0o600
-	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, binary, image.File("kernel.tar", string(modules)), image.File("ucode.cpio", ucode))), w.host+"/full:1")
+	image.Push(t,
+		image.Make(t, v1.Config{},
+			image.Layer(t, binary, image.File("kernel.tar", string(modules)), image.File("ucode.cpio", ucode))),
+		w.host+"/full:1")
 }
 
 const whole = `
@@ -160,7 +164,9 @@ func TestDockerIsTheTarAndADockerfile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	fullKernel(t, w, "KERNEL", "UCODE")
-	for text, entry := range map[string]string{whole: `ENTRYPOINT ["/init"]`, "init: [HOST/init:1]": `ENTRYPOINT ["/bin/rc.init"]`} {
+	for text, entry := range map[string]string{
+		whole: `ENTRYPOINT ["/init"]`, "init: [HOST/init:1]": `ENTRYPOINT ["/bin/rc.init"]`,
+	} {
 		set, err := w.assemble(text, formatsOf("tar", "docker"))
 		if err != nil {
 			t.Fatal(err)
@@ -260,12 +266,16 @@ func TestStreamableFormatsAreAlwaysTheSame(t *testing.T) {
 func TestOwnBootFilesWin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	set, err := w.assemble("kernel: {image: HOST/kernel:1, cmdline: quiet}\nfiles: [{path: boot/cmdline, contents: mine}, {path: boot/grub/grub.cfg, contents: x}]", formatsOf("tar", "kernel+initrd"))
+	set, err := w.assemble("kernel: {image: HOST/kernel:1, cmdline: quiet}\nfiles: [{path: boot/cmdline, contents: mine}, {path: boot/grub/grub.cfg, contents: x}]",
+		formatsOf("tar", "kernel+initrd"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
-	for name, want := range map[string]string{"boot": "5 755 ", "boot/kernel": "0 644 KERNEL", "boot/cmdline": "0 600 mine", "boot/grub/grub.cfg": "0 600 x", "boot/grub": "5 700 "} {
+	for name, want := range map[string]string{
+		"boot": "5 755 ", "boot/kernel": "0 644 KERNEL", "boot/cmdline": "0 600 mine",
+		"boot/grub/grub.cfg": "0 600 x", "boot/grub": "5 700 ",
+	} {
 		if got := found[name].String(); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
@@ -412,15 +422,21 @@ func TestTheInitrdIsOneThatTheKernelUnpacks(t *testing.T) {
 		want    string
 		warned  bool
 	}{
-		"new":                        {"6.1.0-48-cloud-amd64", initrd.Codec{}, zstd, false},
-		"the first with zstd":        {"5.9.0-linuxkit", initrd.Codec{}, zstd, false},
-		"too old":                    {"5.4.172-linuxkit", initrd.Codec{}, gzip, false},
-		"much too old":               {"4.19.121-linuxkit", initrd.Codec{}, gzip, false},
-		"new in the second number":   {"5.10.104", initrd.Codec{}, zstd, false},
-		"of an unknown age":          {"", initrd.Codec{}, zstd, false},
-		"a name for a number":        {"five.4", initrd.Codec{}, zstd, false},
-		"too old, and zstd is asked": {"5.4.172-linuxkit", initrd.Codec{Name: "zstd", Level: 3}, zstd, true},
-		"too old, and lz4 is asked":  {"5.4.172-linuxkit", initrd.Codec{Name: "lz4", Level: 1}, lz4, false},
+		"new":                      {release: "6.1.0-48-cloud-amd64", wish: initrd.Codec{}, want: zstd, warned: false},
+		"the first with zstd":      {release: "5.9.0-linuxkit", wish: initrd.Codec{}, want: zstd, warned: false},
+		"too old":                  {release: "5.4.172-linuxkit", wish: initrd.Codec{}, want: gzip, warned: false},
+		"much too old":             {release: "4.19.121-linuxkit", wish: initrd.Codec{}, want: gzip, warned: false},
+		"new in the second number": {release: "5.10.104", wish: initrd.Codec{}, want: zstd, warned: false},
+		"of an unknown age":        {release: "", wish: initrd.Codec{}, want: zstd, warned: false},
+		"a name for a number":      {release: "five.4", wish: initrd.Codec{}, want: zstd, warned: false},
+		"too old, and zstd is asked": {
+			release: "5.4.172-linuxkit", wish: initrd.Codec{Name: "zstd", Level: 3}, want: zstd,
+			warned: true,
+		},
+		"too old, and lz4 is asked": {
+			release: "5.4.172-linuxkit", wish: initrd.Codec{Name: "lz4", Level: 1}, want: lz4,
+			warned: false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -55,7 +55,8 @@ func (p *product) codec() initrd.Codec {
 		return initrd.For(p.Release)
 	}
 	if !c.Unpacked(p.Release) {
-		p.opts.Report.Note("kernel %s is not known to unpack %s, which came with Linux 5.9; leave --compress away if it does not boot", p.Release, c.Name)
+		p.opts.Report.Note("kernel %s is not known to unpack %s, which came with Linux 5.9; leave --compress away if it does not boot",
+			p.Release, c.Name)
 	}
 	return c
 }

@@ -23,7 +23,8 @@ func (l *layout) joinPackages(databases []*tree.Inode) error {
 	var all bytes.Buffer
 	for _, db := range databases {
 		if db.Size > maxDatabases-int64(all.Len()) {
-			return fmt.Errorf("%w: the init images' lists of packages (/%s) have more than %d MiB", tree.ErrTooLarge, packageDatabase, maxDatabases>>20)
+			return fmt.Errorf("%w: the init images' lists of packages (/%s) have more than %d MiB", tree.ErrTooLarge,
+				packageDatabase, maxDatabases>>20)
 		}
 		if _, err := io.Copy(&all, db.Open()); err != nil {
 			return err

@@ -28,7 +28,7 @@ type vouched struct {
 
 func newVouched(t *testing.T) *vouched {
 	t.Helper()
-	v := &vouched{t, image.Serve(t, nil), t.TempDir()}
+	v := &vouched{t: t, host: image.Serve(t, nil), keys: t.TempDir()}
 	if err := registry.NewKey(v.keys); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,9 @@ func newVouched(t *testing.T) *vouched {
 // attested.
 func (v *vouched) push(tag string, sboms ...string) []string {
 	v.t.Helper()
-	digest := image.Push(v.t, image.Make(v.t, v1.Config{Cmd: []string{"/run"}}, image.Layer(v.t, image.File("run", tag))), v.host+"/"+tag)
+	digest := image.Push(v.t,
+		image.Make(v.t, v1.Config{Cmd: []string{"/run"}}, image.Layer(v.t, image.File("run", tag))),
+		v.host+"/"+tag)
 	repository, _, _ := strings.Cut(tag, ":")
 	reference, err := name.NewDigest(v.host + "/" + repository + "@" + digest.String())
 	if err != nil {
@@ -50,7 +52,8 @@ func (v *vouched) push(tag string, sboms ...string) []string {
 	}
 	var made []string
 	for _, sbom := range sboms {
-		envelope, err := registry.Attest(v.t.Context(), reference, v.keys, "https://spdx.dev/Document/v2.3", map[string]string{"name": sbom})
+		envelope, err := registry.Attest(v.t.Context(), reference, v.keys, "https://spdx.dev/Document/v2.3",
+			map[string]string{"name": sbom})
 		if err != nil {
 			v.t.Fatal(err)
 		}
@@ -62,11 +65,13 @@ func (v *vouched) push(tag string, sboms ...string) []string {
 // build verifies a manifest, in which HOST stands for the registry, and assembles it.
 func (v *vouched) build(text string, change func(*Options)) *artifacts.Set {
 	v.t.Helper()
-	policy, err := verify.ParsePolicy(filepath.Join(v.keys, "policy.yml"), []byte("default: signed\nrules: [{match: '**', key: "+registry.PublicKey+"}]"))
+	policy, err := verify.ParsePolicy(filepath.Join(v.keys, "policy.yml"),
+		[]byte("default: signed\nrules: [{match: '**', key: "+registry.PublicKey+"}]"))
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	m, err := manifest.Load(v.t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader(strings.ReplaceAll(text, "HOST", v.host))})
+	m, err := manifest.Load(v.t.Context(), []string{"-"},
+		manifest.Options{Stdin: strings.NewReader(strings.ReplaceAll(text, "HOST", v.host))})
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -83,7 +88,10 @@ func (v *vouched) build(text string, change func(*Options)) *artifacts.Set {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	opts := Options{Name: "os", Output: v.t.TempDir(), Formats: []string{"tar"}, Codec: initrd.Codec{Name: "none"}, Init: InitAuto, Cache: cache, Report: silent}
+	opts := Options{
+		Name: "os", Output: v.t.TempDir(), Formats: []string{"tar"},
+		Codec: initrd.Codec{Name: "none"}, Init: InitAuto, Cache: cache, Report: silent,
+	}
 	if change != nil {
 		change(&opts)
 	}
@@ -125,7 +133,10 @@ func TestSBOMsAreKeptBesideTheImage(t *testing.T) {
 	attested := slices.Concat(v.push("a/tool:1", "a"), v.push("b/tool:1", "b"), v.push("app:1", "one", "two"), v.push("bare:1"))
 	set := v.build(vouchedSystem, nil)
 	got := v.contents(set)
-	for _, path := range []string{"os-sbom-init-tool.intoto.json", "os-sbom-init-tool-2.intoto.json", "os-sbom-onboot-first.intoto.json", "os-sbom-onboot-first-2.intoto.json"} {
+	for _, path := range []string{
+		"os-sbom-init-tool.intoto.json", "os-sbom-init-tool-2.intoto.json",
+		"os-sbom-onboot-first.intoto.json", "os-sbom-onboot-first-2.intoto.json",
+	} {
 		if !slices.Contains(attested, got[path]) {
 			t.Errorf("%s is not what was attested: %q", path, got[path])
 		}
@@ -187,7 +198,10 @@ func TestSBOMNamesAreFileNames(t *testing.T) {
 	if base != filepath.Base(base) || len(base) > 130 {
 		t.Errorf("%q", base)
 	}
-	for _, want := range []string{"os-sbom-service-a-2.intoto.json", "os-sbom-service-a.intoto.json", "os-sbom-service-a-3.intoto.json"} {
+	for _, want := range []string{
+		"os-sbom-service-a-2.intoto.json", "os-sbom-service-a.intoto.json",
+		"os-sbom-service-a-3.intoto.json",
+	} {
 		name := "a"
 		if len(set.Files) == 0 {
 			name = "a-2" // the name of an entry may be that of another's second file

@@ -70,7 +70,8 @@ func ParseSize(text string) (int64, error) {
 		return 0, nil
 	}
 	if !sizePattern.MatchString(text) {
-		return 0, fmt.Errorf("%w: --size %q must be a number followed by M or G, such as 1024M; a number alone is in G", ErrUsage, text)
+		return 0, fmt.Errorf("%w: --size %q must be a number followed by M or G, such as 1024M; a number alone is in G",
+			ErrUsage, text)
 	}
 	number, inMega := strings.CutSuffix(text, "M")
 	n, err := strconv.ParseInt(strings.TrimSuffix(number, "G"), 10, 64)

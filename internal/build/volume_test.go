@@ -43,7 +43,10 @@ services:
 	if _, there := files["containers/volumes/fixed/tmp"]; there {
 		t.Error("a read-only volume has a place to write to")
 	}
-	for _, want := range []string{"/containers/volumes/blank/merged", "/containers/volumes/seeded/merged", "/containers/volumes/fixed/merged"} {
+	for _, want := range []string{
+		"/containers/volumes/blank/merged", "/containers/volumes/seeded/merged",
+		"/containers/volumes/fixed/merged",
+	} {
 		if !strings.Contains(files["containers/services/app/config.json"], `"source": "`+want+`"`) {
 			t.Errorf("config.json does not bind %s", want)
 		}
@@ -66,7 +69,10 @@ func TestReadOnlyVolumeUnderAStockInit(t *testing.T) {
 // pushIndex puts an index with images for three platforms at HOST/multi:1.
 func pushIndex(t *testing.T, w *world) {
 	index := mutate.IndexMediaType(empty.Index, "application/vnd.oci.image.index.v1+json")
-	for _, p := range []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64", Variant: "v8"}, {OS: "linux", Architecture: "riscv64"}} {
+	for _, p := range []v1.Platform{
+		{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64", Variant: "v8"},
+		{OS: "linux", Architecture: "riscv64"},
+	} {
 		made := image.Make(t, v1.Config{}, image.Layer(t, image.File("arch", p.Architecture)))
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: &p}})
 	}
@@ -82,12 +88,21 @@ func TestOCIVolumesAreLayouts(t *testing.T) {
 		blobs  int // the index, and of each image manifest, config, layer
 		want   error
 	}{
-		"every platform":          {"{name: v, format: oci, image: HOST/multi:1}", 1 + 3*3, nil},
-		"one platform":            {"{name: v, format: oci, image: HOST/multi:1, platforms: [linux/riscv64]}", 1 + 3, nil},
-		"a variant of it":         {"{name: v, format: oci, image: HOST/multi:1, platforms: [linux/arm64]}", 1 + 3, nil},
-		"another variant":         {"{name: v, format: oci, image: HOST/multi:1, platforms: [linux/arm64/v7]}", 0, component.ErrNotFound},
-		"no index":                {"{name: v, format: oci, image: HOST/app:1}", 3, nil},
-		"no image is a blank one": {"{name: v, format: oci}", 0, nil},
+		"every platform": {volume: "{name: v, format: oci, image: HOST/multi:1}", blobs: 1 + 3*3, want: nil},
+		"one platform": {
+			volume: "{name: v, format: oci, image: HOST/multi:1, platforms: [linux/riscv64]}",
+			blobs:  1 + 3, want: nil,
+		},
+		"a variant of it": {
+			volume: "{name: v, format: oci, image: HOST/multi:1, platforms: [linux/arm64]}",
+			blobs:  1 + 3, want: nil,
+		},
+		"another variant": {
+			volume: "{name: v, format: oci, image: HOST/multi:1, platforms: [linux/arm64/v7]}", blobs: 0,
+			want: component.ErrNotFound,
+		},
+		"no index":                {volume: "{name: v, format: oci, image: HOST/app:1}", blobs: 3, want: nil},
+		"no image is a blank one": {volume: "{name: v, format: oci}", blobs: 0, want: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,8 @@ func (c *Capabilities) DecodeYAML(n strict.Node) {
 				item.Problem("%q must stand alone", *name)
 			}
 		default:
-			item.Problem("there is no capability %q%s", *name, meant("CAP_"+strings.TrimPrefix(strings.ToUpper(*name), "CAP_"), AllCapabilities))
+			item.Problem("there is no capability %q%s", *name,
+				meant("CAP_"+strings.TrimPrefix(strings.ToUpper(*name), "CAP_"), AllCapabilities))
 		}
 	}
 }

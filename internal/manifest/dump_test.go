@@ -86,7 +86,11 @@ func TestDumpSaysWhatWasGivenAndNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := dump(t, m, MetadataYAML)
-	for _, want := range []string{"image: docker.io/linuxkit/kernel:6.1", "capabilities: []", "readonly: false", `contents: ""`, `mode: "0644"`, "docker.io/library/alpine", "disableOOMKiller: true", "  - image: docker.io/linuxkit/init:1"} {
+	for _, want := range []string{
+		"image: docker.io/linuxkit/kernel:6.1", "capabilities: []", "readonly: false",
+		`contents: ""`, `mode: "0644"`, "docker.io/library/alpine", "disableOOMKiller: true",
+		"  - image: docker.io/linuxkit/init:1",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -64,7 +64,8 @@ var entryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$`)
 func (e *Entry) Check() []strict.Problem {
 	var problems []strict.Problem
 	if e.Name != "" && !entryName.MatchString(e.Name) {
-		problems = append(problems, e.Problem("name", "%q must be letters, digits and _.+- (64 at most), starting with a letter or digit", e.Name))
+		problems = append(problems,
+			e.Problem("name", "%q must be letters, digits and _.+- (64 at most), starting with a letter or digit", e.Name))
 	}
 	return append(problems, e.Settings.CheckAt(e.At)...)
 }

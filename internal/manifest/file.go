@@ -55,7 +55,8 @@ func (f *File) Check() []strict.Problem {
 		problems = append(problems, f.Problem("path", "%q is not a path inside the image", f.Path))
 	}
 	if forms := []string{MetadataYAML, MetadataJSON}; f.Metadata != "" && !slices.Contains(forms, f.Metadata) {
-		problems = append(problems, f.Problem("metadata", "%q must be %s%s", f.Metadata, strings.Join(forms, " or "), meant(f.Metadata, forms)))
+		problems = append(problems,
+			f.Problem("metadata", "%q must be %s%s", f.Metadata, strings.Join(forms, " or "), meant(f.Metadata, forms)))
 	}
 	if text := f.contradiction(); text != "" {
 		problems = append(problems, f.Problem("", "%s", text))

@@ -36,20 +36,27 @@ func (m *Manifest) Images() []Use {
 	var uses []Use
 	if m.Kernel.Image != "" {
 		image := string(m.Kernel.Image)
-		uses = append(uses, Use{Role: RoleKernel, Name: shortName(image), Image: image, Place: m.Kernel.Of("image"), Path: "kernel"})
+		uses = append(uses,
+			Use{Role: RoleKernel, Name: shortName(image), Image: image, Place: m.Kernel.Of("image"), Path: "kernel"})
 	}
 	for i, init := range m.Init {
 		image := string(init.Image)
-		uses = append(uses, Use{Role: RoleInit, Index: i, Name: shortName(image), Image: image, Place: init.Place, Path: init.Path})
+		uses = append(uses,
+			Use{Role: RoleInit, Index: i, Name: shortName(image), Image: image, Place: init.Place, Path: init.Path})
 	}
 	for i, v := range m.Volumes {
 		if v.Image != "" {
-			uses = append(uses, Use{Role: RoleVolume, Index: i, Name: v.Name, Image: string(v.Image), Place: v.Of("image"), Path: v.Path, Layout: v.Layout()})
+			uses = append(uses,
+				Use{
+					Role: RoleVolume, Index: i, Name: v.Name, Image: string(v.Image), Place: v.Of("image"),
+					Path: v.Path, Layout: v.Layout(),
+				})
 		}
 	}
 	for _, section := range m.Sections() {
 		for i, e := range section.Entries {
-			uses = append(uses, Use{Role: section.Role, Index: i, Name: e.Name, Image: string(e.Image), Place: e.Of("image"), Path: e.Path})
+			uses = append(uses,
+				Use{Role: section.Role, Index: i, Name: e.Name, Image: string(e.Image), Place: e.Of("image"), Path: e.Path})
 		}
 	}
 	return uses
@@ -67,8 +74,8 @@ type Section struct {
 // and the root file system is laid out.
 func (m *Manifest) Sections() []Section {
 	return []Section{
-		{RoleOnboot, "onboot", true, m.Onboot},
-		{RoleOnshutdown, "onshutdown", true, m.Onshutdown},
-		{RoleService, "services", false, m.Services},
+		{Role: RoleOnboot, Dir: "onboot", Numbered: true, Entries: m.Onboot},
+		{Role: RoleOnshutdown, Dir: "onshutdown", Numbered: true, Entries: m.Onshutdown},
+		{Role: RoleService, Dir: "services", Numbered: false, Entries: m.Services},
 	}
 }

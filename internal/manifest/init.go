@@ -64,7 +64,7 @@ func (i Init) EncodeYAML() any {
 		Image   Image      `yaml:"image"`
 		Command []string   `yaml:"command"`
 		Env     []Variable `yaml:"env"`
-	}{i.Image, i.Command, i.Env}
+	}{Image: i.Image, Command: i.Command, Env: i.Env}
 }
 
 // KernelLine returns the kernel's command line with what the init entries want of

@@ -8,10 +8,19 @@ import (
 func TestInitSaysHowPID1IsCalled(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"references alone":           {"kernel: {cmdline: console=ttyS0}\ninit: [a, b]", "console=ttyS0"},
-		"arguments":                  {"kernel: {cmdline: console=ttyS0}\ninit: [{image: a, command: [/init, --debug]}]", "console=ttyS0 -- --debug"},
-		"variables":                  {"kernel: {cmdline: quiet}\ninit: [{image: a, env: [INIT_LOG_LEVEL=debug, TZ=UTC]}]", "quiet INIT_LOG_LEVEL=debug TZ=UTC"},
-		"words with blanks":          {"init: [{image: a, command: [/sbin/init, 'two words'], env: ['A=b c']}]", `"A=b c" -- "two words"`},
+		"references alone": {"kernel: {cmdline: console=ttyS0}\ninit: [a, b]", "console=ttyS0"},
+		"arguments": {
+			"kernel: {cmdline: console=ttyS0}\ninit: [{image: a, command: [/init, --debug]}]",
+			"console=ttyS0 -- --debug",
+		},
+		"variables": {
+			"kernel: {cmdline: quiet}\ninit: [{image: a, env: [INIT_LOG_LEVEL=debug, TZ=UTC]}]",
+			"quiet INIT_LOG_LEVEL=debug TZ=UTC",
+		},
+		"words with blanks": {
+			"init: [{image: a, command: [/sbin/init, 'two words'], env: ['A=b c']}]",
+			`"A=b c" -- "two words"`,
+		},
 		"the user's own -- is kept":  {"kernel: {cmdline: 'quiet -- x'}\ninit: [{image: a, command: [/init, y]}]", "quiet -- x y"},
 		"blanks of the user's stay":  {"kernel: {cmdline: 'a  b '}", "a  b "},
 		"nothing":                    {"init: [a]", ""},

@@ -45,7 +45,10 @@ func TestLoadListsImagesInOrder(t *testing.T) {
 	for _, u := range m.Images() {
 		got = append(got, u.Role+" "+u.Name+" "+filepath.Base(u.Place.String()))
 	}
-	want := []string{"kernel kernel a.yml:2:10", "init runc a.yml:3:8", "init alpine a.yml:3:25", "onboot sysctl a.yml:5:20", "service web a.yml:7:17"}
+	want := []string{
+		"kernel kernel a.yml:2:10", "init runc a.yml:3:8", "init alpine a.yml:3:25",
+		"onboot sysctl a.yml:5:20", "service web a.yml:7:17",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -78,35 +81,63 @@ func TestLoadTellsMistakes(t *testing.T) {
 	t.Parallel()
 	service := func(field string) string { return "services:\n  - {name: web, image: w, " + field + "}" }
 	for name, tt := range map[string]struct{ in, want string }{
-		"unknown capability":          {service("capabilities: [CAP_NET_ADMN]"), `services[0] "web": capabilities[0]: there is no capability "CAP_NET_ADMN"; did you mean CAP_NET_ADMIN?`},
-		"capability without prefix":   {service("capabilities: [net_admin]"), `did you mean CAP_NET_ADMIN?`},
-		"all beside others":           {service("capabilities: [all, CAP_KILL]"), `"all" must stand alone`},
-		"bind without a colon":        {service("binds: [/var]"), `binds[0]: "/var" must be source:destination`},
-		"bind to a relative path":     {service("binds: ['/a:b']"), `the destination "b" must be a path from /`},
-		"bind of an unknown volume":   {"volumes: [{name: data}]\n" + service("binds: ['dat:/b']"), `there is no volume "dat"; did you mean data?`},
-		"mount of an unknown volume":  {service("mounts: [{type: bind, source: dat, destination: /b}]"), `there is no volume "dat"; a path begins with /`},
-		"writing to a read-only one":  {"volumes: [{name: data, readonly: true}]\n" + service("binds: ['data:/b']"), `volume "data" is read-only; add the option ro`},
-		"ro and rw at once":           {"volumes: [{name: data, readonly: true}]\n" + service("mounts: [{type: bind, source: data, destination: /b, options: [ro, rw]}]"), `is read-only`},
-		"volume in capitals":          {"volumes: [{name: Data}]", `"Data" must be small letters`},
-		"volume without a name":       {"volumes: [{image: w}]", `name is missing`},
-		"two volumes of one name":     {"volumes: [{name: a}, {name: a}]", `another volume is called "a", at`},
-		"unknown volume format":       {"volumes: [{name: a, format: occi}]", `"occi" must be filesystem or oci; did you mean oci?`},
-		"platform without arch":       {"volumes: [{name: a, platforms: [linux]}]", `"linux" must be os/arch`},
-		"unknown package":             {"packages: [github.com/linuxkit/linuxkit/pkg/getty]", `there is github.com/linuxkit/linuxkit/pkg/init`},
-		"unknown template":            {"init: ['@foo:bar']", `there is no template "@foo:bar"; there is @pkg:DIR`},
-		"template of no package":      {"init: ['@pkg:../nothing']", `"@pkg:../nothing": no package to name`},
-		"unknown metadata":            {"files: [{path: a, metadata: yml}]", `"yml" must be yaml or json; did you mean yaml?`},
-		"metadata and contents":       {"files: [{path: a, metadata: yaml, contents: x}]", `keep one`},
-		"id of nobody":                {service("uid: wep"), `no entry is called "wep", so it has no id; did you mean web?`},
-		"file of nobody":              {"files: [{path: a, contents: x, gid: nobody}]", `files[0]: gid: no entry is called "nobody"`},
-		"namespace of no kind":        {service("net: hots"), `"hots" must be host, root, new, none or the path of a namespace; did you mean host?`},
-		"none beside net":             {service("ipc: none"), `"none" must be host, root, new or the path`},
-		"propagation":                 {service("rootfsPropagation: sharde"), `did you mean shared?`},
-		"relative cwd":                {service("cwd: srv"), `cwd: "srv" must be a path from /`},
-		"variable without a value":    {service("env: [FOO]"), `env[0]: "FOO" must be NAME=VALUE`},
-		"oom score off the scale":     {service("oomScoreAdj: -2000"), `must be from -1000 to 1000`},
-		"soft above hard":             {service("rlimits: ['nofile,3,2']"), `the soft limit is higher`},
-		"device type":                 {service("devices: [{path: /dev/x, type: char, mode: '0666'}]"), `"char" must be one of b, c, u, p`},
+		"unknown capability": {
+			service("capabilities: [CAP_NET_ADMN]"),
+			`services[0] "web": capabilities[0]: there is no capability "CAP_NET_ADMN"; did you mean CAP_NET_ADMIN?`,
+		},
+		"capability without prefix": {service("capabilities: [net_admin]"), `did you mean CAP_NET_ADMIN?`},
+		"all beside others":         {service("capabilities: [all, CAP_KILL]"), `"all" must stand alone`},
+		"bind without a colon":      {service("binds: [/var]"), `binds[0]: "/var" must be source:destination`},
+		"bind to a relative path":   {service("binds: ['/a:b']"), `the destination "b" must be a path from /`},
+		"bind of an unknown volume": {
+			"volumes: [{name: data}]\n" + service("binds: ['dat:/b']"),
+			`there is no volume "dat"; did you mean data?`,
+		},
+		"mount of an unknown volume": {
+			service("mounts: [{type: bind, source: dat, destination: /b}]"),
+			`there is no volume "dat"; a path begins with /`,
+		},
+		"writing to a read-only one": {
+			"volumes: [{name: data, readonly: true}]\n" + service("binds: ['data:/b']"),
+			`volume "data" is read-only; add the option ro`,
+		},
+		"ro and rw at once": {
+			"volumes: [{name: data, readonly: true}]\n" + service("mounts: [{type: bind, source: data, destination: /b, options: [ro, rw]}]"),
+			`is read-only`,
+		},
+		"volume in capitals":      {"volumes: [{name: Data}]", `"Data" must be small letters`},
+		"volume without a name":   {"volumes: [{image: w}]", `name is missing`},
+		"two volumes of one name": {"volumes: [{name: a}, {name: a}]", `another volume is called "a", at`},
+		"unknown volume format": {
+			"volumes: [{name: a, format: occi}]", `"occi" must be filesystem or oci; did you mean oci?`,
+		},
+		"platform without arch": {"volumes: [{name: a, platforms: [linux]}]", `"linux" must be os/arch`},
+		"unknown package": {
+			"packages: [github.com/linuxkit/linuxkit/pkg/getty]",
+			`there is github.com/linuxkit/linuxkit/pkg/init`,
+		},
+		"unknown template":       {"init: ['@foo:bar']", `there is no template "@foo:bar"; there is @pkg:DIR`},
+		"template of no package": {"init: ['@pkg:../nothing']", `"@pkg:../nothing": no package to name`},
+		"unknown metadata":       {"files: [{path: a, metadata: yml}]", `"yml" must be yaml or json; did you mean yaml?`},
+		"metadata and contents":  {"files: [{path: a, metadata: yaml, contents: x}]", `keep one`},
+		"id of nobody":           {service("uid: wep"), `no entry is called "wep", so it has no id; did you mean web?`},
+		"file of nobody": {
+			"files: [{path: a, contents: x, gid: nobody}]", `files[0]: gid: no entry is called "nobody"`,
+		},
+		"namespace of no kind": {
+			service("net: hots"),
+			`"hots" must be host, root, new, none or the path of a namespace; did you mean host?`,
+		},
+		"none beside net":          {service("ipc: none"), `"none" must be host, root, new or the path`},
+		"propagation":              {service("rootfsPropagation: sharde"), `did you mean shared?`},
+		"relative cwd":             {service("cwd: srv"), `cwd: "srv" must be a path from /`},
+		"variable without a value": {service("env: [FOO]"), `env[0]: "FOO" must be NAME=VALUE`},
+		"oom score off the scale":  {service("oomScoreAdj: -2000"), `must be from -1000 to 1000`},
+		"soft above hard":          {service("rlimits: ['nofile,3,2']"), `the soft limit is higher`},
+		"device type": {
+			service("devices: [{path: /dev/x, type: char, mode: '0666'}]"),
+			`"char" must be one of b, c, u, p`,
+		},
 		"device without a mode":       {service("devices: [{path: /dev/x, type: c}]"), `mode is missing`},
 		"bindNS of no namespace":      {service("runtime: {bindNS: {nte: /x}}"), `unknown key "nte"; did you mean "net"?`},
 		"empty reference":             {"init: ['']", `the reference is empty`},
@@ -119,20 +150,28 @@ func TestLoadTellsMistakes(t *testing.T) {
 		"mount without a destination": {service("mounts: [{type: ext4}]"), `the mount of type "ext4" has no destination`},
 		"device mode in decimal":      {service("devices: [{path: /dev/x, type: c, mode: '0999'}]"), `"0999" must be octal`},
 		"device mode unquoted":        {service("devices: [{path: /dev/x, type: c, mode: 0666}]"), `put it in quotes: "0666"`},
-		"unknown resource":            {service("resources: {memory: {limmit: 3}}"), `resources: memory: unknown key "limmit"; did you mean "limit"?`},
-		"name that climbs":            {"services: [{name: ../x, image: w}]", `name: "../x" must be letters, digits`},
-		"name with a slash":           {"onboot: [{name: a/b, image: w}]", `name: "a/b" must be`},
-		"two of one name":             {"services: [{name: a, image: w}, {name: a, image: w}]", `another service is called "a", at`},
-		"image that is none":          {"services: [{name: a, image: 'UPPER/case'}]", `services[0] "a": image: not an image reference`},
-		"init that is none":           {"init: ['a b']", `init[0]: not an image reference`},
-		"cmdline of two lines":        {"kernel: {image: k, cmdline: \"a\\nb\"}", `kernel: cmdline: must be one line`},
-		"file without content":        {"files: [{path: a}]", `files[0]: has nothing in it`},
-		"file with two contents":      {"files: [{path: a, contents: x, source: y}]", `keep one`},
-		"folder with content":         {"files: [{path: a, directory: true, contents: x}]", `is a directory and has contents`},
-		"file mode unquoted":          {"files: [{path: a, contents: x, mode: 0644}]", `put it in quotes`},
-		"file at the root":            {"files: [{path: ../.., contents: x}]", `is not a path inside the image`},
-		"misspelt section":            {"service: []", `unknown key "service"; did you mean "services"?`},
-		"docker's plus":               {service("binds+: [a:b]"), `unknown key "binds+"; did you mean "binds"?`},
+		"unknown resource": {
+			service("resources: {memory: {limmit: 3}}"),
+			`resources: memory: unknown key "limmit"; did you mean "limit"?`,
+		},
+		"name that climbs":  {"services: [{name: ../x, image: w}]", `name: "../x" must be letters, digits`},
+		"name with a slash": {"onboot: [{name: a/b, image: w}]", `name: "a/b" must be`},
+		"two of one name": {
+			"services: [{name: a, image: w}, {name: a, image: w}]", `another service is called "a", at`,
+		},
+		"image that is none": {
+			"services: [{name: a, image: 'UPPER/case'}]",
+			`services[0] "a": image: not an image reference`,
+		},
+		"init that is none":      {"init: ['a b']", `init[0]: not an image reference`},
+		"cmdline of two lines":   {"kernel: {image: k, cmdline: \"a\\nb\"}", `kernel: cmdline: must be one line`},
+		"file without content":   {"files: [{path: a}]", `files[0]: has nothing in it`},
+		"file with two contents": {"files: [{path: a, contents: x, source: y}]", `keep one`},
+		"folder with content":    {"files: [{path: a, directory: true, contents: x}]", `is a directory and has contents`},
+		"file mode unquoted":     {"files: [{path: a, contents: x, mode: 0644}]", `put it in quotes`},
+		"file at the root":       {"files: [{path: ../.., contents: x}]", `is not a path inside the image`},
+		"misspelt section":       {"service: []", `unknown key "service"; did you mean "services"?`},
+		"docker's plus":          {service("binds+: [a:b]"), `unknown key "binds+"; did you mean "binds"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,8 +37,8 @@ func (k *Kernel) merge(later Kernel) {
 		key       string
 		into, has *string
 	}{
-		{"cmdline", &k.Cmdline, &later.Cmdline}, {"binary", &k.Binary, &later.Binary},
-		{"tar", &k.Tar, &later.Tar}, {"ucode", &k.Ucode, &later.Ucode},
+		{key: "cmdline", into: &k.Cmdline, has: &later.Cmdline}, {key: "binary", into: &k.Binary, has: &later.Binary},
+		{key: "tar", into: &k.Tar, has: &later.Tar}, {key: "ucode", into: &k.Ucode, has: &later.Ucode},
 	} {
 		if clears := f.key == "tar" || f.key == "ucode"; *f.has != "" || clears && later.Has(f.key) {
 			*f.into = *f.has
@@ -58,7 +58,8 @@ func (m *Manifest) duplicateServices() []strict.Problem {
 	first := map[string]strict.Place{}
 	for _, s := range m.Services {
 		if place, twice := first[s.Name]; twice && s.Name != "" {
-			problems = append(problems, s.Problem("name", "another service is called %q, at %s; give each its own name", s.Name, place))
+			problems = append(problems,
+				s.Problem("name", "another service is called %q, at %s; give each its own name", s.Name, place))
 			continue
 		}
 		first[s.Name] = s.Place
@@ -71,7 +72,8 @@ func (m *Manifest) duplicateVolumes() []strict.Problem {
 	first := map[string]strict.Place{}
 	for _, v := range m.Volumes {
 		if place, twice := first[v.Name]; twice && v.Name != "" {
-			problems = append(problems, v.Problem("name", "another volume is called %q, at %s; give each its own name", v.Name, place))
+			problems = append(problems,
+				v.Problem("name", "another volume is called %q, at %s; give each its own name", v.Name, place))
 			continue
 		}
 		first[v.Name] = v.Place

@@ -17,7 +17,8 @@ func (p *Package) DecodeYAML(n strict.Node) {
 	n.Into((*string)(p))
 	text := strings.TrimPrefix(string(*p), "https://")
 	if text != "" && strings.TrimSuffix(text, "/") != initPackage {
-		n.Problem("%q is not known; there is %s, which is the PID 1 of this program. Name other packages by their images, in init, onboot or services", string(*p), initPackage)
+		n.Problem("%q is not known; there is %s, which is the PID 1 of this program. Name other packages by their images, in init, onboot or services",
+			string(*p), initPackage)
 	}
 }
 

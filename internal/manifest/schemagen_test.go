@@ -42,7 +42,10 @@ var shapes = map[reflect.Type]object{
 	reflect.TypeFor[manifest.NetNamespace](): object{"anyOf": []any{words("host", "root", "new", "none", ""), text("^/")}},
 	reflect.TypeFor[manifest.Propagation]():  words(append([]string{""}, manifest.Propagations...)...),
 	reflect.TypeFor[manifest.ID]():           object{"type": []string{"integer", "string"}},
-	reflect.TypeFor[manifest.Capabilities](): object{"type": "array", "items": object{"anyOf": []any{words(manifest.AllCapabilities...), text(`^([Aa][Ll][Ll]|[Nn][Oo][Nn][Ee])$`)}}},
+	reflect.TypeFor[manifest.Capabilities](): object{
+		"type":  "array",
+		"items": object{"anyOf": []any{words(manifest.AllCapabilities...), text(`^([Aa][Ll][Ll]|[Nn][Oo][Nn][Ee])$`)}},
+	},
 	reflect.TypeFor[manifest.Init](): object{"anyOf": []any{
 		object{"type": "string", "minLength": 1},
 		object{"type": "object", "additionalProperties": false, "required": []string{"image"}, "properties": object{

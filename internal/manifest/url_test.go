@@ -39,9 +39,9 @@ func TestManifestAtAURL(t *testing.T) {
 		kind error
 		want string
 	}{
-		"not there": {"/none.yml", ErrUnreadable, "the server answers 404 Not Found"},
-		"endless":   {"/endless.yml", ErrInvalid, "is larger than 8 MiB"},
-		"template":  {"/template.yml", ErrInvalid, "it has no folder to look in"},
+		"not there": {path: "/none.yml", kind: ErrUnreadable, want: "the server answers 404 Not Found"},
+		"endless":   {path: "/endless.yml", kind: ErrInvalid, want: "is larger than 8 MiB"},
+		"template":  {path: "/template.yml", kind: ErrInvalid, want: "it has no folder to look in"},
 	} {
 		if _, err := Load(t.Context(), []string{server.URL + tt.path}, Options{}); !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)

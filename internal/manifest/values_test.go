@@ -55,12 +55,30 @@ func TestMountsAreCompleted(t *testing.T) {
 		in   Mount
 		want specs.Mount
 	}{
-		"type from source":      {Mount{Source: "proc", Destination: "/p"}, specs.Mount{Type: "proc", Source: "proc", Destination: "/p"}},
-		"source from type":      {Mount{Type: "tmpfs", Destination: "/t"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/t"}},
-		"destination from type": {Mount{Type: "cgroup"}, specs.Mount{Type: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup"}},
-		"type of /dev":          {Mount{Destination: "/dev"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/dev"}},
-		"as it is":              {Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}}, specs.Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}}},
-		"with ids":              {Mount{Type: "bind", Source: "/a", Destination: "/d", UIDMappings: []IDMapping{{1, 2, 3}}}, specs.Mount{Type: "bind", Source: "/a", Destination: "/d", UIDMappings: []specs.LinuxIDMapping{{HostID: 1, ContainerID: 2, Size: 3}}}},
+		"type from source": {
+			Mount{Source: "proc", Destination: "/p"},
+			specs.Mount{Type: "proc", Source: "proc", Destination: "/p"},
+		},
+		"source from type": {
+			Mount{Type: "tmpfs", Destination: "/t"},
+			specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/t"},
+		},
+		"destination from type": {
+			Mount{Type: "cgroup"},
+			specs.Mount{Type: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup"},
+		},
+		"type of /dev": {Mount{Destination: "/dev"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/dev"}},
+		"as it is": {
+			Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}},
+			specs.Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}},
+		},
+		"with ids": {
+			Mount{Type: "bind", Source: "/a", Destination: "/d", UIDMappings: []IDMapping{{HostID: 1, ContainerID: 2, Size: 3}}},
+			specs.Mount{
+				Type: "bind", Source: "/a", Destination: "/d",
+				UIDMappings: []specs.LinuxIDMapping{{HostID: 1, ContainerID: 2, Size: 3}},
+			},
+		},
 	} {
 		if got := tt.in.Complete(); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: %+v", name, got)
@@ -85,7 +103,10 @@ func TestCapabilitiesExpand(t *testing.T) {
 	for _, tt := range []struct {
 		in   Capabilities
 		want int
-	}{{Capabilities{"all"}, 41}, {Capabilities{"ALL"}, 41}, {Capabilities{"None"}, 0}, {nil, 0}, {Capabilities{"CAP_CHOWN", "CAP_CHOWN"}, 1}} {
+	}{
+		{Capabilities{"all"}, 41}, {Capabilities{"ALL"}, 41}, {Capabilities{"None"}, 0}, {nil, 0},
+		{Capabilities{"CAP_CHOWN", "CAP_CHOWN"}, 1},
+	} {
 		if got := tt.in.Expand(); len(got) != tt.want {
 			t.Errorf("%v: %v", tt.in, got)
 		}
@@ -103,9 +124,9 @@ func TestFilesHaveTheirModes(t *testing.T) {
 		want uint32
 		path string
 	}{
-		{File{Path: "/etc/motd"}, 0o600, "etc/motd"},
-		{File{Path: "etc//conf.d/../x", Directory: true}, 0o700, "etc/x"},
-		{File{Path: "../../bin/su", Mode: "4755"}, 0o4755, "bin/su"},
+		{file: File{Path: "/etc/motd"}, want: 0o600, path: "etc/motd"},
+		{file: File{Path: "etc//conf.d/../x", Directory: true}, want: 0o700, path: "etc/x"},
+		{file: File{Path: "../../bin/su", Mode: "4755"}, want: 0o4755, path: "bin/su"},
 	} {
 		if got := tt.file.Perm(); got != tt.want || tt.file.Clean() != tt.path {
 			t.Errorf("%+v: %o, %s", tt.file, got, tt.file.Clean())
@@ -148,14 +169,15 @@ func TestResourcesThatLinuxKitLoses(t *testing.T) {
 func TestIDMappingsThatLinuxKitLoses(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, "services: [{name: a, image: b, uidMappings: [{hostID: 1000, containerID: 0, size: 65536}]}]")
-	if err != nil || m.Services[0].UIDMappings[0] != (IDMapping{1000, 0, 65536}) {
+	if err != nil || m.Services[0].UIDMappings[0] != (IDMapping{HostID: 1000, ContainerID: 0, Size: 65536}) {
 		t.Errorf("%+v, %v", m, err)
 	}
 }
 
 func TestAVolumeOfAnotherFileIsKnown(t *testing.T) {
 	t.Parallel()
-	m, err := load(t, "volumes: [{name: data}]", "services: [{name: a, image: b, binds: ['data:/d'], mounts: [{type: bind, source: data, destination: /e}]}]")
+	m, err := load(t, "volumes: [{name: data}]",
+		"services: [{name: a, image: b, binds: ['data:/d'], mounts: [{type: bind, source: data, destination: /e}]}]")
 	if err != nil {
 		t.Fatal(err)
 	}

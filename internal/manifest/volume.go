@@ -59,7 +59,8 @@ func (v *Volume) Check() []strict.Problem {
 		problems = append(problems, v.Problem("name", "%q must be small letters, digits, _ and -", v.Name))
 	}
 	if formats := []string{VolumeFilesystem, VolumeOCI}; v.Format != "" && !slices.Contains(formats, v.Format) {
-		problems = append(problems, v.Problem("format", "%q must be %s%s", v.Format, strings.Join(formats, " or "), meant(v.Format, formats)))
+		problems = append(problems,
+			v.Problem("format", "%q must be %s%s", v.Format, strings.Join(formats, " or "), meant(v.Format, formats)))
 	}
 	for _, text := range v.Platforms {
 		if p, err := v1.ParsePlatform(text); err != nil || p.OS == "" || p.Architecture == "" {

@@ -160,7 +160,8 @@ func loadDir(dir string) (*Set, error) {
 	case len(found) == 0:
 		return nil, fmt.Errorf("%w: %s has no *%s; run linuxkit-action build --output %s first", ErrUnreadable, dir, Suffix, dir)
 	case len(found) > 1:
-		return nil, fmt.Errorf("%w: %s has several builds (%s, %s, …); name one of these files", ErrUnreadable, dir, filepath.Base(found[0]), filepath.Base(found[1]))
+		return nil, fmt.Errorf("%w: %s has several builds (%s, %s, …); name one of these files", ErrUnreadable,
+			dir, filepath.Base(found[0]), filepath.Base(found[1]))
 	}
 	return read(found[0])
 }
@@ -234,7 +235,8 @@ func read(path string) (*Set, error) {
 // check refuses what would lead a later step out of the folder.
 func (s *Set) check(path string) error {
 	if s.Version != Version {
-		return fmt.Errorf("%w: %s has version %d, this program reads version %d; build again", ErrUnreadable, path, s.Version, Version)
+		return fmt.Errorf("%w: %s has version %d, this program reads version %d; build again", ErrUnreadable, path,
+			s.Version, Version)
 	}
 	for _, f := range s.Files {
 		if !filepath.IsLocal(f.Path) {

@@ -39,7 +39,10 @@ func folder(t *testing.T, files map[string]string) string {
 func TestLoadByFolderListOrFile(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"os-artifacts.json": good, "os-kernel": "", "os.tar": ""})
-	for path, formats := range map[string]string{"": "kernel+initrd tar", "os-artifacts.json": "kernel+initrd tar", "os-kernel": "kernel+initrd", "os.tar": "tar"} {
+	for path, formats := range map[string]string{
+		"": "kernel+initrd tar", "os-artifacts.json": "kernel+initrd tar",
+		"os-kernel": "kernel+initrd", "os.tar": "tar",
+	} {
 		set, err := Load(filepath.Join(dir, path))
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -62,7 +65,10 @@ func TestListIsTheContract(t *testing.T) {
 	t.Parallel()
 	set := New(t.TempDir(), "os")
 	set.Arch, set.Init = "amd64", "builtin"
-	set.Files = []File{{"tar", KindTar, "os.tar", "aa", 3}, {"spdx", KindSBOM, "os-sbom-init-runc.intoto.json", "bb", 4}}
+	set.Files = []File{
+		{Format: "tar", Kind: KindTar, Path: "os.tar", SHA256: "aa", Size: 3},
+		{Format: "spdx", Kind: KindSBOM, Path: "os-sbom-init-runc.intoto.json", SHA256: "bb", Size: 4},
+	}
 	set.Components = []Component{
 		{Role: "kernel", Name: "kernel", Reference: "r", IndexDigest: "sha256:1", Bytes: 5},
 		{Role: "init", Name: "runc", Reference: "s", IndexDigest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: verify.Signed,
@@ -106,14 +112,26 @@ func TestLoadRefuses(t *testing.T) {
 		path  string
 		want  string
 	}{
-		"nothing there":          {nil, "none", "no such file"},
-		"empty folder":           {nil, "", "has no *-artifacts.json; run linuxkit-action build"},
-		"two builds":             {map[string]string{"a-artifacts.json": good, "b-artifacts.json": good}, "", "has several builds (a-artifacts.json, b-artifacts.json"},
-		"another version":        {map[string]string{"a-artifacts.json": `{"version":9}`}, "", "has version 9"},
-		"no JSON":                {map[string]string{"a-artifacts.json": `{`}, "", "unexpected end"},
-		"path out of the folder": {map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"../x"}]}`}, "", `lists "../x", which is outside`},
-		"absolute path":          {map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"/etc/passwd"}]}`}, "", "which is outside"},
-		"file of no build":       {map[string]string{"a-artifacts.json": good, "stray": ""}, "stray", "no *-artifacts.json beside"},
+		"nothing there": {files: nil, path: "none", want: "no such file"},
+		"empty folder":  {files: nil, path: "", want: "has no *-artifacts.json; run linuxkit-action build"},
+		"two builds": {
+			files: map[string]string{"a-artifacts.json": good, "b-artifacts.json": good}, path: "",
+			want: "has several builds (a-artifacts.json, b-artifacts.json",
+		},
+		"another version": {files: map[string]string{"a-artifacts.json": `{"version":9}`}, path: "", want: "has version 9"},
+		"no JSON":         {files: map[string]string{"a-artifacts.json": `{`}, path: "", want: "unexpected end"},
+		"path out of the folder": {
+			files: map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"../x"}]}`},
+			path:  "", want: `lists "../x", which is outside`,
+		},
+		"absolute path": {
+			files: map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"/etc/passwd"}]}`},
+			path:  "", want: "which is outside",
+		},
+		"file of no build": {
+			files: map[string]string{"a-artifacts.json": good, "stray": ""}, path: "stray",
+			want: "no *-artifacts.json beside",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -22,7 +22,10 @@ func load(t *testing.T, fields string) (manifest.Entry, IDs) {
 	return m.Services[0], Allocate(m)
 }
 
-var plainImage = v1.Config{Entrypoint: []string{"/bin/web"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin"}, WorkingDir: "/srv", User: "nobody"}
+var plainImage = v1.Config{
+	Entrypoint: []string{"/bin/web"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin"},
+	WorkingDir: "/srv", User: "nobody",
+}
 
 // TestGolden compares whole config.json files with what is in testdata; run with
 // UPDATE=1 to write them anew, and read the difference.
@@ -79,26 +82,60 @@ func TestWhoseSettingCounts(t *testing.T) {
 		label, fields string
 		check         func(manifest.Settings) bool
 	}{
-		"image": {"", "", func(s manifest.Settings) bool {
+		"image": {check: func(s manifest.Settings) bool {
 			return s.Command[0] == "/bin/web" && s.Env[0] == "PATH=/bin" && s.Cwd == "/srv"
 		}},
-		"label over image": {label, "", func(s manifest.Settings) bool {
+		"label over image": {label: label, check: func(s manifest.Settings) bool {
 			return s.Command[0] == "label" && s.Env[0] == "L=1" && s.Cwd == "/label"
 		}},
-		"manifest over label": {label, "command: [m], cwd: /m", func(s manifest.Settings) bool { return s.Command[0] == "m" && s.Cwd == "/m" && s.Env[0] == "L=1" }},
-		"empty list clears":   {label, "capabilities: [], env: []", func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 }},
-		"false clears":        {label, "readonly: false", func(s manifest.Settings) bool { return !s.Readonly }},
-		"add joins the label": {label, "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", func(s manifest.Settings) bool {
+		"manifest over label": {
+			label: label, fields: "command: [m], cwd: /m",
+			check: func(s manifest.Settings) bool { return s.Command[0] == "m" && s.Cwd == "/m" && s.Env[0] == "L=1" },
+		},
+		"empty list clears": {
+			label: label, fields: "capabilities: [], env: []",
+			check: func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 },
+		},
+		"false clears": {
+			label: label, fields: "readonly: false",
+			check: func(s manifest.Settings) bool { return !s.Readonly },
+		},
+		"add joins the label": {label: label, fields: "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", check: func(s manifest.Settings) bool {
 			return len(s.Capabilities) == 2 && written(s.Binds) == "/l:/l /m:/m"
 		}},
-		"add beside the whole":         {label, "binds: ['/m:/m'], binds.add: ['/x:/x']", func(s manifest.Settings) bool { return written(s.Binds) == "/m:/m" }},
-		"label's add means nothing":    {label, "", func(s manifest.Settings) bool { return written(s.Binds) == "/l:/l" }},
-		"runtime is joined by field":   {label, "runtime: {mkdir: [/m]}", func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" }},
-		"empty text says nothing":      {`{"net":"new","cwd":"/l"}`, `net: "", cwd: ""`, func(s manifest.Settings) bool { return s.Net == "new" && s.Cwd == "/l" }},
-		"empty text that clears":       {`{"rootfsPropagation":"shared"}`, `rootfsPropagation: ""`, func(s manifest.Settings) bool { return s.RootfsPropagation == "" }},
-		"bindNS is joined by field":    {`{"runtime":{"bindNS":{"net":"/n","pid":"/p"}}}`, `runtime: {bindNS: {pid: ""}}`, func(s manifest.Settings) bool { return s.Runtime.BindNS.Net == "/n" && s.Runtime.BindNS.PID == "" }},
-		"resources are not joined":     {`{"resources":{"pids":{"limit":1}}}`, `resources: {cpu: {shares: 2}}`, func(s manifest.Settings) bool { return s.Resources.OCI.Pids == nil }},
-		"working folder is never none": {`{"cwd":""}`, "", func(s manifest.Settings) bool { return s.Cwd == "/" }},
+		"add beside the whole": {
+			label: label, fields: "binds: ['/m:/m'], binds.add: ['/x:/x']",
+			check: func(s manifest.Settings) bool { return written(s.Binds) == "/m:/m" },
+		},
+		"label's add means nothing": {
+			label: label,
+			check: func(s manifest.Settings) bool { return written(s.Binds) == "/l:/l" },
+		},
+		"runtime is joined by field": {
+			label: label, fields: "runtime: {mkdir: [/m]}",
+			check: func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" },
+		},
+		"empty text says nothing": {
+			label: `{"net":"new","cwd":"/l"}`, fields: `net: "", cwd: ""`,
+			check: func(s manifest.Settings) bool { return s.Net == "new" && s.Cwd == "/l" },
+		},
+		"empty text that clears": {
+			label: `{"rootfsPropagation":"shared"}`, fields: `rootfsPropagation: ""`,
+			check: func(s manifest.Settings) bool { return s.RootfsPropagation == "" },
+		},
+		"bindNS is joined by field": {
+			label:  `{"runtime":{"bindNS":{"net":"/n","pid":"/p"}}}`,
+			fields: `runtime: {bindNS: {pid: ""}}`,
+			check:  func(s manifest.Settings) bool { return s.Runtime.BindNS.Net == "/n" && s.Runtime.BindNS.PID == "" },
+		},
+		"resources are not joined": {
+			label: `{"resources":{"pids":{"limit":1}}}`, fields: `resources: {cpu: {shares: 2}}`,
+			check: func(s manifest.Settings) bool { return s.Resources.OCI.Pids == nil },
+		},
+		"working folder is never none": {
+			label: `{"cwd":""}`,
+			check: func(s manifest.Settings) bool { return s.Cwd == "/" },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,12 +162,24 @@ func TestWhatCannotBeABundle(t *testing.T) {
 		image  v1.Config
 		want   string
 	}{
-		"nothing to run":       {"", v1.Config{}, "nothing to run"},
-		"label's id":           {"", v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"uid":"nobody"}`}}, `no entry is called "nobody"`},
-		"label's mount":        {"", v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"mounts":[{"type":"ext4"}]}`}}, "has no destination"},
-		"label with a name":    {"", v1.Config{Labels: map[string]string{Label: `{"name":"x"}`}}, `unknown key "name"`},
-		"label that is a list": {"", v1.Config{Labels: map[string]string{Label: `[]`}}, "must be a mapping"},
-		"label's capability":   {"", v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"capabilities":["X"]}`}}, `there is no capability "X"`},
+		"nothing to run": {want: "nothing to run"},
+		"label's id": {
+			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"uid":"nobody"}`}},
+			want:  `no entry is called "nobody"`,
+		},
+		"label's mount": {
+			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"mounts":[{"type":"ext4"}]}`}},
+			want:  "has no destination",
+		},
+		"label with a name": {
+			image: v1.Config{Labels: map[string]string{Label: `{"name":"x"}`}},
+			want:  `unknown key "name"`,
+		},
+		"label that is a list": {image: v1.Config{Labels: map[string]string{Label: `[]`}}, want: "must be a mapping"},
+		"label's capability": {
+			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"capabilities":["X"]}`}},
+			want:  `there is no capability "X"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +194,8 @@ func TestWhatCannotBeABundle(t *testing.T) {
 
 func TestRuntimeMountsTheRootFirst(t *testing.T) {
 	t.Parallel()
-	entry, ids := load(t, `runtime: {cgroups: [a], mounts: [{type: tmpfs, destination: /x}], interfaces: [{name: eth1, add: veth, peer: v0}], bindNS: {net: /run/netns/web}}`)
+	entry, ids := load(t,
+		`runtime: {cgroups: [a], mounts: [{type: tmpfs, destination: /x}], interfaces: [{name: eth1, add: veth, peer: v0}], bindNS: {net: /run/netns/web}}`)
 	made, err := Make(entry, plainImage, ids)
 	if err != nil {
 		t.Fatal(err)

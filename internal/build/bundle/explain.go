@@ -50,13 +50,16 @@ func Explain(e manifest.Entry, image v1.Config) ([]Setting, error) {
 			list = append(list, explainRuntime(settings.Runtime, e.Runtime, label.Runtime)...)
 			continue
 		}
-		list = append(list, Setting{key, show(key, value), source(e, label, image, key)})
+		list = append(list, Setting{Key: key, Value: show(key, value), From: source(e, label, image, key)})
 	}
 	return list, nil
 }
 
 func source(e manifest.Entry, label defaults, image v1.Config, key string) string {
-	ofImage := map[string]bool{"command": len(image.Entrypoint)+len(image.Cmd) > 0, "env": len(image.Env) > 0, "cwd": image.WorkingDir != ""}
+	ofImage := map[string]bool{
+		"command": len(image.Entrypoint)+len(image.Cmd) > 0, "env": len(image.Env) > 0,
+		"cwd": image.WorkingDir != "",
+	}
 	switch {
 	case says(e, key):
 		return fromManifest
@@ -82,7 +85,7 @@ func explainRuntime(effective, given, label manifest.Runtime) []Setting {
 		case label.Has(key):
 			from = fromLabel
 		}
-		list = append(list, Setting{"runtime." + key, show("runtime."+key, value), from})
+		list = append(list, Setting{Key: "runtime." + key, Value: show("runtime."+key, value), From: from})
 	}
 	return list
 }

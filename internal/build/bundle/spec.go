@@ -76,7 +76,10 @@ func makeCapabilities(s manifest.Settings) *specs.LinuxCapabilities {
 	bound := slices.Concat(effective, ambient)
 	slices.Sort(bound)
 	bound = slices.Compact(bound)
-	return &specs.LinuxCapabilities{Effective: effective, Bounding: bound, Inheritable: bound, Permitted: bound, Ambient: ambient}
+	return &specs.LinuxCapabilities{
+		Effective: effective, Bounding: bound, Inheritable: bound, Permitted: bound,
+		Ambient: ambient,
+	}
 }
 
 // makeMounts joins LinuxKit's default mounts with those of the entry. Of two for
@@ -111,9 +114,15 @@ func defaultMounts(readonly bool) []specs.Mount {
 	}
 	return []specs.Mount{
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: dev},
-		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
+		{
+			Destination: "/dev/pts", Type: "devpts", Source: "devpts",
+			Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"},
+		},
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "nodev", "noexec", "relatime"}},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
-		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"}},
+		{
+			Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup",
+			Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"},
+		},
 	}
 }

@@ -94,7 +94,10 @@ func (c Codec) Writer(w io.Writer) (io.WriteCloser, error) {
 // lz4 writes the legacy frame, the only one the kernel reads (lib/decompress_unlz4.c).
 func (c Codec) lz4(w io.Writer) (io.WriteCloser, error) {
 	z := lz4.NewWriter(w)
-	all := []lz4.CompressionLevel{lz4.Fast, lz4.Level1, lz4.Level2, lz4.Level3, lz4.Level4, lz4.Level5, lz4.Level6, lz4.Level7, lz4.Level8, lz4.Level9}
+	all := []lz4.CompressionLevel{
+		lz4.Fast, lz4.Level1, lz4.Level2, lz4.Level3, lz4.Level4, lz4.Level5, lz4.Level6, lz4.Level7,
+		lz4.Level8, lz4.Level9,
+	}
 	level := slices.Min([]int{c.Level - 1, len(all) - 1})
 	return z, z.Apply(lz4.LegacyOption(true), lz4.CompressionLevelOption(all[level]), lz4.ConcurrencyOption(1))
 }

@@ -20,13 +20,19 @@ func everything(t *testing.T) *tree.Tree {
 	root := tree.New()
 	from := tree.Origin{Source: "docker.io/library/a:1", Location: "init[0]"}
 	for name, inode := range map[string]*tree.Inode{
-		"bin":           tree.Folder(0o755),
-		"bin/busybox":   {Type: tar.TypeReg, Perm: 0o4755, UID: 1, GID: 2, ModTime: time.Unix(86400, 500), Size: 7, Data: strings.NewReader("BUSYBOX")},
-		"bin/sh":        tree.Symlink("/bin/busybox"),
-		"dev/null":      {Type: tar.TypeChar, Perm: 0o666, ModTime: tree.Epoch, Major: 1, Minor: 3},
-		"dev/vda":       {Type: tar.TypeBlock, Perm: 0o660, GID: 6, ModTime: tree.Epoch, Major: 254, Minor: 1 << 19},
-		"run/pipe":      {Type: tar.TypeFifo, Perm: 0o600, ModTime: tree.Epoch},
-		"sbin/ping":     {Type: tar.TypeReg, Perm: 0o755, ModTime: tree.Epoch, Xattrs: map[string]string{"security.capability": "\x01\x00\x00\x02"}},
+		"bin": tree.Folder(0o755),
+		"bin/busybox": {
+			Type: tar.TypeReg, Perm: 0o4755, UID: 1, GID: 2, ModTime: time.Unix(86400, 500), Size: 7,
+			Data: strings.NewReader("BUSYBOX"),
+		},
+		"bin/sh":   tree.Symlink("/bin/busybox"),
+		"dev/null": {Type: tar.TypeChar, Perm: 0o666, ModTime: tree.Epoch, Major: 1, Minor: 3},
+		"dev/vda":  {Type: tar.TypeBlock, Perm: 0o660, GID: 6, ModTime: tree.Epoch, Major: 254, Minor: 1 << 19},
+		"run/pipe": {Type: tar.TypeFifo, Perm: 0o600, ModTime: tree.Epoch},
+		"sbin/ping": {
+			Type: tar.TypeReg, Perm: 0o755, ModTime: tree.Epoch,
+			Xattrs: map[string]string{"security.capability": "\x01\x00\x00\x02"},
+		},
 		"tmp":           tree.Folder(0o1777),
 		"var/big":       {Type: tar.TypeReg, Perm: 0o600, UID: 1<<32 - 2, GID: 1<<32 - 2, ModTime: tree.Epoch},
 		"var/ümläut €5": tree.File(0o644, []byte("x")),
@@ -73,7 +79,8 @@ func TestEveryTypeComesBack(t *testing.T) {
 		if parent := h.Name[:max(0, strings.LastIndexByte(h.Name, '/'))]; parent != "" && got[parent] == "" {
 			t.Errorf("%s comes before its folder", h.Name)
 		}
-		got[h.Name] = fmt.Sprintf("%c %o %d:%d %d,%d %q %s %q", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Devmajor, h.Devminor, h.Linkname, content, h.PAXRecords["SCHILY.xattr.security.capability"])
+		got[h.Name] = fmt.Sprintf("%c %o %d:%d %d,%d %q %s %q", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Devmajor,
+			h.Devminor, h.Linkname, content, h.PAXRecords["SCHILY.xattr.security.capability"])
 	}
 	for name, want := range map[string]string{
 		"bin":           `5 755 0:0 0,0 ""  ""`,
@@ -112,7 +119,10 @@ func TestGNUTarReadsIt(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"-rwsr-xr-x 1/2", "1970-01-02 00:00 bin/busybox\n", "sbin/halt link to bin/busybox\n", "crw-rw-rw- 0/0", "drwxrwxrwt 0/0", "prw-------", "bin/sh -> /bin/busybox\n"} {
+	for _, want := range []string{
+		"-rwsr-xr-x 1/2", "1970-01-02 00:00 bin/busybox\n", "sbin/halt link to bin/busybox\n",
+		"crw-rw-rw- 0/0", "drwxrwxrwt 0/0", "prw-------", "bin/sh -> /bin/busybox\n",
+	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -62,7 +62,8 @@ func payload(image *io.SectionReader) (*io.SectionReader, error) {
 	}
 	number := binary.LittleEndian
 	if protocol := number.Uint16(header[atProtocol:]); protocol < payloadProtocol {
-		return nil, fmt.Errorf("%w: it is a bzImage of boot protocol %d.%02d; 2.08 (Linux 2.6.26) is the first that says where the payload is", ErrKernel, protocol>>8, protocol&0xff)
+		return nil, fmt.Errorf("%w: it is a bzImage of boot protocol %d.%02d; 2.08 (Linux 2.6.26) is the first that says where the payload is",
+			ErrKernel, protocol>>8, protocol&0xff)
 	}
 	sectors := int64(header[atSetupSectors])
 	if sectors == 0 {
@@ -71,7 +72,8 @@ func payload(image *io.SectionReader) (*io.SectionReader, error) {
 	offset := (sectors+1)*sector + int64(number.Uint32(header[atPayload:]))
 	length := int64(number.Uint32(header[atPayloadLength:]))
 	if offset+length > image.Size() {
-		return nil, fmt.Errorf("%w: its payload would be at %d to %d, and the file has %d bytes", ErrKernel, offset, offset+length, image.Size())
+		return nil, fmt.Errorf("%w: its payload would be at %d to %d, and the file has %d bytes", ErrKernel,
+			offset, offset+length, image.Size())
 	}
 	return io.NewSectionReader(image, offset, length), nil
 }

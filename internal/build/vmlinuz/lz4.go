@@ -24,7 +24,10 @@ type lz4Reader struct {
 }
 
 func openLZ4(r io.Reader) (io.Reader, error) {
-	return &lz4Reader{r, make([]byte, lz4.CompressBlockBound(lz4Block)), make([]byte, lz4Block), nil}, nil
+	return &lz4Reader{
+		r: r, packed: make([]byte, lz4.CompressBlockBound(lz4Block)), plain: make([]byte, lz4Block),
+		rest: nil,
+	}, nil
 }
 
 func (l *lz4Reader) Read(p []byte) (int, error) {

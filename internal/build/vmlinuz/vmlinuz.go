@@ -39,17 +39,18 @@ type codec struct {
 }
 
 var codecs = []codec{
-	{"gzip", "\x1f\x8b", 0, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
-	{"zstd", "\x28\xb5\x2f\xfd", sizeSuffix, openZstd},
-	{"lz4", "\x02\x21\x4c\x18", sizeSuffix, openLZ4},
-	{"xz", "\xfd7zXZ\x00", sizeSuffix, nil},
-	{"bzip2", "BZh", sizeSuffix, nil},
-	{"LZMA", "\x5d\x00\x00", sizeSuffix, nil},
-	{"LZO", "\x89LZO", sizeSuffix, nil},
+	{name: "gzip", magic: "\x1f\x8b", suffix: 0, open: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+	{name: "zstd", magic: "\x28\xb5\x2f\xfd", suffix: sizeSuffix, open: openZstd},
+	{name: "lz4", magic: "\x02\x21\x4c\x18", suffix: sizeSuffix, open: openLZ4},
+	{name: "xz", magic: "\xfd7zXZ\x00", suffix: sizeSuffix, open: nil},
+	{name: "bzip2", magic: "BZh", suffix: sizeSuffix, open: nil},
+	{name: "LZMA", magic: "\x5d\x00\x00", suffix: sizeSuffix, open: nil},
+	{name: "LZO", magic: "\x89LZO", suffix: sizeSuffix, open: nil},
 }
 
 func openZstd(r io.Reader) (io.Reader, error) {
-	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,8 @@ func Decompress(w io.Writer, image io.ReaderAt, size int64) (int64, error) {
 		}
 		return c.unpack(w, payload)
 	}
-	return 0, fmt.Errorf("%w: it is neither a gzip stream nor a bzImage with a known payload; it may be unpacked already", ErrKernel)
+	return 0, fmt.Errorf("%w: it is neither a gzip stream nor a bzImage with a known payload; it may be unpacked already",
+		ErrKernel)
 }
 
 func (c codec) unpack(w io.Writer, payload *io.SectionReader) (int64, error) {

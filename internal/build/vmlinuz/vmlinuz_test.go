@@ -92,7 +92,10 @@ func TestRelease(t *testing.T) {
 		image []byte
 		want  string
 	}{
-		"Debian's":               {tells(600, "6.1.0-48-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP"), "6.1.0-48-cloud-amd64"},
+		"Debian's": {
+			tells(600, "6.1.0-48-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP"),
+			"6.1.0-48-cloud-amd64",
+		},
 		"LinuxKit's":             {tells(600, "4.19.121-linuxkit\x00"), "4.19.121-linuxkit"},
 		"it tells none":          {tells(0, "6.1.0 "), ""},
 		"beyond the image":       {tells(60000, ""), ""},
@@ -118,20 +121,29 @@ func TestWhatIsRefused(t *testing.T) {
 		image []byte
 		want  string
 	}{
-		"nothing":              {nil, "unpacked already"},
-		"an unpacked kernel":   {append([]byte("\x7fELF"), make([]byte, 4096)...), "unpacked already"},
-		"a bzImage cut short":  {bzImage(packed, nil)[:0x24f], "unpacked already"},
-		"an old protocol":      {bzImage(packed, func(h []byte) { number.PutUint16(h[atProtocol:], 0x0207) }), "boot protocol 2.07"},
-		"payload beyond end":   {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayloadLength:], 1<<20) }), "the file has"},
-		"offset that wraps":    {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayload:], 1<<32-1) }), "the file has"},
-		"both at their most":   {bzImage(packed, func(h []byte) { copy(h[atPayload:], "\xff\xff\xff\xff\xff\xff\xff\xff") }), "the file has"},
+		"nothing":             {nil, "unpacked already"},
+		"an unpacked kernel":  {append([]byte("\x7fELF"), make([]byte, 4096)...), "unpacked already"},
+		"a bzImage cut short": {bzImage(packed, nil)[:0x24f], "unpacked already"},
+		"an old protocol": {
+			bzImage(packed, func(h []byte) { number.PutUint16(h[atProtocol:], 0x0207) }),
+			"boot protocol 2.07",
+		},
+		"payload beyond end": {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayloadLength:], 1<<20) }), "the file has"},
+		"offset that wraps":  {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayload:], 1<<32-1) }), "the file has"},
+		"both at their most": {
+			bzImage(packed, func(h []byte) { copy(h[atPayload:], "\xff\xff\xff\xff\xff\xff\xff\xff") }),
+			"the file has",
+		},
 		"no payload":           {bzImage(nil, nil), "unpacked already"},
 		"payload of nothing":   {bzImage([]byte("code, not a stream"), nil), "unpacked already"},
 		"xz":                   {bzImage([]byte("\xfd7zXZ\x00rest"), nil), "packed with xz"},
 		"a stream cut short":   {packed[:len(packed)/2], "gzip: unexpected EOF"},
 		"a stream with a flaw": {bzImage(flawed(packed), nil), "gzip: "},
 		"more than a kernel":   {bomb, "more than 256 MiB"},
-		"lz4 of magic alone":   {bzImage(append(bytes.Repeat([]byte("\x02\x21\x4c\x18"), 8<<20), "\xff\xff\xff\xff"...), nil), "lz4: it unpacks to nothing"},
+		"lz4 of magic alone": {
+			bzImage(append(bytes.Repeat([]byte("\x02\x21\x4c\x18"), 8<<20), "\xff\xff\xff\xff"...), nil),
+			"lz4: it unpacks to nothing",
+		},
 		"lz4 block too large":  {bzImage([]byte("\x02\x21\x4c\x18\xff\xff\xff\x7fsize"), nil), "a block of 2147483647 bytes"},
 		"lz4 block cut short":  {bzImage([]byte("\x02\x21\x4c\x18\xff\x00\x00\x00size"), nil), "lz4: unexpected EOF"},
 		"zstd outside bzImage": {zstandard(kernel), "unpacked already"},
@@ -166,7 +178,10 @@ func TestAFullDiskIsNoFaultOfTheKernel(t *testing.T) {
 }
 
 func FuzzDecompress(f *testing.F) {
-	for _, payload := range [][]byte{gzipped(kernel[:100]), zstandard(kernel[:100]), legacyLZ4(kernel[:100]), []byte("\xfd7zXZ\x00")} {
+	for _, payload := range [][]byte{
+		gzipped(kernel[:100]), zstandard(kernel[:100]), legacyLZ4(kernel[:100]),
+		[]byte("\xfd7zXZ\x00"),
+	} {
 		f.Add(payload)
 		f.Add(bzImage(payload, nil))
 	}

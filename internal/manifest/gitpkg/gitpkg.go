@@ -169,7 +169,10 @@ func addFile(sum hash.Hash, name string) error {
 
 // careful keeps a stranger's repository from having its own programs run, and lets a
 // container read a checkout that is another user's.
-var careful = []string{"-c", "safe.bareRepository=explicit", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"}
+var careful = []string{
+	"-c", "safe.bareRepository=explicit", "-c", "safe.directory=*", "-c", "core.fsmonitor=false",
+	"-c", "core.quotePath=false",
+}
 
 // git asks git about a folder.
 func git(dir string, args ...string) (string, error) {

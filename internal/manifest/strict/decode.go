@@ -53,7 +53,7 @@ func (n Node) Items() []Node {
 	}
 	items := make([]Node, len(n.node.Content))
 	for i, item := range n.node.Content {
-		items[i] = Node{n.d, item, itemPath(n.path, i, item), n.depth + 1}
+		items[i] = Node{d: n.d, node: item, path: itemPath(n.path, i, item), depth: n.depth + 1}
 	}
 	return items
 }
@@ -72,10 +72,12 @@ func (n Node) Into(pointer any) {
 // Problem notes a mistake at the value.
 func (n Node) Problem(format string, args ...any) { n.d.problem(n.node, n.path, format, args...) }
 
-func (d *decoder) place(n *yaml.Node) Place { return Place{d.file, n.Line, n.Column} }
+func (d *decoder) place(n *yaml.Node) Place {
+	return Place{File: d.file, Line: n.Line, Column: n.Column}
+}
 
 func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
-	d.problems = append(d.problems, Problem{d.place(n), path, fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, Problem{Place: d.place(n), Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
 // value decodes n into v. A null leaves v as it is: the same as leaving the key out.
@@ -95,7 +97,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		return
 	}
 	if c, ok := v.Addr().Interface().(Custom); ok {
-		c.DecodeYAML(Node{d, n, path, depth})
+		c.DecodeYAML(Node{d: d, node: n, path: path, depth: depth})
 		return
 	}
 	d.plain(n, v, path, depth)

@@ -119,7 +119,7 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		name, option, _ := strings.Cut(tag, ",")
 		if name != "" && name != "-" && f.IsExported() {
-			fields = append(fields, field{name, option == "required", !own, f.Index})
+			fields = append(fields, field{name: name, required: option == "required", anyCase: !own, index: f.Index})
 		}
 	}
 	return fields

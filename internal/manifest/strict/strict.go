@@ -136,7 +136,7 @@ func (a At) Problem(key, format string, args ...any) Problem {
 	case key != "":
 		path += ": " + key
 	}
-	return Problem{a.Of(key), path, fmt.Sprintf(format, args...)}
+	return Problem{Place: a.Of(key), Path: path, Text: fmt.Sprintf(format, args...)}
 }
 
 // Read reads a file for Decode, and refuses one that is too large.
@@ -160,7 +160,12 @@ func Decode(file string, data []byte, into any) error {
 	}
 	if len(documents) > 1 {
 		second := documents[1].root
-		return Join([]Problem{{Place: Place{file, second.Line, max(second.Column, 1)}, Text: "a second document (---) starts here; put it into a file of its own"}})
+		return Join([]Problem{
+			{
+				Place: Place{File: file, Line: second.Line, Column: max(second.Column, 1)},
+				Text:  "a second document (---) starts here; put it into a file of its own",
+			},
+		})
 	}
 	return documents[0].Decode(into)
 }
@@ -194,7 +199,9 @@ func Documents(file string, data []byte) ([]Document, error) {
 			return nil, Join([]Problem{syntax(file, err)})
 		}
 		if documents = append(documents, Document{file, node.Content[0]}); len(documents) > maxDocuments {
-			return nil, Join([]Problem{{Place: Place{file, node.Line, 1}, Text: fmt.Sprintf("has more than %d documents", maxDocuments)}})
+			return nil, Join([]Problem{
+				{Place: Place{File: file, Line: node.Line, Column: 1}, Text: fmt.Sprintf("has more than %d documents", maxDocuments)},
+			})
 		}
 	}
 	if len(documents) == 0 {

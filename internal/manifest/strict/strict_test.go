@@ -86,30 +86,36 @@ items:
 func TestDecodeTellsWhatIsWrongAndWhere(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ in, want string }{
-		"misspelt key":             {"txet: x", `f.yml:1:1: unknown key "txet"; did you mean "text"?`},
-		"key in other case":        {"TEXT: x", `f.yml:1:1: unknown key "TEXT"; did you mean "text"?`},
-		"key that a forum garbled": {"p_w_picpath: x", `f.yml:1:1: unknown key "p_w_picpath"; that is what a web forum makes of "image": write image`},
-		"key from nowhere":         {"colour: x", `f.yml:1:1: unknown key "colour"; the keys here are text, number,`},
-		"number for a string":      {"text: 0644", `f.yml:1:7: text: must be a string; put it in quotes: "0644"`},
-		"word for a number":        {"number: ten", `f.yml:1:9: number: must be a whole number, not "ten"`},
-		"fraction for a number":    {"number: 1.5", `must be a whole number, not "1.5"`},
-		"word for a truth":         {"yes: maybe", `f.yml:1:6: yes: must be true or false, not "maybe"`},
-		"time without a unit":      {"wait: 30", `f.yml:1:7: wait: must be a time with its unit, such as 30s or 5m, not "30"`},
-		"negative time":            {"wait: -3s", `must be a time with its unit`},
-		"list for a mapping":       {"table: [a]", `f.yml:1:8: table: must be a mapping, not a list`},
-		"mapping for a list":       {"items: {a: b}", `f.yml:1:8: items: must be a list, not a mapping`},
-		"scalar for a mapping":     {"items: [x]", `items[0]: must be a mapping with the keys name, ports, not "x"`},
-		"mapping for a string":     {"text: {}", `text: must be a string, not a mapping`},
-		"missing key":              {"items:\n  - ports: [1]", `f.yml:2:5: items[0]: name is missing`},
-		"mistake in a named item":  {"items:\n  - {name: web, ports: [x]}", `f.yml:2:25: items[0] "web": ports[0]: must be a whole number, not "x"`},
-		"number too large":         {"items: [{name: a, ports: [70000]}]", `must be a whole number, not "70000"`},
-		"key given twice":          {"text: a\ntext: b", `f.yml:2:1: text: is given twice; the first is in line 1`},
-		"neither shape":            {"either: []", `either: must be a number or a word`},
-		"not YAML":                 {"a: [b", `f.yml:1:1: not YAML: did not find expected`},
-		"a tab":                    {"text:\n\tx: 1", `f.yml:2:1: not YAML: found character that cannot start any token`},
-		"nothing":                  {"", `f.yml: is empty`},
-		"a second document":        {"text: a\n---\ntext: b", `a second document (---) starts here`},
-		"a list at the top":        {"- a", `f.yml:1:1: must be a mapping with the keys`},
+		"misspelt key":      {"txet: x", `f.yml:1:1: unknown key "txet"; did you mean "text"?`},
+		"key in other case": {"TEXT: x", `f.yml:1:1: unknown key "TEXT"; did you mean "text"?`},
+		"key that a forum garbled": {
+			"p_w_picpath: x",
+			`f.yml:1:1: unknown key "p_w_picpath"; that is what a web forum makes of "image": write image`,
+		},
+		"key from nowhere":      {"colour: x", `f.yml:1:1: unknown key "colour"; the keys here are text, number,`},
+		"number for a string":   {"text: 0644", `f.yml:1:7: text: must be a string; put it in quotes: "0644"`},
+		"word for a number":     {"number: ten", `f.yml:1:9: number: must be a whole number, not "ten"`},
+		"fraction for a number": {"number: 1.5", `must be a whole number, not "1.5"`},
+		"word for a truth":      {"yes: maybe", `f.yml:1:6: yes: must be true or false, not "maybe"`},
+		"time without a unit":   {"wait: 30", `f.yml:1:7: wait: must be a time with its unit, such as 30s or 5m, not "30"`},
+		"negative time":         {"wait: -3s", `must be a time with its unit`},
+		"list for a mapping":    {"table: [a]", `f.yml:1:8: table: must be a mapping, not a list`},
+		"mapping for a list":    {"items: {a: b}", `f.yml:1:8: items: must be a list, not a mapping`},
+		"scalar for a mapping":  {"items: [x]", `items[0]: must be a mapping with the keys name, ports, not "x"`},
+		"mapping for a string":  {"text: {}", `text: must be a string, not a mapping`},
+		"missing key":           {"items:\n  - ports: [1]", `f.yml:2:5: items[0]: name is missing`},
+		"mistake in a named item": {
+			"items:\n  - {name: web, ports: [x]}",
+			`f.yml:2:25: items[0] "web": ports[0]: must be a whole number, not "x"`,
+		},
+		"number too large":  {"items: [{name: a, ports: [70000]}]", `must be a whole number, not "70000"`},
+		"key given twice":   {"text: a\ntext: b", `f.yml:2:1: text: is given twice; the first is in line 1`},
+		"neither shape":     {"either: []", `either: must be a number or a word`},
+		"not YAML":          {"a: [b", `f.yml:1:1: not YAML: did not find expected`},
+		"a tab":             {"text:\n\tx: 1", `f.yml:2:1: not YAML: found character that cannot start any token`},
+		"nothing":           {"", `f.yml: is empty`},
+		"a second document": {"text: a\n---\ntext: b", `a second document (---) starts here`},
+		"a list at the top": {"- a", `f.yml:1:1: must be a mapping with the keys`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +194,10 @@ func TestReadRefusesWhatIsTooLarge(t *testing.T) {
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	words := []string{"image", "capabilities", "net", "uts", "maskedPaths"}
-	for word, want := range map[string]string{"imgae": "image", "capability": "", "mask": "maskedPaths", "capabilites": "capabilities", "masked_paths": "maskedPaths", "nett": "net", "xyz": "", "ne": "net", "": ""} {
+	for word, want := range map[string]string{
+		"imgae": "image", "capability": "", "mask": "maskedPaths", "capabilites": "capabilities",
+		"masked_paths": "maskedPaths", "nett": "net", "xyz": "", "ne": "net", "": "",
+	} {
 		if got := Nearest(word, words); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
