@@ -12,7 +12,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 	"github.com/org/linuxkit-action/internal/pid1/logs"
-	"github.com/org/linuxkit-action/internal/pid1/spell"
+	"github.com/org/linuxkit-action/internal/pid1/suggest"
 )
 
 // ownName is what the operator calls this program by.
@@ -127,7 +127,7 @@ func showLogs(args []string) int {
 // noLog says where the log that is not there may be.
 func noLog(container string) error {
 	text := container + ": " + control.ErrNoLog.Error()
-	near := spell.Nearest(container, control.LogNames(logDirs))
+	near := suggest.Nearest(container, control.LogNames(logDirs))
 	_, err := os.Lstat(logs.Logger)
 	switch {
 	case near != "":

@@ -7,7 +7,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
-	"github.com/org/linuxkit-action/internal/pid1/spell"
+	"github.com/org/linuxkit-action/internal/pid1/suggest"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
@@ -129,7 +129,7 @@ func (m *machine) explain(err error, name string) error {
 		for _, s := range m.services.Status() {
 			names = append(names, s.Name)
 		}
-		if near := spell.Nearest(name, names); near != "" {
+		if near := suggest.Nearest(name, names); near != "" {
 			text += "; did you mean " + near + "?"
 		}
 	}

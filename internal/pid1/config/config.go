@@ -1,29 +1,28 @@
-// Package config is /etc/init/config.yml: how a machine is to be run, in the words of
-// the person who built its image.
+// Package config parses /etc/init/config.yml, the configuration of PID 1.
 //
-// The file is a small subset of YAML, read by a parser of our own, since a YAML library
-// would double the size of PID 1. Whatever the subset reads, YAML reads the same.
-// PID 1 never refuses to boot over the file: Parse returns what could be understood,
-// with defaults for the rest, and every mistake with its line. The builder reads the
-// file with the same code, and there a mistake ends the build.
+// The file is written in a small subset of YAML. The parser is part of this package,
+// because a YAML library would double the size of PID 1; a file of the subset has the
+// same meaning to any YAML 1.2 parser. Parse never fails as a whole: it returns a usable
+// Config, with defaults in place of what is invalid, and a Problem with its line for each
+// error. PID 1 reports the problems and boots; the builder uses the same code and rejects
+// the file.
 //
-//	lines.go, yaml.go, flow.go …  the text becomes a tree of nodes
-//	decode.go, service.go, …      the tree becomes a Config, key by key
-//	order.go                      the Config meets the containers of an image
+//	lines.go, yaml.go, flow.go, scalar.go  text to a tree of nodes
+//	decode.go, machine.go, service.go, …   tree to Config
+//	order.go                               Config and the containers of an image to an order
 //
-// The package holds plain types and no system calls, so that the builder can use it on
-// any system.
+// The package makes no system calls, so that the builder can use it on any platform.
 package config
 
 import "time"
 
-// Config is how the machine is run. The zero value is not usable; see Default.
+// Config is the configuration of a machine. The zero value is not valid; see Default.
 type Config struct {
 	LogLevel string   // debug, info, warn or error
 	Env      []string // NAME=VALUE, into every service, onboot and onshutdown container
-	Mounts   []Mount  // made before onboot, in this order
+	Mounts   []Mount  // mounted before onboot, in this order
 	Onboot   Onboot
-	Services []Service // in the order of the file; a service that it does not name has the defaults
+	Services []Service // in the order of the file; other services have the defaults
 	Shutdown time.Duration
 	Watchdog Watchdog
 }
@@ -31,22 +30,22 @@ type Config struct {
 // Mount is a mount of the machine.
 type Mount struct {
 	Type    string
-	Source  string // the type where it is not given
+	Source  string // by default the type
 	Target  string
 	Options []string
 }
 
-// Onboot is what holds for all onboot containers.
+// Onboot is the configuration of all onboot containers.
 type Onboot struct {
-	Stop    bool // onFailure: stop; the boot ends with the first that fails
+	Stop    bool // onFailure: stop; the boot stops at the first one that fails
 	Timeout time.Duration
 }
 
-// Service is how one service is kept running. One that is named like an onboot
-// container gives it Env, and nothing else: that runs once, in the manifest's order.
+// Service is the configuration of a service. If Name is that of an onboot container only
+// Env is used: an onboot container runs once, in the order of the manifest.
 type Service struct {
 	Name         string
-	Line         int      // where the file names it, 0 where it does not
+	Line         int      // of its entry in the file, 0 without one
 	After        []string // services, onboot containers, or milestones
 	Before       []string
 	Requires     []string
@@ -60,46 +59,46 @@ type Service struct {
 	Env          []string // NAME=VALUE, over Config.Env
 }
 
-// Ready says how a service proves that it is ready. At most one field is set; where
-// none is, it is ready once its process runs.
+// Ready is the readiness check of a service. At most one field is set; without one the
+// service is ready as soon as its process runs.
 type Ready struct {
-	TCP    string   // IP:PORT; 127.0.0.1 where the file gives the port alone
-	HTTP   string   // http://IP:PORT/PATH that answers with a status below 400
-	File   string   // an absolute path in the machine that exists
-	Exec   []string // a command in the machine that ends with 0
-	Log    string   // text in one line of what it prints
-	Notify string   // sd or fd: it says so itself (sd_notify(3), s6's notification-fd)
+	TCP    string   // IP:PORT that accepts connections; by default of 127.0.0.1
+	HTTP   string   // http://IP:PORT/PATH that responds with a status below 400
+	File   string   // absolute path in the machine that exists
+	Exec   []string // command in the machine that exits with 0
+	Log    string   // text in one line of the service's output
+	Notify string   // sd or fd: the service notifies PID 1 (sd_notify(3), s6's notification-fd)
 }
 
-// Backoff is the pause before a restart: Initial, doubled each time up to Max.
+// Backoff is the delay before a restart: Initial, doubled each time up to Max.
 type Backoff struct{ Initial, Max time.Duration }
 
-// StartLimit gives a service up that was started Burst times within Interval.
+// StartLimit makes a service fail that was started Burst times within Interval.
 type StartLimit struct {
 	Burst    int
 	Interval time.Duration
 }
 
-// Action is what is done when a service is given up.
+// Action is the reaction to a service that has failed.
 type Action struct {
 	Kind string   // log, reboot, poweroff or exec
-	Exec []string // of kind exec; the first is an absolute path
+	Exec []string // command of kind exec; the first element is an absolute path
 }
 
-// Stop is how a service is asked to end.
+// Stop is how a service is stopped; after Timeout it is killed.
 type Stop struct {
-	Signal  string // SIGTERM and the like, or SIGRTMIN+N
+	Signal  string // such as SIGTERM, or SIGRTMIN+N
 	Timeout time.Duration
 }
 
-// Watchdog is a watchdog device that is fed as long as PID 1's loop is alive. There is
-// none where Device is "".
+// Watchdog is a hardware watchdog, fed every Interval as long as the event loop of PID 1
+// responds. Without Device there is no watchdog.
 type Watchdog struct {
 	Device   string
 	Interval time.Duration
 }
 
-// Default returns the configuration of a machine without the file.
+// Default returns the configuration that an empty file has.
 func Default() Config {
 	return Config{
 		LogLevel: "info",
@@ -109,7 +108,7 @@ func Default() Config {
 	}
 }
 
-// DefaultService returns how a service is run that the file does not name.
+// DefaultService returns the configuration of a service without an entry in the file.
 func DefaultService(name string) Service {
 	return Service{
 		Name:         name,
@@ -122,7 +121,7 @@ func DefaultService(name string) Service {
 	}
 }
 
-// Service returns how the service of that name is run, as the file says or by default.
+// Service returns the configuration of a service: its entry in the file, or the default.
 func (c Config) Service(name string) Service {
 	for _, s := range c.Services {
 		if s.Name == name {

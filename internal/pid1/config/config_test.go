@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// with returns the defaults with a change.
+// with returns the defaults, changed.
 func with(change func(*Config)) Config {
 	c := Default()
 	change(&c)
 	return c
 }
 
-// web returns the defaults of the service web on line 1, with a change.
+// web returns the defaults of the service web on line 1, changed.
 func web(change func(*Service)) Service {
 	s := DefaultService("web")
 	s.Line = 1
@@ -22,9 +22,9 @@ func web(change func(*Service)) Service {
 	return s
 }
 
-func TestParseReadsAllOfTheDesign(t *testing.T) {
+func TestParseEveryKey(t *testing.T) {
 	t.Parallel()
-	got, problems := Parse([]byte(design))
+	got, problems := Parse([]byte(fullExample))
 	want := Config{
 		LogLevel: "info", Env: []string{"TZ=UTC"}, Onboot: Onboot{Timeout: 5 * time.Minute}, Shutdown: 30 * time.Second,
 		Mounts: []Mount{{Type: "tmpfs", Source: "tmpfs", Target: "/data", Options: []string{"size=64m"}}},
@@ -41,18 +41,18 @@ func TestParseReadsAllOfTheDesign(t *testing.T) {
 	}
 }
 
-func TestParseReadsTheSeed(t *testing.T) {
+func TestParseMinimalExample(t *testing.T) {
 	t.Parallel()
-	got, problems := Parse([]byte(seed))
+	got, problems := Parse([]byte(minimalExample))
 	if len(problems) > 0 || len(got.Services) != 1 || !reflect.DeepEqual(got.Services[0].After, []string{"network"}) {
 		t.Errorf("%+v, %v", got, problems)
 	}
 	if problems := got.Check([]string{"dhcpcd"}, []string{"getty"}); len(problems) > 0 {
-		t.Errorf("in its image: %v", problems)
+		t.Errorf("Check: %v", problems)
 	}
 }
 
-func TestNothingSaidIsTheDefault(t *testing.T) {
+func TestEmptyValuesAreDefaults(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "# nothing\n", "{}", "services:\nlog: ~\nonboot: {timeout: }\n", "services: []"} {
 		if got, problems := Parse([]byte(text)); len(problems) > 0 || !reflect.DeepEqual(got, Default()) {
@@ -61,33 +61,37 @@ func TestNothingSaidIsTheDefault(t *testing.T) {
 	}
 }
 
-func TestService(t *testing.T) {
+func TestServiceKeys(t *testing.T) {
 	t.Parallel()
 	for text, change := range map[string]func(*Service){
-		"ready: {tcp: 80}":                               func(s *Service) { s.Ready.TCP = "127.0.0.1:80" },
-		"ready: {tcp: ':80'}":                            func(s *Service) { s.Ready.TCP = "127.0.0.1:80" },
-		`ready: {tcp: "10.0.0.1:80"}`:                    func(s *Service) { s.Ready.TCP = "10.0.0.1:80" },
-		`ready: {tcp: "[::1]:80"}`:                       func(s *Service) { s.Ready.TCP = "[::1]:80" },
-		"ready: {http: 8080}":                            func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/" },
-		`ready: {http: ":8080/health"}`:                  func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/health" },
-		"ready: {http: {port: 8080, path: /a/b}}":        func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/a/b" },
-		"ready: {http: {port: 8080}}":                    func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/" },
-		`ready: {http: "http://localhost:80/a?b:c"}`:     func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:80/a?b:c" },
-		"ready: {file: /run/up}":                         func(s *Service) { s.Ready.File = "/run/up" },
-		"ready: {exec: /bin/check  -v}":                  func(s *Service) { s.Ready.Exec = []string{"/bin/check", "-v"} },
-		`ready: {exec: [/bin/check, "a b"]}`:             func(s *Service) { s.Ready.Exec = []string{"/bin/check", "a b"} },
-		"ready: {log: listening on}":                     func(s *Service) { s.Ready.Log = "listening on" },
-		"ready: {notify: fd}":                            func(s *Service) { s.Ready.Notify = "fd" },
-		"onFailure: reboot":                              func(s *Service) { s.OnFailure = Action{Kind: "reboot"} },
-		"onFailure: {exec: [/bin/alert, x]}":             func(s *Service) { s.OnFailure = Action{"exec", []string{"/bin/alert", "x"}} },
-		"stop: {signal: QUIT, timeout: 1m30s}":           func(s *Service) { s.Stop = Stop{"SIGQUIT", 90 * time.Second} },
-		"stop: {signal: SIGRTMIN+3}":                     func(s *Service) { s.Stop.Signal = "SIGRTMIN+3" },
-		"restart: always":                                func(s *Service) { s.Restart = "always" },
-		"backoff: {max: 1h}":                             func(s *Service) { s.Backoff.Max = time.Hour },
-		"startLimit: {burst: 1}":                         func(s *Service) { s.StartLimit.Burst = 1 },
-		"env: [A=1, B=, 'C=a=b']":                        func(s *Service) { s.Env = []string{"A=1", "B=", "C=a=b"} },
-		"env: {A: 1, B: , C: yes, D: null, E: 'null'}":   func(s *Service) { s.Env = []string{"A=1", "B=", "C=yes", "D=", "E=null"} },
-		"before: [a]\n    after: [b]\n    requires: [c]": func(s *Service) { s.Before, s.After, s.Requires = []string{"a"}, []string{"b"}, []string{"c"} },
+		"ready: {tcp: 80}":                           func(s *Service) { s.Ready.TCP = "127.0.0.1:80" },
+		"ready: {tcp: ':80'}":                        func(s *Service) { s.Ready.TCP = "127.0.0.1:80" },
+		`ready: {tcp: "10.0.0.1:80"}`:                func(s *Service) { s.Ready.TCP = "10.0.0.1:80" },
+		`ready: {tcp: "[::1]:80"}`:                   func(s *Service) { s.Ready.TCP = "[::1]:80" },
+		"ready: {http: 8080}":                        func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/" },
+		`ready: {http: ":8080/health"}`:              func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/health" },
+		"ready: {http: {port: 8080, path: /a/b}}":    func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/a/b" },
+		"ready: {http: {port: 8080}}":                func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:8080/" },
+		`ready: {http: "http://localhost:80/a?b:c"}`: func(s *Service) { s.Ready.HTTP = "http://127.0.0.1:80/a?b:c" },
+		"ready: {file: /run/up}":                     func(s *Service) { s.Ready.File = "/run/up" },
+		"ready: {exec: /bin/check  -v}":              func(s *Service) { s.Ready.Exec = []string{"/bin/check", "-v"} },
+		`ready: {exec: [/bin/check, "a b"]}`:         func(s *Service) { s.Ready.Exec = []string{"/bin/check", "a b"} },
+		"ready: {log: listening on}":                 func(s *Service) { s.Ready.Log = "listening on" },
+		"ready: {notify: fd}":                        func(s *Service) { s.Ready.Notify = "fd" },
+		"onFailure: reboot":                          func(s *Service) { s.OnFailure = Action{Kind: "reboot"} },
+		"onFailure: {exec: [/bin/alert, x]}": func(s *Service) {
+			s.OnFailure = Action{Kind: "exec", Exec: []string{"/bin/alert", "x"}}
+		},
+		"stop: {signal: QUIT, timeout: 1m30s}":         func(s *Service) { s.Stop = Stop{"SIGQUIT", 90 * time.Second} },
+		"stop: {signal: SIGRTMIN+3}":                   func(s *Service) { s.Stop.Signal = "SIGRTMIN+3" },
+		"restart: always":                              func(s *Service) { s.Restart = "always" },
+		"backoff: {max: 1h}":                           func(s *Service) { s.Backoff.Max = time.Hour },
+		"startLimit: {burst: 1}":                       func(s *Service) { s.StartLimit.Burst = 1 },
+		"env: [A=1, B=, 'C=a=b']":                      func(s *Service) { s.Env = []string{"A=1", "B=", "C=a=b"} },
+		"env: {A: 1, B: , C: yes, D: null, E: 'null'}": func(s *Service) { s.Env = []string{"A=1", "B=", "C=yes", "D=", "E=null"} },
+		"before: [a]\n    after: [b]\n    requires: [c]": func(s *Service) {
+			s.Before, s.After, s.Requires = []string{"a"}, []string{"b"}, []string{"c"}
+		},
 	} {
 		c, problems := Parse([]byte("services: # web\n  - name: web\n    " + text))
 		if len(problems) > 0 || len(c.Services) != 1 {
@@ -102,45 +106,48 @@ func TestService(t *testing.T) {
 	}
 }
 
-// A mistake costs what it is in, and is told with its line.
-func TestMistakes(t *testing.T) {
+// An invalid value is replaced by the default, and reported with its line.
+func TestParseReportsInvalidValues(t *testing.T) {
 	t.Parallel()
 	plain := web(func(*Service) {})
 	for name, tt := range map[string]struct {
-		text string
-		want Config
-		told []string
+		text     string
+		want     Config
+		problems []string
 	}{
 		"unknown key": {
-			text: "log: {level: warn}\nservice: []",
-			want: with(func(c *Config) { c.LogLevel = "warn" }),
-			told: []string{`line 2: unknown key "service"; did you mean "services"?`},
+			text:     "log: {level: warn}\nservice: []",
+			want:     with(func(c *Config) { c.LogLevel = "warn" }),
+			problems: []string{`line 2: unknown key "service"; did you mean "services"?`},
 		},
-		"nothing is near": {text: "network: {}", want: Default(), told: []string{`line 1: unknown key "network"`}},
+		"unknown key without suggestion": {text: "network: {}", want: Default(), problems: []string{`line 1: unknown key "network"`}},
 		"unknown level": {
-			text: "log: {level: loud}",
-			want: Default(),
-			told: []string{`line 1: log.level must be debug, info, warn, error, not "loud"`},
+			text:     "log: {level: loud}",
+			want:     Default(),
+			problems: []string{`line 1: log.level must be one of debug, info, warn, error, not "loud"`},
 		},
-		"a word for a map": {text: "onboot: stop", want: Default(), told: []string{"line 1: onboot must be KEY: VALUE lines"}},
-		"a map for a list": {text: "services: {name: web}", want: Default(), told: []string{"line 1: services must be a list"}},
-		"a list for all":   {text: "- a", want: Default(), told: []string{"line 1: the file must be KEY: VALUE lines"}},
-		"no unit": {
-			text: "shutdown: {timeout: 30}",
-			want: Default(),
-			told: []string{`line 1: shutdown.timeout must be a time with a unit, like 30s or 5m, not "30"`},
+		"scalar for mapping": {
+			text: "onboot: stop", want: Default(),
+			problems: []string{"line 1: onboot must be a mapping of KEY: VALUE"},
 		},
-		"negative": {
-			text: "onboot: {timeout: -1s, onFailure: stop}",
-			want: with(func(c *Config) { c.Onboot.Stop = true }),
-			told: []string{`line 1: onboot.timeout must be a time with a unit, like 30s or 5m, not "-1s"`},
+		"mapping for list":  {text: "services: {name: web}", want: Default(), problems: []string{"line 1: services must be a list"}},
+		"list for the file": {text: "- a", want: Default(), problems: []string{"line 1: the file must be a mapping of KEY: VALUE"}},
+		"duration without unit": {
+			text:     "shutdown: {timeout: 30}",
+			want:     Default(),
+			problems: []string{`line 1: shutdown.timeout must be a duration with a unit, such as 30s or 5m, not "30"`},
 		},
-		"key twice": {
-			text: "log: {level: warn}\nlog: {level: debug}",
-			want: with(func(c *Config) { c.LogLevel = "debug" }),
-			told: []string{"line 2: log is there twice; the later one holds"},
+		"negative duration": {
+			text:     "onboot: {timeout: -1s, onFailure: stop}",
+			want:     with(func(c *Config) { c.Onboot.Stop = true }),
+			problems: []string{`line 1: onboot.timeout must be a duration with a unit, such as 30s or 5m, not "-1s"`},
 		},
-		"half a mount": {
+		"duplicate key": {
+			text:     "log: {level: warn}\nlog: {level: debug}",
+			want:     with(func(c *Config) { c.LogLevel = "debug" }),
+			problems: []string{"line 2: log: duplicate key; the last value is used"},
+		},
+		"incomplete mount": {
 			text: "mounts: [{target: /a}, {type: a, target: b}, {type: tmpfs, target: /c}]",
 			want: with(func(c *Config) {
 				c.Mounts = []Mount{{
@@ -149,106 +156,112 @@ func TestMistakes(t *testing.T) {
 					Target: "/c",
 				}}
 			}),
-			told: []string{"line 1: mounts must each have a type and a target", `line 1: mounts.target must be an absolute path, not "b"`},
+			problems: []string{
+				"line 1: mounts must each have a type and a target",
+				`line 1: mounts.target must be an absolute path, not "b"`,
+			},
 		},
-		"env without =": {
-			text: "env: [A, =b, [c], D=e]",
-			want: with(func(c *Config) { c.Env = []string{"D=e"} }),
-			told: []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"},
+		"env without equals sign": {
+			text:     "env: [A, =b, [c], D=e]",
+			want:     with(func(c *Config) { c.Env = []string{"D=e"} }),
+			problems: []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"},
 		},
-		"env of a word": {text: "env: A=b", want: Default(), told: []string{"line 1: env must be"}},
-		"env of maps":   {text: "env: {A: {b: c}}", want: Default(), told: []string{"line 1: env must be"}},
-		"watchdog": {
-			text: "watchdog: {device: watchdog}",
-			want: Default(),
-			told: []string{"line 1: watchdog.device must be an absolute path"},
+		"scalar for env":       {text: "env: A=b", want: Default(), problems: []string{"line 1: env must be"}},
+		"mapping as env value": {text: "env: {A: {b: c}}", want: Default(), problems: []string{"line 1: env must be"}},
+		"relative watchdog device": {
+			text:     "watchdog: {device: watchdog}",
+			want:     Default(),
+			problems: []string{"line 1: watchdog.device must be an absolute path"},
 		},
-		"no name": {
-			text: "services: [{after: [a]}]",
-			want: Default(),
-			told: []string{"line 1: services must each have a name"},
+		"service without name": {
+			text:     "services: [{after: [a]}]",
+			want:     Default(),
+			problems: []string{"line 1: services must each have a name"},
 		},
-		"service of a word": {text: "services: [web]", want: Default(), told: []string{"line 1: services must each have a name"}},
-		"service twice": {text: "services: [{name: web, restart: never}, {name: web, after: [a]}]", want: with(func(c *Config) {
+		"scalar for service": {text: "services: [web]", want: Default(), problems: []string{"line 1: services must each have a name"}},
+		"duplicate service": {text: "services: [{name: web, restart: never}, {name: web, after: [a]}]", want: with(func(c *Config) {
 			c.Services = []Service{web(func(s *Service) { s.Restart, s.After = "never", []string{"a"} })}
-		}), told: []string{"line 1: service web is there twice; the later one holds"}},
-		"unknown in service": {
-			text: "services: [{name: web, afer: [a]}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{`line 1: service web: unknown key "afer"; did you mean "after"?`},
+		}), problems: []string{"line 1: service web: duplicate entry; its keys override the first"}},
+		"unknown key of service": {
+			text:     "services: [{name: web, afer: [a]}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{`line 1: service web: unknown key "afer"; did you mean "after"?`},
 		},
-		"a word for a list": {
-			text: "services: [{name: web, after: network}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{"line 1: service web: after must be a list"},
+		"scalar for list": {
+			text:     "services: [{name: web, after: network}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{"line 1: service web: after must be a list"},
 		},
-		"two ways": {
-			text: "services: [{name: web, ready: {file: /a, tcp: 1}}]",
-			want: with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }),
-			told: []string{"line 1: service web: ready must be one way to tell; file holds"},
+		"two readiness checks": {
+			text:     "services: [{name: web, ready: {file: /a, tcp: 1}}]",
+			want:     with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }),
+			problems: []string{"line 1: service web: ready must have only one key; file is used"},
 		},
-		"a host by name": {
-			text: "services: [{name: web, ready: {tcp: 'db:1'}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{`line 1: service web: ready.tcp must be a PORT or IP:PORT, not "db:1"`},
+		"host name": {
+			text:     "services: [{name: web, ready: {tcp: 'db:1'}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{`line 1: service web: ready.tcp must be PORT or IP:PORT, not "db:1"`},
 		},
-		"no port": {
-			text: "services: [{name: web, ready: {http: 70000}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{"line 1: service web: ready.http must be"},
+		"invalid port": {
+			text:     "services: [{name: web, ready: {http: 70000}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{"line 1: service web: ready.http must be"},
 		},
 		"TLS": {
-			text: "services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{"line 1: service web: ready.http must be"},
+			text:     "services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{"line 1: service web: ready.http must be"},
 		},
-		"no path": {
-			text: "services: [{name: web, ready: {exec: check}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{"line 1: service web: ready.exec must be a command that begins with an absolute path"},
+		"relative command": {
+			text:     "services: [{name: web, ready: {exec: check}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{"line 1: service web: ready.exec must be a command with an absolute path"},
 		},
-		"an unknown alert": {
-			text: "services: [{name: web, onFailure: panic}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{`line 1: service web: onFailure must be log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`},
+		"unknown action": {
+			text:     "services: [{name: web, onFailure: panic}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{`line 1: service web: onFailure must be one of log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`},
 		},
-		"an unknown signal": {
-			text: "services: [{name: web, stop: {signal: SIGTREM}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`},
+		"unknown signal": {
+			text:     "services: [{name: web, stop: {signal: SIGTREM}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`},
 		},
-		"beyond real time": {
-			text: "services: [{name: web, stop: {signal: SIGRTMIN+31}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{"line 1: service web: stop.signal must be a signal"},
+		"real-time signal out of range": {
+			text:     "services: [{name: web, stop: {signal: SIGRTMIN+31}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{"line 1: service web: stop.signal must be a signal"},
 		},
-		"burst of nothing": {
-			text: "services: [{name: web, startLimit: {burst: 0}}]",
-			want: with(func(c *Config) { c.Services = []Service{plain} }),
-			told: []string{`line 1: service web: startLimit.burst must be a number of 1 or more, not "0"`},
+		"burst of zero": {
+			text:     "services: [{name: web, startLimit: {burst: 0}}]",
+			want:     with(func(c *Config) { c.Services = []Service{plain} }),
+			problems: []string{`line 1: service web: startLimit.burst must be an integer of at least 1, not "0"`},
 		},
-		"backwards": {text: "services: [{name: web, backoff: {initial: 1m}}]", want: with(func(c *Config) {
+		"backoff initial longer than max": {text: "services: [{name: web, backoff: {initial: 1m}}]", want: with(func(c *Config) {
 			c.Services = []Service{web(func(s *Service) { s.Backoff = Backoff{time.Minute, time.Minute} })}
-		}), told: []string{"line 1: service web: backoff begins with 1m0s, more than its max of 30s"}},
-		"no YAML": {text: "log: {level: warn}\n\tfoo", want: Default(), told: []string{"line 2: not read: a tab; write blanks"}},
-		"no text": {
-			text: "\x7fELF\x02\x01",
-			want: Default(),
-			told: []string{"line 1: not read: a character that cannot be printed"},
+		}), problems: []string{"line 1: service web: backoff has initial 1m0s, longer than max 30s"}},
+		"tab": {
+			text: "log: {level: warn}\n\tfoo", want: Default(),
+			problems: []string{"line 2: not parsed: tab character; use spaces"},
+		},
+		"binary": {
+			text:     "\x7fELF\x02\x01",
+			want:     Default(),
+			problems: []string{"line 1: not parsed: unprintable character"},
 		},
 	} {
 		got, problems := Parse([]byte(tt.text))
 		if !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, tt.want)
 		}
-		if !begin(problems, tt.told) {
-			t.Errorf("%s: told %v, want %q", name, problems, tt.told)
+		if !havePrefixes(problems, tt.problems) {
+			t.Errorf("%s: problems %v, want %q", name, problems, tt.problems)
 		}
 	}
 }
 
-// begin reports whether the problems are those that begin so.
-func begin(problems []Problem, want []string) bool {
+// havePrefixes reports whether the texts of the problems begin with want, one for one.
+func havePrefixes(problems []Problem, want []string) bool {
 	for i, p := range problems {
 		if i >= len(want) || !strings.HasPrefix(p.Error(), want[i]) {
 			return false
@@ -257,7 +270,7 @@ func begin(problems []Problem, want []string) bool {
 	return len(problems) == len(want)
 }
 
-func TestGarbageDoesNotFlood(t *testing.T) {
+func TestNumberOfProblemsIsBounded(t *testing.T) {
 	t.Parallel()
 	_, problems := Parse([]byte(strings.Repeat("x: y\n", 10_000)))
 	if len(problems) != maxProblems+1 || !strings.Contains(problems[maxProblems].Text, "only the first 20") {
@@ -266,7 +279,7 @@ func TestGarbageDoesNotFlood(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, text := range good {
+	for _, text := range validTexts {
 		f.Add(text)
 	}
 	f.Add("services: [{name: a, before: [b], ready: {http: {port: 1}}, onFailure: {exec: /a}}, {name: b, requires: [a, c]}]")
@@ -274,11 +287,11 @@ func FuzzParse(f *testing.F) {
 		c, _ := Parse([]byte(text))
 		services, _ := c.Resolve([]string{"c"}, []string{"a", "b"})
 		if c.Shutdown <= 0 || c.Onboot.Timeout <= 0 || c.LogLevel == "" || len(services) != 2 {
-			t.Errorf("not to be used: %+v, %+v", c, services)
+			t.Errorf("invalid config %+v, %+v", c, services)
 		}
 		for _, s := range append(services, c.Services...) {
 			if s.Name == "" || s.Restart == "" || s.StartLimit.Burst < 1 || s.Stop.Signal == "" || s.Backoff.Initial > s.Backoff.Max {
-				t.Errorf("not to be used: %+v", s)
+				t.Errorf("invalid service %+v", s)
 			}
 		}
 	})

@@ -2,96 +2,99 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Parse reads a file. What cannot be understood has its default in the result and
-// a Problem each; a text that is not in the subset of YAML has all defaults.
+// Parse parses a file. In place of an invalid value the Config has the default, and there
+// is a Problem for each. If the text is not in the subset of YAML the Config has all
+// defaults, and there is one Problem.
 func Parse(text []byte) (Config, []Problem) {
 	c := Default()
 	n, err := parse(text)
-	if p, failed := err.(Problem); failed {
-		p.Text = "not read: " + p.Text
+	if p, failed := errors.AsType[Problem](err); failed {
+		p.Text = "not parsed: " + p.Text
 		return c, []Problem{p}
 	}
-	r := &reader{}
-	r.mapping(n, "", []field{
-		{"log", r.inside([]field{{"level", r.choice(&c.LogLevel, "debug", "info", "warn", "error")}})},
-		{"env", r.env(&c.Env)},
-		{"mounts", r.each(func(n node, at string) { r.mount(&c, n, at) })},
-		{"onboot", r.inside([]field{
-			{"onFailure", func(n node, at string) { r.onboot(&c.Onboot, n, at) }},
-			{"timeout", r.duration(&c.Onboot.Timeout)},
+	d := &decoder{}
+	d.mapping(n, "", []field{
+		{"log", d.inside([]field{{"level", d.choice(&c.LogLevel, "debug", "info", "warn", "error")}})},
+		{"env", d.env(&c.Env)},
+		{"mounts", d.each(func(n node, at string) { d.mount(&c, n, at) })},
+		{"onboot", d.inside([]field{
+			{"onFailure", func(n node, at string) { d.onboot(&c.Onboot, n, at) }},
+			{"timeout", d.duration(&c.Onboot.Timeout)},
 		})},
-		{"services", r.each(func(n node, at string) { r.service(&c, n, at) })},
-		{"shutdown", r.inside([]field{{"timeout", r.duration(&c.Shutdown)}})},
-		{"watchdog", r.inside([]field{
-			{"device", r.path(&c.Watchdog.Device)},
-			{"interval", r.duration(&c.Watchdog.Interval)},
+		{"services", d.each(func(n node, at string) { d.service(&c, n, at) })},
+		{"shutdown", d.inside([]field{{"timeout", d.duration(&c.Shutdown)}})},
+		{"watchdog", d.inside([]field{
+			{"device", d.path(&c.Watchdog.Device)},
+			{"interval", d.duration(&c.Watchdog.Interval)},
 		})},
 	})
-	return c, r.problems
+	return c, d.problems
 }
 
-// reader turns nodes into values. Each of its readers takes a node and where it is,
-// in the words of the file, and leaves its target alone where it finds a mistake.
-type reader struct{ problems problems }
+// decoder decodes nodes into values, and collects the problems.
+type decoder struct{ problems problems }
 
-type read func(n node, at string)
+// decode decodes a node into the target that it was made for. at is the path of the node,
+// for error messages. If the node is invalid the target is not changed.
+type decode func(n node, at string)
 
 // field is a key of a mapping.
 type field struct {
-	name string
-	read read
+	name   string
+	decode decode
 }
 
-func (r *reader) wrong(n node, at, text string) { r.problems.add(n.line, at+" "+text) }
+func (d *decoder) invalid(n node, at, text string) { d.problems.add(n.line, at+" "+text) }
 
-// mapping reads a mapping with these keys. One without a value is as good as none.
-func (r *reader) mapping(n node, prefix string, fields []field) {
+// mapping decodes a mapping with these keys. A key without a value is ignored.
+func (d *decoder) mapping(n node, prefix string, fields []field) {
 	if n.kind != mapping {
 		if n.kind != null {
-			r.wrong(n, cmp.Or(strings.TrimRight(prefix, ".: "), "the file"), "must be KEY: VALUE lines")
+			d.invalid(n, cmp.Or(strings.TrimRight(prefix, ".: "), "the file"), "must be a mapping of KEY: VALUE")
 		}
 		return
 	}
 	seen := map[string]bool{}
 	for i, key := range n.keys {
-		r.entry(key, n.items[i], prefix, fields)
+		d.entry(key, n.items[i], prefix, fields)
 		if seen[key.text] {
-			r.problems.add(key.line, prefix+key.text+" is there twice; the later one holds")
+			d.problems.add(key.line, prefix+key.text+": duplicate key; the last value is used")
 		}
 		seen[key.text] = true
 	}
 }
 
-func (r *reader) entry(key, value node, prefix string, fields []field) {
+func (d *decoder) entry(key, value node, prefix string, fields []field) {
 	var names []string
 	for _, f := range fields {
 		if f.name == key.text {
 			if value.kind != null {
-				f.read(value, prefix+f.name)
+				f.decode(value, prefix+f.name)
 			}
 			return
 		}
 		names = append(names, f.name)
 	}
-	r.problems.unknown(key.line, prefix+"unknown key", key.text, names)
+	d.problems.unknown(key.line, prefix+"unknown key", key.text, names)
 }
 
-// inside reads a mapping below a key.
-func (r *reader) inside(fields []field) read {
-	return func(n node, at string) { r.mapping(n, at+".", fields) }
+// inside decodes a mapping below a key.
+func (d *decoder) inside(fields []field) decode {
+	return func(n node, at string) { d.mapping(n, at+".", fields) }
 }
 
-// each reads a sequence item by item.
-func (r *reader) each(item read) read {
+// each decodes a sequence item by item.
+func (d *decoder) each(item decode) decode {
 	return func(n node, at string) {
 		if n.kind != sequence {
-			r.wrong(n, at, "must be a list")
+			d.invalid(n, at, "must be a list")
 			return
 		}
 		for _, n := range n.items {
@@ -100,24 +103,24 @@ func (r *reader) each(item read) read {
 	}
 }
 
-// text reads a scalar.
-func (r *reader) text(to *string) read {
+// text decodes a scalar.
+func (d *decoder) text(to *string) decode {
 	return func(n node, at string) {
 		if n.kind != scalar {
-			r.wrong(n, at, "must be one value")
+			d.invalid(n, at, "must be a single value")
 			return
 		}
 		*to = n.text
 	}
 }
 
-// texts reads a sequence of scalars.
-func (r *reader) texts(to *[]string) read {
+// texts decodes a sequence of scalars.
+func (d *decoder) texts(to *[]string) decode {
 	return func(n node, at string) {
 		var texts []string
-		r.each(func(n node, at string) {
+		d.each(func(n node, at string) {
 			if n.kind != scalar {
-				r.wrong(n, at, "must be a list of words")
+				d.invalid(n, at, "must be a list of single values")
 				return
 			}
 			texts = append(texts, n.text)
@@ -126,54 +129,54 @@ func (r *reader) texts(to *[]string) read {
 	}
 }
 
-// choice reads one of a few words.
-func (r *reader) choice(to *string, words ...string) read {
+// choice decodes one of a few words.
+func (d *decoder) choice(to *string, words ...string) decode {
 	return func(n node, at string) {
 		if n.kind != scalar || !slices.Contains(words, n.text) {
-			r.wrong(n, at, "must be "+strings.Join(words, ", ")+shown(n))
+			d.invalid(n, at, "must be one of "+strings.Join(words, ", ")+actual(n))
 			return
 		}
 		*to = n.text
 	}
 }
 
-// path reads an absolute path.
-func (r *reader) path(to *string) read {
+// path decodes an absolute path.
+func (d *decoder) path(to *string) decode {
 	return func(n node, at string) {
 		if n.kind != scalar || !strings.HasPrefix(n.text, "/") {
-			r.wrong(n, at, "must be an absolute path"+shown(n))
+			d.invalid(n, at, "must be an absolute path"+actual(n))
 			return
 		}
 		*to = n.text
 	}
 }
 
-// duration reads a time of more than 0, with a unit: 200ms, 30s, 5m, 1h30m.
-func (r *reader) duration(to *time.Duration) read {
+// duration decodes a positive duration with a unit: 200ms, 30s, 5m, 1h30m.
+func (d *decoder) duration(to *time.Duration) decode {
 	return func(n node, at string) {
-		d, err := time.ParseDuration(n.text)
-		if n.kind != scalar || err != nil || d <= 0 {
-			r.wrong(n, at, "must be a time with a unit, like 30s or 5m"+shown(n))
+		duration, err := time.ParseDuration(n.text)
+		if n.kind != scalar || err != nil || duration <= 0 {
+			d.invalid(n, at, "must be a duration with a unit, such as 30s or 5m"+actual(n))
 			return
 		}
-		*to = d
+		*to = duration
 	}
 }
 
-// number reads a count of 1 or more.
-func (r *reader) number(to *int) read {
+// number decodes an integer of at least 1.
+func (d *decoder) number(to *int) decode {
 	return func(n node, at string) {
 		i, err := strconv.Atoi(n.text)
 		if n.kind != scalar || err != nil || i < 1 || i > 1<<20 {
-			r.wrong(n, at, "must be a number of 1 or more"+shown(n))
+			d.invalid(n, at, "must be an integer of at least 1"+actual(n))
 			return
 		}
 		*to = i
 	}
 }
 
-// shown is what stands there instead, where that can be shown.
-func shown(n node) string {
+// actual returns ", not " and the value of a scalar that is short enough to show, or "".
+func actual(n node) string {
 	if n.kind != scalar || len(n.text) > 64 {
 		return ""
 	}

@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// flow reads [a, b] or {a: b} (YAML 1.2.2 §7.4), which ends on its line.
+// flow scans [a, b] or {a: b} (YAML 1.2.2 §7.4), which must end on its line.
 func (s *scanner) flow(depth int) (node, error) {
 	n := node{kind: sequence, line: s.line.number}
 	end := byte(']')
@@ -10,7 +10,7 @@ func (s *scanner) flow(depth int) (node, error) {
 		n.kind, end = mapping, '}'
 	}
 	if depth > maxDepth {
-		return n, s.wrong("nested more than 16 deep")
+		return n, s.wrong("nested deeper than 16 levels")
 	}
 	for s.i++; ; s.i++ {
 		if s.skip(); s.peek() == end {
@@ -23,14 +23,14 @@ func (s *scanner) flow(depth int) (node, error) {
 			break
 		}
 		if s.peek() != ',' {
-			return n, s.wrong("a , or " + string(end) + " is missing; a list in brackets ends on its line")
+			return n, s.wrong("missing , or " + string(end) + "; a value in brackets must end on its line")
 		}
 	}
 	s.i++
 	return n, nil
 }
 
-// flowItem reads an item of a sequence, or a key with its value.
+// flowItem scans an item of a sequence, or a key and its value.
 func (s *scanner) flowItem(n *node, end byte, depth int) error {
 	if n.kind == mapping {
 		key, err := s.flowKey()
@@ -54,7 +54,7 @@ func (s *scanner) flowKey() (node, error) {
 		return key, err
 	}
 	if s.skip(); !strings.HasPrefix(s.text[s.i:], ": ") {
-		return key, s.wrong("no key; write {KEY: VALUE}, with a blank behind the colon")
+		return key, s.wrong("missing key; write {KEY: VALUE} with a space after the colon")
 	}
 	s.i++
 	return key, s.checkKey(key)
@@ -78,9 +78,9 @@ func (s *scanner) flowScalar() (node, error) {
 	text := s.text[begin:s.i]
 	switch {
 	case text == "":
-		return node{}, s.wrong("a value is missing")
+		return node{}, s.wrong("missing value")
 	case strings.Contains(text, "?") || strings.Contains(text, " #"):
-		return node{}, s.wrong("a ? or # in brackets; quote the value")
+		return node{}, s.wrong("? or # in brackets; quote the value")
 	}
 	return s.plain(text)
 }

@@ -5,22 +5,22 @@ import (
 	"unicode/utf8"
 )
 
-// line is a line with something on it.
+// line is a line that is neither empty nor a comment.
 type line struct {
 	number int
 	indent int
-	text   string // without the blanks around it
+	text   string // without the spaces around it
 }
 
-func (l line) wrong(text string) error { return Problem{l.number, text} }
+func (l line) wrong(text string) error { return Problem{Line: l.number, Text: text} }
 
 // isItem reports whether the line begins an item of a block sequence.
 func (l line) isItem() bool { return l.text == "-" || strings.HasPrefix(l.text, "- ") }
 
-// split returns the lines that say something.
+// split splits a file into lines, without empty lines, comments and the document marker.
 func split(text []byte) ([]line, error) {
 	if len(text) > MaxBytes {
-		return nil, Problem{0, "larger than 64 KiB"}
+		return nil, Problem{Text: "larger than 64 KiB"}
 	}
 	var lines []line
 	number, begun := 0, false
@@ -36,7 +36,7 @@ func split(text []byte) ([]line, error) {
 		case s == "---" && !begun:
 			begun = true
 		case l.indent == 0 && (strings.HasPrefix(s, "---") || strings.HasPrefix(s, "...")):
-			return nil, l.wrong("a second document; there can be only one")
+			return nil, l.wrong("second document; only one is allowed")
 		default:
 			begun = true
 			lines = append(lines, l)
@@ -45,8 +45,8 @@ func split(text []byte) ([]line, error) {
 	return lines, nil
 }
 
-// unreadable says why a line cannot be read, or "". Among what is refused is all
-// that some version of YAML takes for a line break or does not allow.
+// unreadable returns why a line is rejected, or "". It rejects all characters that a
+// version of YAML does not allow or treats as a line break.
 func unreadable(s string) string {
 	if len(s) > maxLine {
 		return "longer than 4096 bytes"
@@ -57,9 +57,9 @@ func unreadable(s string) string {
 	for _, r := range s {
 		switch {
 		case r == '\t':
-			return "a tab; write blanks"
+			return "tab character; use spaces"
 		case r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff:
-			return "a character that cannot be printed"
+			return "unprintable character"
 		}
 	}
 	return ""

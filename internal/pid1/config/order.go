@@ -7,29 +7,30 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// Milestones are the points of the boot that a service can come after. A service
-// of the same name goes before.
+// Milestones are the milestones of the boot that a service can wait for. A service with
+// the name of a milestone takes precedence.
 var Milestones = []string{
 	record.MilestoneEarly, record.MilestoneModules, record.MilestoneNetwork, record.MilestoneOnboot, record.MilestoneContainerd,
 }
 
-// onbootMilestone stands for every onboot container: services start after all of them.
+// onbootMilestone replaces the name of an onboot container: services start after all of them.
 const onbootMilestone = record.MilestoneOnboot
 
-// Check returns what is wrong with the orders and names for an image with these
-// containers, by their names in the manifest and in its order.
+// Check returns the problems of Resolve.
 func (c Config) Check(onboot, services []string) []Problem {
 	_, problems := c.Resolve(onboot, services)
 	return problems
 }
 
-// Resolve returns how each service of an image is run, in the order of services.
-// What one comes before has become what the other comes after, onboot containers
-// have become their milestone, and After and Requires name nothing but services and
-// Milestones, without a circle. What had to be left out for that is in the problems:
-// a mistake in the order must not keep a machine from booting.
+// Resolve returns the configuration of each service of an image, in the order of services.
+// The arguments are the names of the containers in the order of the manifest.
+//
+// In the result After and Requires contain only services and Milestones, without a cycle:
+// each Before is turned into an After of the other service, and an onboot container into
+// its milestone. References that are unknown or would close a cycle are dropped and
+// returned as problems, so that the machine boots.
 func (c Config) Resolve(onboot, services []string) ([]Service, []Problem) {
-	g := &graph{onboot: onboot, index: map[string]int{}, mark: map[string]int{}}
+	g := &graph{onboot: onboot, index: map[string]int{}, visited: map[string]visit{}}
 	for i, name := range services {
 		s := c.Service(name)
 		s.After, s.Requires = slices.Clone(s.After), slices.Clone(s.Requires)
@@ -37,15 +38,15 @@ func (c Config) Resolve(onboot, services []string) ([]Service, []Problem) {
 	}
 	for _, s := range c.Services {
 		if _, found := g.index[s.Name]; !found {
-			g.other(s)
+			g.checkOnboot(s)
 		}
 	}
 	for i := range services {
-		g.turn(&g.services[i])
+		g.invertBefore(&g.services[i])
 	}
 	for i := range services {
 		s := &g.services[i]
-		s.After, s.Requires = g.known(*s, s.After), g.known(*s, s.Requires)
+		s.After, s.Requires = g.dependencies(*s, s.After), g.dependencies(*s, s.Requires)
 	}
 	for _, name := range services {
 		g.visit(name)
@@ -53,21 +54,24 @@ func (c Config) Resolve(onboot, services []string) ([]Service, []Problem) {
 	return g.services, g.problems
 }
 
-// graph is the services of an image and what they wait for.
+// graph is the services of an image and their dependencies.
 type graph struct {
 	services []Service
 	onboot   []string
-	index    map[string]int // of services
-	mark     map[string]int // visiting, visited
+	index    map[string]int // in services, by name
+	visited  map[string]visit
 	problems problems
 }
 
+// visit is the state of a service in the depth-first search.
+type visit int
+
 const (
-	visiting = 1
-	visited  = 2
+	inProgress visit = iota + 1
+	complete
 )
 
-// names returns all that can be named.
+// names returns all names that can be referred to.
 func (g *graph) names() []string {
 	var names []string
 	for _, s := range g.services {
@@ -76,40 +80,43 @@ func (g *graph) names() []string {
 	return append(append(names, g.onboot...), Milestones...)
 }
 
-// other checks an entry that is no service's. One of an onboot container may say
-// what holds anyway: onboot runs after the machine's own network is up, and in order.
-func (g *graph) other(s Service) {
+// checkOnboot checks an entry that is not a service: it must be an onboot container. Its
+// dependencies must be met by the order of the boot, in which onboot containers run one
+// after another, and after the first milestones.
+func (g *graph) checkOnboot(s Service) {
 	at := slices.Index(g.onboot, s.Name)
 	if at < 0 {
-		g.problems.unknown(s.Line, "there is no service", s.Name, g.names())
+		g.problems.unknown(s.Line, "no such service", s.Name, g.names())
 		return
 	}
 	for _, name := range append(slices.Clone(s.After), s.Requires...) {
-		if !slices.Contains([]string{"early", "modules", "network"}, name) && !slices.Contains(g.onboot[:at], name) {
-			g.problems.add(s.Line, "onboot "+s.Name+": cannot wait for "+name+"; onboot runs in the order of the manifest, before the services")
+		if !slices.Contains(Milestones[:3], name) && !slices.Contains(g.onboot[:at], name) {
+			g.problems.add(s.Line, "onboot "+s.Name+": cannot wait for "+name+
+				"; onboot runs in the order of the manifest, before the services")
 		}
 	}
 }
 
-// turn makes what s comes before come after s.
-func (g *graph) turn(s *Service) {
+// invertBefore adds s to After of the services in s.Before.
+func (g *graph) invertBefore(s *Service) {
 	for _, name := range s.Before {
 		i, found := g.index[name]
 		if !found {
-			g.problems.unknown(s.Line, "service "+s.Name+": comes before what is no service,", name, g.names())
+			g.problems.unknown(s.Line, "service "+s.Name+": before: no such service", name, g.names())
 			continue
 		}
 		other := &g.services[i]
 		other.After = append(other.After, s.Name)
 		if other.Line == 0 {
-			other.Line = s.Line // which now says something of it
+			other.Line = s.Line // for problems of the reversed dependency
 		}
 	}
 	s.Before = nil
 }
 
-// known leaves out the names that mean nothing.
-func (g *graph) known(s Service, names []string) []string {
+// dependencies returns names without unknown ones, and with onboot containers replaced by
+// their milestone.
+func (g *graph) dependencies(s Service, names []string) []string {
 	var known []string
 	for _, name := range names {
 		_, isService := g.index[name]
@@ -119,32 +126,34 @@ func (g *graph) known(s Service, names []string) []string {
 		case slices.Contains(g.onboot, name):
 			known = append(known, onbootMilestone)
 		default:
-			g.problems.unknown(s.Line, "service "+s.Name+": nothing to wait for is called", name, g.names())
+			g.problems.unknown(s.Line, "service "+s.Name+": unknown dependency", name, g.names())
 		}
 	}
 	return known
 }
 
-// visit walks depth first and cuts each edge that leads back into its own path.
+// visit searches depth first, and removes each edge that leads back into its own path.
 func (g *graph) visit(name string, path ...string) {
 	i, isService := g.index[name]
-	if !isService || g.mark[name] == visited {
+	if !isService || g.visited[name] == complete {
 		return
 	}
-	g.mark[name] = visiting
+	g.visited[name] = inProgress
 	s := &g.services[i]
 	path = append(path, name)
-	s.After = g.cut(*s, s.After, path)
-	s.Requires = g.cut(*s, s.Requires, path)
-	g.mark[name] = visited
+	s.After = g.acyclic(*s, s.After, path)
+	s.Requires = g.acyclic(*s, s.Requires, path)
+	g.visited[name] = complete
 }
 
-func (g *graph) cut(s Service, names, path []string) []string {
+// acyclic returns names without those that are on the path of the search.
+func (g *graph) acyclic(s Service, names, path []string) []string {
 	var kept []string
 	for _, name := range names {
-		if g.mark[name] == visiting {
-			circle := append(slices.Clone(path[slices.Index(path, name):]), name)
-			g.problems.add(s.Line, "service "+s.Name+": waits in a circle: "+strings.Join(circle, " after ")+"; it does not wait for "+name)
+		if g.visited[name] == inProgress {
+			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
+			g.problems.add(s.Line, "service "+s.Name+": dependency cycle: "+strings.Join(cycle, " after ")+
+				"; "+s.Name+" does not wait for "+name)
 			continue
 		}
 		g.visit(name, path...)

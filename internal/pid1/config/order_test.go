@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-func TestResolveLeavesOutWhatCannotBe(t *testing.T) {
+func TestResolve(t *testing.T) {
 	t.Parallel()
-	const circle = "waits in a circle: "
+	const cycle = "dependency cycle: "
 	for name, tt := range map[string]struct {
-		file string
-		want string // NAME:AFTER… of the services a, b and c
-		told string // part of the only problem
+		file    string
+		want    string // NAME:AFTER… of the services a, b and c
+		problem string // part of the only problem
 	}{
-		"nothing": {file: "[]", want: "a: b: c:"},
-		"fine": {
+		"empty": {file: "[]", want: "a: b: c:"},
+		"services and milestones": {
 			file: "[{name: a, after: [b, network]}, {name: b, requires: [c]}]",
 			want: "a:b,network b:c c:",
 		},
@@ -25,41 +25,41 @@ func TestResolveLeavesOutWhatCannotBe(t *testing.T) {
 		},
 		"before":       {file: "[{name: a, before: [b, c]}, {name: c, after: [b]}]", want: "a: b:a c:b,a"},
 		"after onboot": {file: "[{name: a, after: [dhcp], requires: [disk]}]", want: "a:onboot,onboot b: c:"},
-		"unknown": {
-			file: "[{name: a, after: [newtork]}]",
-			want: "a: b: c:",
-			told: `service a: nothing to wait for is called "newtork"; did you mean "network"?`,
+		"unknown dependency": {
+			file:    "[{name: a, after: [newtork]}]",
+			want:    "a: b: c:",
+			problem: `service a: unknown dependency "newtork"; did you mean "network"?`,
 		},
-		"before what is none": {
-			file: "[{name: a, before: [onboot]}]",
-			want: "a: b: c:",
-			told: `service a: comes before what is no service, "onboot"`,
+		"before an onboot milestone": {
+			file:    "[{name: a, before: [onboot]}]",
+			want:    "a: b: c:",
+			problem: `service a: before: no such service "onboot"`,
 		},
-		"no such service": {file: "[{name: d, before: [a]}]", want: "a: b: c:", told: `there is no service "d"`},
-		"itself":          {file: "[{name: a, after: [a]}]", want: "a: b: c:", told: "a after a; it does not wait for a"},
-		"a circle of two": {
-			file: "[{name: a, after: [b]}, {name: b, after: [a]}, {name: c, after: [a]}]",
-			want: "a:b b: c:a",
-			told: circle + "a after b after a; it does not wait for a",
+		"no such service": {file: "[{name: d, before: [a]}]", want: "a: b: c:", problem: `no such service "d"`},
+		"itself":          {file: "[{name: a, after: [a]}]", want: "a: b: c:", problem: "a after a; a does not wait for a"},
+		"cycle of two": {
+			file:    "[{name: a, after: [b]}, {name: b, after: [a]}, {name: c, after: [a]}]",
+			want:    "a:b b: c:a",
+			problem: cycle + "a after b after a; b does not wait for a",
 		},
-		"a circle of all": {
-			file: "[{name: a, after: [b]}, {name: b, requires: [c]}, {name: c, after: [a]}]",
-			want: "a:b b:c c:",
-			told: circle + "a after b after c after a; it",
+		"cycle of three": {
+			file:    "[{name: a, after: [b]}, {name: b, requires: [c]}, {name: c, after: [a]}]",
+			want:    "a:b b:c c:",
+			problem: cycle + "a after b after c after a; c",
 		},
-		"a circle by before": {
-			file: "[{name: a, before: [b], after: [b]}]",
-			want: "a:b b: c:",
-			told: "service b: waits in a circle: a after b after a; it does not wait for a",
+		"cycle through before": {
+			file:    "[{name: a, before: [b], after: [b]}]",
+			want:    "a:b b: c:",
+			problem: "service b: dependency cycle: a after b after a; b does not wait for a",
 		},
-		"twice, no circle": {file: "[{name: a, after: [b, c]}, {name: b, after: [c]}]", want: "a:b,c b:c c:"},
-		"onboot as it is":  {file: "[{name: disk, after: [dhcp, network]}]", want: "a: b: c:"},
+		"diamond":             {file: "[{name: a, after: [b, c]}, {name: b, after: [c]}]", want: "a:b,c b:c c:"},
+		"onboot in its order": {file: "[{name: disk, after: [dhcp, network]}]", want: "a: b: c:"},
 		"onboot out of order": {
-			file: "[{name: dhcp, after: [disk]}]",
-			want: "a: b: c:",
-			told: "onboot dhcp: cannot wait for disk",
+			file:    "[{name: dhcp, after: [disk]}]",
+			want:    "a: b: c:",
+			problem: "onboot dhcp: cannot wait for disk",
 		},
-		"onboot after services": {file: "[{name: dhcp, requires: [a]}]", want: "a: b: c:", told: "onboot dhcp: cannot wait for a"},
+		"onboot after services": {file: "[{name: dhcp, requires: [a]}]", want: "a: b: c:", problem: "onboot dhcp: cannot wait for a"},
 	} {
 		c, problems := Parse([]byte("services: " + tt.file))
 		if len(problems) > 0 {
@@ -73,13 +73,17 @@ func TestResolveLeavesOutWhatCannotBe(t *testing.T) {
 		if strings.Join(got, " ") != tt.want {
 			t.Errorf("%s: %v, want %s", name, got, tt.want)
 		}
-		if tt.told == "" && len(problems) > 0 || tt.told != "" && (len(problems) != 1 || problems[0].Line != 1 || !strings.Contains(problems[0].Text, tt.told)) {
-			t.Errorf("%s: problems %v, want %q", name, problems, tt.told)
+		ok := len(problems) == 0
+		if tt.problem != "" {
+			ok = len(problems) == 1 && problems[0].Line == 1 && strings.Contains(problems[0].Text, tt.problem)
+		}
+		if !ok {
+			t.Errorf("%s: problems %v, want %q", name, problems, tt.problem)
 		}
 	}
 }
 
-func TestResolveChangesNothingInTheConfig(t *testing.T) {
+func TestResolveDoesNotModifyTheConfig(t *testing.T) {
 	t.Parallel()
 	text := []byte("services: [{name: a, after: [b, x], before: [c]}, {name: b, after: [a]}]")
 	c, _ := Parse(text)
@@ -89,10 +93,10 @@ func TestResolveChangesNothingInTheConfig(t *testing.T) {
 	}
 }
 
-func TestAServiceGoesBeforeAMilestoneOfItsName(t *testing.T) {
+func TestServiceTakesPrecedenceOverMilestone(t *testing.T) {
 	t.Parallel()
 	c, _ := Parse([]byte("services: [{name: containerd, after: [a]}, {name: a, after: [containerd]}]"))
 	if problems := c.Check(nil, []string{"a", "containerd"}); len(problems) != 1 {
-		t.Errorf("no circle in %v", problems)
+		t.Errorf("problems %v, want one cycle", problems)
 	}
 }

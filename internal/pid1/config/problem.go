@@ -3,20 +3,19 @@ package config
 import (
 	"strconv"
 
-	"github.com/org/linuxkit-action/internal/pid1/spell"
+	"github.com/org/linuxkit-action/internal/pid1/suggest"
 )
 
-// maxProblems bounds what is said of one file, so that garbage does not flood a console.
+// maxProblems bounds the problems of one file, so that garbage does not flood the console.
 const maxProblems = 20
 
-// Problem is one mistake in the file. PID 1 reports it and goes on; for the
-// builder it is an error.
+// Problem is one error in the file. PID 1 reports it and continues; the builder fails.
 type Problem struct {
-	Line int // counted from 1; 0 where it is about the whole file
+	Line int // from 1; 0 if the problem concerns the whole file
 	Text string
 }
 
-// Error is the text with its line.
+// Error returns the text with its line.
 func (p Problem) Error() string {
 	if p.Line == 0 {
 		return p.Text
@@ -24,7 +23,7 @@ func (p Problem) Error() string {
 	return "line " + strconv.Itoa(p.Line) + ": " + p.Text
 }
 
-// problems are the mistakes found so far.
+// problems are the errors found so far.
 type problems []Problem
 
 func (p *problems) add(line int, text string) {
@@ -32,17 +31,17 @@ func (p *problems) add(line int, text string) {
 	case len(*p) < maxProblems:
 		*p = append(*p, Problem{line, text})
 	case len(*p) == maxProblems:
-		*p = append(*p, Problem{line, "more mistakes; only the first " + strconv.Itoa(maxProblems) + " are named"})
+		*p = append(*p, Problem{line, "more errors; only the first " + strconv.Itoa(maxProblems) + " are reported"})
 	}
 }
 
-// unknown adds that word is none of words, and which of them may have been meant.
+// unknown adds that word is none of words, with a suggestion.
 func (p *problems) unknown(line int, what, word string, words []string) {
 	if len(*p) > maxProblems {
-		return // no need to look for what is near
+		return // add would drop it
 	}
 	text := what + " " + strconv.Quote(word)
-	if near := spell.Nearest(word, words); near != "" {
+	if near := suggest.Nearest(word, words); near != "" {
 		text += "; did you mean " + strconv.Quote(near) + "?"
 	}
 	p.add(line, text)

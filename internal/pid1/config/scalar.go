@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// scanner reads the values on one line.
+// scanner scans the values on one line.
 type scanner struct {
 	line line
 	text string
@@ -19,14 +19,14 @@ func (s *scanner) peek() byte {
 	return s.text[s.i]
 }
 
-// skip moves over blanks.
+// skip skips spaces.
 func (s *scanner) skip() {
 	for s.peek() == ' ' {
 		s.i++
 	}
 }
 
-// inline reads a value that has the rest of a line to itself.
+// inline scans a value that fills the rest of a line.
 func inline(l line, text string, depth int) (node, error) {
 	s := &scanner{line: l, text: text}
 	var n node
@@ -41,12 +41,12 @@ func inline(l line, text string, depth int) (node, error) {
 		return s.plain(text)
 	}
 	if rest := text[s.i:]; err == nil && (content(rest) != "" || strings.HasPrefix(rest, "#")) {
-		err = s.wrong("something stands behind the value; quote all of it, or none")
+		err = s.wrong("text after the value; quote the whole value or nothing")
 	}
 	return n, err
 }
 
-// hasKey reports whether the line begins with KEY: and so is one of a mapping.
+// hasKey reports whether the line begins with KEY:, as an entry of a mapping.
 func (l line) hasKey() bool {
 	switch l.text[0] {
 	case '[', '{':
@@ -59,14 +59,14 @@ func (l line) hasKey() bool {
 	return colon(text) < len(text)
 }
 
-// key reads the key of a line, and returns the rest behind its colon.
+// key scans the key of a line, and returns it with the text after its colon.
 func (l line) key() (node, string, error) {
 	s := &scanner{line: l, text: l.text}
 	var n node
 	var err error
 	switch {
 	case l.isItem():
-		return n, "", l.wrong("an item where a key is expected")
+		return n, "", l.wrong("list item where a key is expected")
 	case s.peek() == '"' || s.peek() == '\'':
 		n, err = s.quoted()
 	default:
@@ -78,7 +78,7 @@ func (l line) key() (node, string, error) {
 		return n, "", err
 	}
 	if s.skip(); s.peek() != ':' || s.i+1 < len(l.text) && l.text[s.i+1] != ' ' {
-		return n, "", l.wrong("no key; write KEY: VALUE")
+		return n, "", l.wrong("missing key; write KEY: VALUE")
 	}
 	return n, content(l.text[s.i+1:]), s.checkKey(n)
 }
@@ -86,14 +86,14 @@ func (l line) key() (node, string, error) {
 func (s *scanner) checkKey(n node) error {
 	switch {
 	case n.kind == null:
-		return s.wrong("an empty key")
+		return s.wrong("empty key")
 	case len(n.text) > maxKey:
-		return s.wrong("a key of more than 256 bytes")
+		return s.wrong("key longer than 256 bytes")
 	}
 	return nil
 }
 
-// colon returns where the colon is that ends a plain key, or the length of text.
+// colon returns the index of the colon that ends a plain key, or the length of text.
 func colon(text string) int {
 	if at := strings.Index(text, ": "); at >= 0 {
 		return at
@@ -101,7 +101,7 @@ func colon(text string) int {
 	return len(strings.TrimSuffix(text, ":"))
 }
 
-// plain makes a scalar of text without quotes (YAML 1.2.2 §7.3.3).
+// plain scans a scalar without quotes (YAML 1.2.2 §7.3.3).
 func (s *scanner) plain(text string) (node, error) {
 	text = strings.TrimRight(text, " ")
 	n := node{kind: scalar, line: s.line.number, text: text}
@@ -111,19 +111,19 @@ func (s *scanner) plain(text string) (node, error) {
 	}
 	switch {
 	case text == "-" || strings.HasPrefix(text, "- "):
-		return n, s.wrong("a - in the middle of a line; begin a new one")
+		return n, s.wrong("- inside a line; start a new line")
 	case text != "" && strings.IndexByte("?:,[]{}#&*!|>'\"%@`", text[0]) >= 0:
-		return n, s.wrong("a value cannot begin with " + text[:1] + " here; quote it")
+		return n, s.wrong("value begins with " + text[:1] + "; quote it")
 	case strings.Contains(text, ": ") || strings.HasSuffix(text, ":"):
-		return n, s.wrong("a colon in the middle of a value; quote the value")
+		return n, s.wrong("colon inside a value; quote the value")
 	}
 	return n, nil
 }
 
-// escapes are those of a "double" quoted scalar that can be used.
+// escapes are the supported escape sequences of a double-quoted scalar.
 var escapes = map[byte]byte{'"': '"', '\\': '\\', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// quoted reads a quoted scalar (YAML 1.2.2 §7.3.1, §7.3.2).
+// quoted scans a quoted scalar (YAML 1.2.2 §7.3.1, §7.3.2).
 func (s *scanner) quoted() (node, error) {
 	n := node{kind: scalar, line: s.line.number}
 	quote := s.peek()
@@ -140,10 +140,10 @@ func (s *scanner) quoted() (node, error) {
 		case c == '\\' && quote == '"':
 			s.i++
 			if c = escapes[s.peek()]; c == 0 {
-				return n, s.wrong(`of the escapes there are \" \\ \n \r \t`)
+				return n, s.wrong(`unsupported escape sequence; use \" \\ \n \r or \t`)
 			}
 		}
 		text.WriteByte(c)
 	}
-	return n, s.wrong("the quote is not closed on its line")
+	return n, s.wrong("quote is not closed on its line")
 }

@@ -10,7 +10,7 @@ const (
 	maxDepth = 16
 )
 
-// kind is what a node is.
+// kind is the kind of a node.
 type kind int
 
 const (
@@ -20,27 +20,26 @@ const (
 	mapping
 )
 
-// node is one value of the file, with all below it.
+// node is one value of the file, with its children.
 type node struct {
 	kind  kind
 	line  int
-	text  string // of a scalar, and of a null as it was written
+	text  string // of a scalar; of a null as it was written
 	keys  []node // of a mapping
-	items []node // of a sequence; of a mapping the values of keys
+	items []node // of a sequence; of a mapping, the values of keys
 }
 
-// parser reads the block structure of a file: which lines belong to what, by
-// their indentation. A value stands on one line, so the lines that are left are all
-// the state there is.
+// parser parses the block structure of a file, which its indentation gives. A scalar ends
+// on its line, so the remaining lines are all the state.
 //
-// The subset of YAML 1.2 (https://yaml.org/spec/1.2.2) is: block mappings and
-// sequences; flow ones within a line; plain, 'single' and "double" quoted scalars
-// within a line, with the escapes \" \\ \n \r \t; comments; one "---" ahead of all.
-// Tabs, anchors, aliases, tags, directives, block scalars and further documents are
-// refused, and so is what YAML would read otherwise than its looks suggest.
+// The subset of YAML 1.2 (https://yaml.org/spec/1.2.2) is: block mappings and sequences;
+// flow mappings and sequences on one line; plain, 'single' and "double" quoted scalars on
+// one line, with the escapes \" \\ \n \r \t; comments; one "---" at the beginning. Tabs,
+// anchors, aliases, tags, directives, block scalars and further documents are rejected,
+// and so are ambiguous texts.
 type parser struct{ lines []line }
 
-// parse reads a file into a tree. The error is a Problem.
+// parse parses a file into a tree. The error is a Problem.
 func parse(text []byte) (node, error) {
 	lines, err := split(text)
 	if err != nil || len(lines) == 0 {
@@ -49,17 +48,17 @@ func parse(text []byte) (node, error) {
 	p := &parser{lines: lines}
 	n, err := p.block(1)
 	if err == nil && len(p.lines) > 0 {
-		err = p.lines[0].wrong("does not fit the lines above it; is its indentation right?")
+		err = p.lines[0].wrong("does not continue the lines above; check the indentation")
 	}
 	return n, err
 }
 
-// block reads the value that begins at the next line.
+// block parses the value that begins at the next line.
 func (p *parser) block(depth int) (node, error) {
 	first := p.lines[0]
 	switch {
 	case depth > maxDepth:
-		return node{}, first.wrong("nested more than 16 deep")
+		return node{}, first.wrong("nested deeper than 16 levels")
 	case first.isItem():
 		return p.sequence(depth)
 	case first.hasKey():
@@ -82,8 +81,8 @@ func (p *parser) sequence(depth int) (node, error) {
 	return n, p.noDeeper(first.indent)
 }
 
-// item reads one item. What stands behind the dash is a line of its own, indented
-// up to there.
+// item parses one item. The text after the dash is parsed as a line of its own, with its
+// column as indentation.
 func (p *parser) item(depth int) (node, error) {
 	l := p.lines[0]
 	rest := content(l.text[1:])
@@ -117,8 +116,8 @@ func (p *parser) mapping(depth int) (node, error) {
 	return n, p.noDeeper(first.indent)
 }
 
-// value reads the value of the key on l: the rest of that line, or a block below
-// it. A sequence may be as little indented as its key.
+// value parses the value of the key on l: the rest of that line, or a block below it. A
+// sequence may have the same indentation as its key.
 func (p *parser) value(l line, rest string, depth int) (node, error) {
 	switch {
 	case rest != "":
@@ -129,20 +128,19 @@ func (p *parser) value(l line, rest string, depth int) (node, error) {
 	return node{line: l.number}, nil
 }
 
-// at reports whether the next line has that indentation.
+// at reports whether the next line has this indentation.
 func (p *parser) at(indent int) bool { return len(p.lines) > 0 && p.lines[0].indent == indent }
 
-// noDeeper refuses a next line that is indented more: YAML would read it as the end
-// of the value above it.
+// noDeeper rejects a next line with more indentation: YAML would parse it as a
+// continuation of the value above.
 func (p *parser) noDeeper(indent int) error {
 	if len(p.lines) > 0 && p.lines[0].indent > indent {
-		return p.lines[0].wrong("indented, but what stands above it is complete")
+		return p.lines[0].wrong("indented, but the value above is complete")
 	}
 	return nil
 }
 
-// content returns what of a line's rest is left without blanks ahead, and "" where
-// that is a comment.
+// content returns the rest of a line without leading spaces, or "" if it is a comment.
 func content(rest string) string {
 	rest = strings.TrimLeft(rest, " ")
 	if strings.HasPrefix(rest, "#") {

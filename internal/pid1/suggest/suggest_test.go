@@ -1,4 +1,4 @@
-package spell
+package suggest
 
 import (
 	"strings"
@@ -8,7 +8,9 @@ import (
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	names := []string{"web", "redis", "dhcpcd", "containerd"}
-	for word, want := range map[string]string{"wbe": "", "we": "web", "rediss": "redis", "dhcpd": "dhcpcd", "containrd": "containerd", "x": "", "": "", strings.Repeat("y", 4096): ""} {
+	for word, want := range map[string]string{
+		"wbe": "", "we": "web", "rediss": "redis", "dhcpd": "dhcpcd", "containrd": "containerd", "x": "", "": "", strings.Repeat("y", 4096): "",
+	} {
 		if got := Nearest(word, names); got != want {
 			t.Errorf("%.20q: %q, want %q", word, got, want)
 		}
