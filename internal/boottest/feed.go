@@ -32,7 +32,7 @@ func newFeed(dir, format string) (*feed, error) {
 	f.path = filepath.Join(dir, "console-"+strings.ReplaceAll(format, "/", "-")+".log")
 	var err error
 	if f.log, err = console.CreateLog(f.path, console.MaxLog); err != nil {
-		return nil, fmt.Errorf("console log: %w", err)
+		return nil, err
 	}
 	return f, nil
 }
@@ -66,8 +66,8 @@ func (f *feed) close(note func(string)) error {
 // abandon closes the log of a machine that never ran.
 func (f *feed) abandon() {
 	f.stop()
-	if f.log != nil && f.log.Close() == nil {
-		os.Remove(f.path)
+	if f.log != nil {
+		f.log.Discard()
 	}
 }
 

@@ -35,7 +35,7 @@ func (d *driver) obey(ctx context.Context) error {
 
 func (d *driver) startProbes(ctx context.Context) {
 	for index, e := range d.judge.Probes() {
-		go probe.Until(ctx, d.check(e), func(err error) {
+		go probe.Poll(ctx, d.check(e), func(err error) {
 			select {
 			case d.probes <- answer{index, err}:
 			case <-ctx.Done():

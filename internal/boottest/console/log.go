@@ -2,7 +2,8 @@ package console
 
 import (
 	"fmt"
-	"os"
+
+	"github.com/org/linuxkit-action/internal/atomicfile"
 )
 
 // MaxLog is the size limit of a log, in bytes.
@@ -11,19 +12,18 @@ const MaxLog = 64 << 20
 // Log stores the bytes of the console unchanged in a file, which appears under its name
 // when it is closed.
 type Log struct {
-	path      string
-	file      *os.File
+	file      *atomicfile.File
 	remaining int64
 	err       error
 }
 
 // CreateLog creates a log that holds at most limit bytes.
 func CreateLog(path string, limit int64) (*Log, error) {
-	f, err := os.Create(path + ".partial")
+	f, err := atomicfile.Create(path, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("console log: %w", err)
 	}
-	return &Log{path: path, file: f, remaining: limit}, nil
+	return &Log{file: f, remaining: limit}, nil
 }
 
 // Write stores p up to the limit. It never fails; Close returns the first error.
@@ -43,15 +43,16 @@ func (l *Log) Truncated() bool { return l.remaining <= 0 }
 
 // Close finishes the file. After an error there is no file.
 func (l *Log) Close() error {
-	if l.err == nil {
-		l.err = l.file.Sync()
-	}
-	if err := l.file.Close(); l.err == nil {
-		l.err = err
+	if l.err != nil {
+		l.Discard()
+	} else {
+		l.err = l.file.Commit()
 	}
 	if l.err != nil {
-		os.Remove(l.file.Name())
 		return fmt.Errorf("console log: %w", l.err)
 	}
-	return os.Rename(l.file.Name(), l.path)
+	return nil
 }
+
+// Discard removes the file instead of Close.
+func (l *Log) Discard() { _ = l.file.Close() }

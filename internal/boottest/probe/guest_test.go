@@ -13,27 +13,30 @@ import (
 	"github.com/org/linuxkit-action/internal/boottest/spec"
 )
 
-// ready is a console that tells when the guest has said a word.
-type ready struct {
-	text bytes.Buffer
-	word string
-	said chan struct{}
+// readyText is what the guest prints when its script has run.
+const readyText = "guest is ready"
+
+// readyConsole closes ready when readyText has appeared.
+type readyConsole struct {
+	text  bytes.Buffer
+	ready chan struct{}
 }
 
-func (r *ready) Write(p []byte) (int, error) {
-	before := strings.Contains(r.text.String(), r.word)
-	r.text.Write(p)
-	if !before && strings.Contains(r.text.String(), r.word) {
-		close(r.said)
+func (c *readyConsole) Write(p []byte) (int, error) {
+	before := strings.Contains(c.text.String(), readyText)
+	c.text.Write(p)
+	if !before && strings.Contains(c.text.String(), readyText) {
+		close(c.ready)
 	}
 	return len(p), nil
 }
 
-func start(t *testing.T, script string) *machine.Machine {
+func startGuest(t *testing.T, script string) guestPorts {
 	t.Helper()
-	console := &ready{word: "ready to be asked", said: make(chan struct{})}
+	console := &readyConsole{ready: make(chan struct{})}
 	m, err := machine.Start(t.Context(), machine.Options{
-		Arch: "amd64", Accel: machine.TCG, Kernel: guest.Kernel(t), Initrd: guest.Initrd(t, script+"; echo ready to be asked; sleep 600"),
+		Arch: "amd64", Accel: machine.TCG,
+		Kernel: guest.Kernel(t), Initrd: guest.Initrd(t, script+"; echo "+readyText+"; sleep 600"),
 		Cmdline: guest.Cmdline, Memory: 256, CPUs: 1, Ports: []int{80, 81}, Console: console,
 	})
 	if err != nil {
@@ -41,30 +44,31 @@ func start(t *testing.T, script string) *machine.Machine {
 	}
 	t.Cleanup(m.Close)
 	select {
-	case <-console.said:
+	case <-console.ready:
 	case <-m.Done():
 		t.Fatal(m.Exit())
 	}
-	return m
+	return guestPorts{m}
 }
 
-func (r reach) tcp(t *testing.T, port int) error {
-	return TCP(t.Context(), r.Addr(port), func(ctx context.Context) (bool, error) { return r.Established(ctx, port) })
-}
+type guestPorts struct{ *machine.Machine }
 
-type reach struct{ *machine.Machine }
+func (g guestPorts) tcp(t *testing.T, port int) error {
+	t.Helper()
+	return TCP(t.Context(), g.Addr(port), func(ctx context.Context) (bool, error) { return g.Established(ctx, port) })
+}
 
 // QEMU accepts connections to all forwarded ports; the guest has a server on one.
-func TestAGuestWithAServer(t *testing.T) {
+func TestProbesOfGuestWithServer(t *testing.T) {
 	t.Parallel()
-	m := reach{start(t, "network; mkdir /www; echo hello >/www/index.html; httpd -h /www")}
+	m := startGuest(t, "network; mkdir /www; echo hello >/www/index.html; httpd -h /www")
 	if err := m.tcp(t, 80); err != nil {
 		t.Errorf("tcp 80: %v", err)
 	}
-	if err := m.tcp(t, 81); err == nil || !strings.Contains(err.Error(), "refuses") {
+	if err := m.tcp(t, 81); err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("tcp 81: %v", err)
 	}
-	for body, want := range map[string]string{"^hello": "<nil>", "goodbye": "nothing in the body"} {
+	for body, want := range map[string]string{"^hello": "<nil>", "goodbye": "does not match"} {
 		expr := &spec.Regexp{Regexp: regexp.MustCompile(body)}
 		err := HTTP(t.Context(), m.Addr(80), spec.HTTP{Port: 80, Path: "/", Status: 200, Body: expr})
 		if !strings.Contains(fmt.Sprint(err), want) {
@@ -72,14 +76,14 @@ func TestAGuestWithAServer(t *testing.T) {
 		}
 	}
 	if err := HTTP(t.Context(), m.Addr(81), spec.HTTP{Port: 81, Path: "/", Status: 200}); err == nil {
-		t.Error("http 81 is answered")
+		t.Error("http 81: got a response")
 	}
 }
 
-func TestAGuestWithoutANetwork(t *testing.T) {
+func TestProbeOfGuestWithoutNetwork(t *testing.T) {
 	t.Parallel()
-	m := reach{start(t, "true")}
-	if err := m.tcp(t, 80); err == nil || !strings.Contains(err.Error(), "does not answer") {
+	m := startGuest(t, "true")
+	if err := m.tcp(t, 80); err == nil || !strings.Contains(err.Error(), "no response") {
 		t.Errorf("tcp 80: %v", err)
 	}
 }

@@ -40,20 +40,20 @@ func TestHTTP(t *testing.T) {
 		body   string
 		want   string
 	}{
-		"as expected":                    {path: "/", status: 200, body: "hello from localhost:8080"},
-		"another status":                 {path: "/status", status: 200, want: "status 418, not 200"},
-		"an odd status that is expected": {path: "/status", status: 418},
-		"a redirect is an answer":        {path: "/moved", status: 302},
-		"a redirect is not followed":     {path: "/moved", status: 200, want: "status 302, not 200"},
-		"another body": {
+		"expected response":     {path: "/", status: 200, body: "hello from localhost:8080"},
+		"unexpected status":     {path: "/status", status: 200, want: "status 418, not 200"},
+		"expected status 418":   {path: "/status", status: 418},
+		"redirect as response":  {path: "/moved", status: 302},
+		"redirect not followed": {path: "/moved", status: 200, want: "status 302, not 200"},
+		"unexpected body": {
 			path:   "/",
 			status: 200,
 			body:   "goodbye",
-			want:   `nothing in the body (25 bytes) matches "goodbye"`,
+			want:   `the body (25 bytes) does not match "goodbye"`,
 		},
-		"a body without end":                {path: "/endless", status: 200, body: "y", want: "(1048576 bytes)"},
-		"a body without end, of which some": {path: "/endless", status: 200, body: "xxx"},
-		"a connection that is cut":          {path: "/hangup", status: 200, want: "no answer: the connection was closed"},
+		"endless body":          {path: "/endless", status: 200, body: "y", want: "(1048576 bytes)"},
+		"match in endless body": {path: "/endless", status: 200, body: "xxx"},
+		"closed connection":     {path: "/hangup", status: 200, want: "no response: connection closed"},
 	} {
 		want := spec.HTTP{Port: 8080, Path: tt.path, Status: tt.status}
 		if tt.body != "" {
@@ -66,7 +66,7 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// listen accepts connections as QEMU does, and does with them what serve does.
+// listen accepts connections, as QEMU does, and calls serve with each.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,7 +75,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
-		var kept []net.Conn // one that nobody holds would be closed by the garbage collector
+		var kept []net.Conn // the garbage collector closes unreferenced connections
 		for {
 			c, err := l.Accept()
 			if err != nil {
@@ -99,12 +99,12 @@ func TestTCP(t *testing.T) {
 		established bool
 		want        string
 	}{
-		"a server that speaks first": {
+		"server that writes first": {
 			serve: func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-x\r\n") },
 		},
-		"a server that waits":                     {serve: open, established: true},
-		"QEMU accepts and the guest refuses":      {serve: func(c net.Conn) { c.Close() }, established: true, want: "refuses"},
-		"QEMU accepts and the guest says nothing": {serve: open, want: "does not answer"},
+		"server that reads first":                    {serve: open, established: true},
+		"accepted by QEMU, refused by the guest":     {serve: func(c net.Conn) { c.Close() }, established: true, want: "connection refused"},
+		"accepted by QEMU, no response of the guest": {serve: open, want: "no response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,24 +116,24 @@ func TestTCP(t *testing.T) {
 	}
 }
 
-func TestUntilEndsWithSuccess(t *testing.T) {
+func TestPollEndsOnSuccess(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	var told []error
-	Until(t.Context(), func(context.Context) error {
+	var results []error
+	Poll(t.Context(), func(context.Context) error {
 		if calls++; calls < 3 {
 			return errors.New("not yet")
 		}
 		return nil
-	}, func(err error) { told = append(told, err) })
-	if calls != 3 || len(told) != 3 || told[2] != nil {
-		t.Errorf("%d calls, told %v", calls, told)
+	}, func(err error) { results = append(results, err) })
+	if calls != 3 || len(results) != 3 || results[2] != nil {
+		t.Errorf("%d calls, results %v", calls, results)
 	}
 }
 
-func TestUntilEndsWithItsContext(t *testing.T) {
+func TestPollEndsWithContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	Until(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(err error) { t.Errorf("told %v", err) })
+	Poll(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(err error) { t.Errorf("unexpected result %v", err) })
 }

@@ -2,13 +2,14 @@ package spec
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Bounds of what a spec may ask of the machine that runs it.
+// Limits on the resources of the machine that runs the test.
 const (
 	maxMemory  = 1 << 20 // MiB
 	maxCPUs    = 64
@@ -17,45 +18,45 @@ const (
 )
 
 func (s *Spec) check() []strict.Problem {
-	var found []strict.Problem
-	wrong := func(key, format string, args ...any) {
-		found = append(found, s.Problem(key, format, args...))
+	var problems []strict.Problem
+	reject := func(key, format string, args ...any) {
+		problems = append(problems, s.Problem(key, format, args...))
 	}
 	if s.Timeout <= 0 || s.Timeout > maxTimeout {
-		wrong("timeout", "must be more than nothing and at most %v", maxTimeout)
+		reject("timeout", "must be more than 0s and at most %v", maxTimeout)
 	}
 	if s.Memory < 32 || s.Memory > maxMemory {
-		wrong("memory", "is in MiB, from 32 to %d", maxMemory)
+		reject("memory", "must be from 32 to %d (MiB)", maxMemory)
 	}
 	if s.CPUs < 1 || s.CPUs > maxCPUs {
-		wrong("cpus", "must be from 1 to %d", maxCPUs)
+		reject("cpus", "must be from 1 to %d", maxCPUs)
 	}
 	if len(s.Disks) > maxDisks {
-		wrong("disks", "has %d disks; at most %d fit in the machine", len(s.Disks), maxDisks)
+		reject("disks", "lists %d disks; the maximum is %d", len(s.Disks), maxDisks)
 	}
 	if s.Shutdown != "" && s.Shutdown != Graceful && s.Shutdown != Kill {
-		wrong("shutdown", "must be graceful or kill, not %.40q", s.Shutdown)
+		reject("shutdown", "must be graceful or kill, not %.40q", s.Shutdown)
 	}
 	for i, d := range s.Disks {
 		if d.Size == 0 {
-			wrong("disks", "disks[%d] has no size", i)
+			reject("disks", "disks[%d] has no size", i)
 		}
 	}
 	for i, expr := range s.Forbid {
 		if expr.Regexp == nil || expr.String() == "" {
-			wrong("forbid", "forbid[%d] is empty", i)
+			reject("forbid", "forbid[%d] is empty", i)
 		}
 	}
 	for i := range s.Expect {
-		found = append(found, s.Expect[i].check()...)
+		problems = append(problems, s.Expect[i].check()...)
 	}
-	return found
+	return problems
 }
 
-// kinds are the keys that say what an expectation is about.
+// kinds are the keys of which an expectation has exactly one.
 var kinds = []string{"service", "onboot", "console", "http", "tcp", "stays"}
 
-// Kind returns the key that says what the expectation is about.
+// Kind returns the key of kinds that the expectation has, or "".
 func (e *Expectation) Kind() string {
 	for _, k := range kinds {
 		if e.Has(k) {
@@ -65,11 +66,14 @@ func (e *Expectation) Kind() string {
 	return ""
 }
 
-// goesWith says which expectations a key adds to.
-var goesWith = map[string]string{
-	"exit":   "onboot",
-	"send":   "console",
-	"within": "service, onboot, console, http, tcp",
+// modifiers are the keys that refine an expectation, each with the kinds it applies to.
+var modifiers = []struct {
+	key   string
+	kinds []string
+}{
+	{key: "exit", kinds: []string{"onboot"}},
+	{key: "send", kinds: []string{"console"}},
+	{key: "within", kinds: []string{"service", "onboot", "console", "http", "tcp"}},
 }
 
 func (e *Expectation) check() []strict.Problem {
@@ -80,25 +84,25 @@ func (e *Expectation) check() []strict.Problem {
 		}
 	}
 	if len(given) != 1 {
-		return []strict.Problem{e.Problem("", "needs one of %s, and has %d", strings.Join(kinds, ", "), len(given))}
+		return []strict.Problem{e.Problem("", "needs exactly one of %s; has %d", strings.Join(kinds, ", "), len(given))}
 	}
-	var found []strict.Problem
-	for _, key := range []string{"exit", "send", "within"} {
-		if e.Has(key) && !strings.Contains(goesWith[key], given[0]) {
-			found = append(found, e.Problem(key, "goes with %s, not with %s", goesWith[key], given[0]))
+	var problems []strict.Problem
+	for _, m := range modifiers {
+		if e.Has(m.key) && !slices.Contains(m.kinds, given[0]) {
+			problems = append(problems, e.Problem(m.key, "applies to %s, not to %s", strings.Join(m.kinds, ", "), given[0]))
 		}
 	}
 	if e.HTTP != nil {
-		found = append(found, e.HTTP.check()...)
+		problems = append(problems, e.HTTP.check()...)
 	}
 	if e.TCP != nil {
-		found = append(found, checkPort(e.TCP.At, e.TCP.Port)...)
+		problems = append(problems, checkPort(e.TCP.At, e.TCP.Port)...)
 	}
-	return append(found, e.checkValues(given[0])...)
+	return append(problems, e.checkEmpty(given[0])...)
 }
 
-// checkValues refuses a kind whose value is empty, which would expect nothing.
-func (e *Expectation) checkValues(kind string) []strict.Problem {
+// checkEmpty rejects an empty value, which every boot would satisfy.
+func (e *Expectation) checkEmpty(kind string) []strict.Problem {
 	empty := map[string]bool{
 		"service": e.Service == "",
 		"onboot":  e.Onboot == "",
@@ -111,21 +115,23 @@ func (e *Expectation) checkValues(kind string) []strict.Problem {
 }
 
 func (h *HTTP) check() []strict.Problem {
-	found := checkPort(h.At, h.Port)
+	problems := checkPort(h.At, h.Port)
 	if h.Path == "" {
 		h.Path = "/"
 	}
 	if h.Status == 0 {
 		h.Status = 200
 	}
-	if !strings.HasPrefix(h.Path, "/") || strings.ContainsFunc(h.Path, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
-		found = append(found, h.Problem("path", "must begin with / and have no blanks, not %.60q", h.Path))
+	if !strings.HasPrefix(h.Path, "/") || strings.ContainsFunc(h.Path, isBlankOrControl) {
+		problems = append(problems, h.Problem("path", "must begin with / and contain no blanks, not %.60q", h.Path))
 	}
 	if h.Status < 100 || h.Status > 599 {
-		found = append(found, h.Problem("status", "must be from 100 to 599, not %d", h.Status))
+		problems = append(problems, h.Problem("status", "must be from 100 to 599, not %d", h.Status))
 	}
-	return found
+	return problems
 }
+
+func isBlankOrControl(c rune) bool { return c <= ' ' || c == 0x7f }
 
 func checkPort(at strict.At, port int) []strict.Problem {
 	if port < 1 || port > 65535 {
@@ -134,15 +140,13 @@ func checkPort(at strict.At, port int) []strict.Problem {
 	return nil
 }
 
-// Ports returns the guest's ports that the expectations ask for, each once.
+// Ports returns the guest's ports that the expectations name, each once.
 func (s *Spec) Ports() []int {
 	var ports []int
-	seen := map[int]bool{}
 	add := func(p int) {
-		if !seen[p] {
+		if !slices.Contains(ports, p) {
 			ports = append(ports, p)
 		}
-		seen[p] = true
 	}
 	for _, e := range s.Expect {
 		if e.HTTP != nil {
@@ -155,8 +159,8 @@ func (s *Spec) Ports() []int {
 	return ports
 }
 
-// Scaled returns the spec with its deadlines multiplied. How long something must stay
-// up is no deadline and remains.
+// Scaled returns a copy of the spec with its deadlines multiplied. Stays is not a
+// deadline and remains.
 func (s Spec) Scaled(factor int) Spec {
 	n := time.Duration(factor)
 	s.Timeout *= n
@@ -168,7 +172,7 @@ func (s Spec) Scaled(factor int) Spec {
 	return s
 }
 
-// Forbidden returns the expressions of forbid.
+// Forbidden returns the expressions of Forbid.
 func (s *Spec) Forbidden() []*regexp.Regexp {
 	list := make([]*regexp.Regexp, len(s.Forbid))
 	for i, f := range s.Forbid {

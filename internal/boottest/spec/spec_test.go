@@ -12,7 +12,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-const whole = `
+const fullSpec = `
 timeout: 2m
 memory: 512
 cpus: 2
@@ -33,11 +33,12 @@ disks: [{size: 1G}, {size: 1048576}]
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	s, err := Parse("linuxkit.test.yml", []byte(whole))
+	s, err := Parse("linuxkit.test.yml", []byte(fullSpec))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Timeout != 2*time.Minute || s.Memory != 512 || s.CPUs != 2 || s.Shutdown != Kill || s.Budget.Ready != 5*time.Second || s.Budget.Image != 80_000_000 {
+	if s.Timeout != 2*time.Minute || s.Memory != 512 || s.CPUs != 2 || s.Shutdown != Kill ||
+		s.Budget.Ready != 5*time.Second || s.Budget.Image != 80_000_000 {
 		t.Errorf("got %+v", s)
 	}
 	if s.Disks[0].Size != 1<<30 || s.Disks[1].Size != 1<<20 {
@@ -54,7 +55,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("http %+v", h)
 	}
 	if h := s.Expect[4].HTTP; h.Path != "/" || h.Status != 200 || h.Body != nil {
-		t.Errorf("http by default %+v", h)
+		t.Errorf("http defaults %+v", h)
 	}
 	if got := s.Ports(); !reflect.DeepEqual(got, []int{80, 22}) {
 		t.Errorf("ports %v", got)
@@ -64,7 +65,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseOfNothingIsTheDefault(t *testing.T) {
+func TestParseEmptyFileReturnsDefault(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "\n\n", "# only a comment\n   # and another\n"} {
 		if s, err := Parse("f", []byte(text)); err != nil || !reflect.DeepEqual(s, Default()) {
@@ -73,42 +74,44 @@ func TestParseOfNothingIsTheDefault(t *testing.T) {
 	}
 }
 
-func TestParseTellsEachMistakeWithItsPlace(t *testing.T) {
+var mistakes = map[string]struct{ in, want string }{
+	"misspelt key":                 {"timeuot: 90s", `f:1:1: unknown key "timeuot"; did you mean "timeout"?`},
+	"unsupported key":              {"reboots: 1", `f:1:10: reboots: not supported yet; remove it`},
+	"unsupported budget":           {"budget: {instructions: 9e9}", `f:1:24: budget: instructions: not supported yet`},
+	"timeout without unit":         {"timeout: 90", `f:1:10: timeout: must be a time with its unit`},
+	"timeout of zero":              {"timeout: 0s", `f:1:1: timeout: must be more than 0s`},
+	"memory above the limit":       {"memory: 99999999", "memory: must be from 32 to"},
+	"no CPU":                       {"cpus: 0", "cpus: must be from 1"},
+	"unknown shutdown":             {"shutdown: gracefully", `must be graceful or kill, not "gracefully"`},
+	"expectation without kind":     {"expect: [{within: 3s}]", "needs exactly one of service, onboot, console, http, tcp, stays; has 0"},
+	"expectation of two kinds":     {"expect: [{service: a, onboot: b}]", "; has 2"},
+	"null expectation":             {"expect: [~]", "needs exactly one of"},
+	"exit of a service":            {"expect: [{service: a, exit: 1}]", "exit: applies to onboot, not to service"},
+	"send to a service":            {"expect: [{service: a, send: x}]", "send: applies to console"},
+	"within of stays":              {"expect: [{stays: 1s, within: 3s}]", "within: applies to service, onboot, console, http, tcp, not to stays"},
+	"empty name":                   {`expect: [{service: ""}]`, "service: is empty"},
+	"empty expression":             {`expect: [{console: ""}]`, "console: is empty"},
+	"invalid expression":           {`expect: [{console: "a("}]`, "console: error parsing regexp: missing closing )"},
+	"invalid forbidden expression": {`forbid: ["[z-a]"]`, "error parsing regexp"},
+	"null forbidden expression":    {`forbid: [~]`, "forbid[0] is empty"},
+	"http without port":            {"expect: [{http: {path: /}}]", "http: port is missing"},
+	"null http":                    {"expect: [{http: ~}]", "needs exactly one of"},
+	"port out of range":            {"expect: [{tcp: {port: 65536}}]", "port: must be from 1 to 65535, not 65536"},
+	"status out of range":          {"expect: [{http: {port: 80, status: 99}}]", "status: must be from 100 to 599"},
+	"path without leading slash":   {`expect: [{http: {port: 80, path: "@evil.example/"}}]`, "path: must begin with /"},
+	"path with line break":         {`expect: [{http: {port: 80, path: "/ HTTP/1.1\r\nX: y"}}]`, "path: must begin with / and contain no blanks"},
+	"disk of size zero":            {"disks: [{size: 0}]", "is not a size"},
+	"null disk":                    {"disks: [~]", "disks[0] has no size"},
+	"unknown unit":                 {"disks: [{size: 1 parsec}]", "is not a size; write it as"},
+	"size overflow":                {"disks: [{size: 99999999T}]", "is not a size"},
+	"too many disks":               {"disks: [" + strings.Repeat("{size: 1G},", 17) + "]", "lists 17 disks"},
+	"invalid YAML":                 {"expect: [", "f:1:"},
+	"file above the limit":         {strings.Repeat("#", maxBytes+1), "larger than 1 MiB"},
+}
+
+func TestParseReportsMistakesWithTheirLocation(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ in, want string }{
-		"a misspelt key":                  {"timeuot: 90s", `f:1:1: unknown key "timeuot"; did you mean "timeout"?`},
-		"a key of later":                  {"reboots: 1", `f:1:10: reboots: is not supported yet; leave it out`},
-		"a budget of later":               {"budget: {instructions: 9e9}", `f:1:24: budget: instructions: is not supported yet`},
-		"a timeout without a unit":        {"timeout: 90", `f:1:10: timeout: must be a time with its unit`},
-		"no time at all":                  {"timeout: 0s", `f:1:1: timeout: must be more than nothing`},
-		"too much memory":                 {"memory: 99999999", "memory: is in MiB"},
-		"no processor":                    {"cpus: 0", "cpus: must be from 1"},
-		"an odd shutdown":                 {"shutdown: gracefully", `must be graceful or kill, not "gracefully"`},
-		"an expectation of nothing":       {"expect: [{within: 3s}]", "needs one of service, onboot, console, http, tcp, stays, and has 0"},
-		"an expectation of two things":    {"expect: [{service: a, onboot: b}]", "and has 2"},
-		"an expectation that is null":     {"expect: [~]", "needs one of"},
-		"an exit of a service":            {"expect: [{service: a, exit: 1}]", "exit: goes with onboot, not with service"},
-		"a text to a service":             {"expect: [{service: a, send: x}]", "send: goes with console"},
-		"a deadline for staying":          {"expect: [{stays: 1s, within: 3s}]", "within: goes with service, onboot, console, http, tcp, not with stays"},
-		"an empty name":                   {`expect: [{service: ""}]`, "service: is empty"},
-		"an empty expression":             {`expect: [{console: ""}]`, "console: is empty"},
-		"a broken expression":             {`expect: [{console: "a("}]`, "console: error parsing regexp: missing closing )"},
-		"a broken expression to forbid":   {`forbid: ["[z-a]"]`, "error parsing regexp"},
-		"an empty expression to forbid":   {`forbid: [~]`, "forbid[0] is empty"},
-		"http without a port":             {"expect: [{http: {path: /}}]", "http: port is missing"},
-		"http of null":                    {"expect: [{http: ~}]", "needs one of"},
-		"a port out of range":             {"expect: [{tcp: {port: 65536}}]", "port: must be from 1 to 65535, not 65536"},
-		"a status out of range":           {"expect: [{http: {port: 80, status: 99}}]", "status: must be from 100 to 599"},
-		"a path that begins elsewhere":    {`expect: [{http: {port: 80, path: "@evil.example/"}}]`, "path: must begin with /"},
-		"a path with a line in it":        {`expect: [{http: {port: 80, path: "/ HTTP/1.1\r\nX: y"}}]`, "path: must begin with / and have no blanks"},
-		"a disk of no size":               {"disks: [{size: 0}]", "is not a size"},
-		"a disk without a size":           {"disks: [~]", "disks[0] has no size"},
-		"a disk of an odd unit":           {"disks: [{size: 1 parsec}]", "is not a size, such as"},
-		"a disk as large as the universe": {"disks: [{size: 99999999T}]", "is not a size"},
-		"too many disks":                  {"disks: [" + strings.Repeat("{size: 1G},", 17) + "]", "has 17 disks"},
-		"no YAML":                         {"expect: [", "f:1:"},
-		"a huge file":                     {strings.Repeat("#", maxBytes+1), "is larger than 1 MiB"},
-	} {
+	for name, tt := range mistakes {
 		_, err := Parse("f", []byte(tt.in))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, strict.ErrInvalid) {
 			t.Errorf("%s: %v\nwant %s", name, err, tt.want)
@@ -116,7 +119,7 @@ func TestParseTellsEachMistakeWithItsPlace(t *testing.T) {
 	}
 }
 
-func TestParseTellsAllMistakesAtOnce(t *testing.T) {
+func TestParseReportsAllMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := Parse("f", []byte("memory: 1\ncpus: 0\nexpect:\n  - {tcp: {port: 0}}\n  - {service: a, exit: 1}\n"))
 	if err == nil || strings.Count(err.Error(), "\n") != 3 || !strings.HasPrefix(err.Error(), "f:1:1: memory") {
@@ -124,36 +127,37 @@ func TestParseTellsAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-func TestScaledMovesDeadlinesAlone(t *testing.T) {
+func TestScaledMultipliesDeadlinesOnly(t *testing.T) {
 	t.Parallel()
-	s, err := Parse("f", []byte(whole))
+	s, err := Parse("f", []byte(fullSpec))
 	if err != nil {
 		t.Fatal(err)
 	}
-	big := s.Scaled(4)
-	if big.Timeout != 8*time.Minute || big.Expect[0].Within != 80*time.Second || big.Budget.Ready != 20*time.Second || big.Expect[6].Stays != 10*time.Second {
-		t.Errorf("got %+v", big)
+	scaled := s.Scaled(4)
+	if scaled.Timeout != 8*time.Minute || scaled.Expect[0].Within != 80*time.Second ||
+		scaled.Budget.Ready != 20*time.Second || scaled.Expect[6].Stays != 10*time.Second {
+		t.Errorf("got %+v", scaled)
 	}
 	if s.Expect[0].Within != 20*time.Second {
-		t.Error("the original has changed")
+		t.Error("Scaled changed the original")
 	}
 }
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "linuxkit.test.yml")
-	if err := os.WriteFile(path, []byte(whole), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(fullSpec), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := Load(path); err != nil || s.Memory != 512 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if _, err := Load(path + ".not"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Load(path + ".missing"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestSizeIsReadable(t *testing.T) {
+func TestSizeString(t *testing.T) {
 	t.Parallel()
 	for size, want := range map[Size]string{900: "0.9 kB", 91_234_567: "91.2 MB", 3 << 30: "3.2 GB"} {
 		if got := size.String(); got != want {
@@ -163,7 +167,7 @@ func TestSizeIsReadable(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(whole))
+	f.Add([]byte(fullSpec))
 	f.Add([]byte("expect: [{console: a, send: b}, ~]\nforbid: [x]\ndisks: [{size: 1.5GiB}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Parse("f", data)
@@ -175,7 +179,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, e := range s.Expect {
 			if e.Kind() == "" || e.Kind() == "console" && e.Console.Regexp == nil {
-				t.Errorf("%q: expects nothing: %+v", data, e)
+				t.Errorf("%q: empty expectation: %+v", data, e)
 			}
 		}
 		for _, expr := range s.Forbidden() {

@@ -10,7 +10,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// DecodeYAML reads an expression.
+// DecodeYAML compiles an expression.
 func (r *Regexp) DecodeYAML(n strict.Node) {
 	var text string
 	n.Into(&text)
@@ -25,7 +25,7 @@ func (r *Regexp) DecodeYAML(n strict.Node) {
 // Size is a number of bytes.
 type Size int64
 
-// DecodeYAML reads a size, such as 80MB or 1G.
+// DecodeYAML reads a size, such as 80MB or 1G, or a number of bytes.
 func (s *Size) DecodeYAML(n strict.Node) {
 	var text string
 	if n.IsNumber() {
@@ -42,7 +42,7 @@ func (s *Size) DecodeYAML(n strict.Node) {
 	*s = size
 }
 
-// String returns the size with one decimal, in units of 1000.
+// String returns the size with one decimal, in units of powers of 1000.
 func (s Size) String() string {
 	switch {
 	case s >= 1e9:
@@ -53,7 +53,8 @@ func (s Size) String() string {
 	return fmt.Sprintf("%.1f kB", float64(s)/1e3)
 }
 
-// units are the endings of a size: a bare K, M, G, T as qemu-img reads it, KB as SI.
+// units are the suffixes of a size: K, M, G and T are powers of 1024, as in qemu-img; KB
+// and so on are powers of 1000.
 var units = map[string]float64{
 	"": 1, "B": 1,
 	"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40,
@@ -67,16 +68,16 @@ func parseSize(text string) (Size, error) {
 	number, err := strconv.ParseFloat(digits, 64)
 	bytes := number * unit
 	if err != nil || !known || !(bytes >= 1) || bytes > math.MaxInt64/2 {
-		return 0, fmt.Errorf("%.40q is not a size, such as 80MB (millions) or 1G (2^30 bytes)", text)
+		return 0, fmt.Errorf("%.40q is not a size; write it as 80MB (80,000,000 bytes) or 1G (2^30 bytes)", text)
 	}
 	return Size(bytes), nil
 }
 
-// unsupported is a key that the format has and this version does not obey. It must
-// not pass in silence: the user would take it for checked.
+// unsupported is a key of the format that this version does not implement. It is
+// rejected, because the user would expect it to be checked.
 type unsupported struct{}
 
-// DecodeYAML refuses.
+// DecodeYAML rejects the value.
 func (*unsupported) DecodeYAML(n strict.Node) {
-	n.Problem("is not supported yet; leave it out")
+	n.Problem("not supported yet; remove it")
 }
