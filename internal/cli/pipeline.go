@@ -111,7 +111,7 @@ func (p *pipeline) resolve(ctx context.Context, m *manifest.Manifest) (*componen
 // resolveBy takes what a lock says, and asks for the rest.
 func (p *pipeline) resolveBy(ctx context.Context, m *manifest.Manifest, locked *lock.Lock) (*component.Set, error) {
 	p.show.Step("resolve")
-	roots, err := component.Roots(p.certs)
+	roots, err := component.LoadRootCAs(p.certs)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (p *pipeline) resolveBy(ctx context.Context, m *manifest.Manifest, locked *
 	if err != nil {
 		return nil, err
 	}
-	registry := &component.Registry{Mirrors: p.mirrors, Insecure: p.insecure, Roots: roots, Lock: locked, Cache: cache, Offline: p.offline}
+	registry := &component.Registry{Mirrors: p.mirrors, Insecure: p.insecure, RootCAs: roots, Lock: locked, Cache: cache, Offline: p.offline}
 	return component.Resolve(ctx, m, p.arch, registry, p.show)
 }
 

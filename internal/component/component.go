@@ -1,22 +1,17 @@
-// Package component is the second step of the line: which images the manifest
-// means, exactly.
+// Package component resolves the images of a manifest and fetches their content.
 //
-// Resolve asks the registries once what each reference is: a tag becomes a digest,
-// an index the image for one platform. From there on everything is by digest, so
-// nothing can change between what is verified and what is built. No layer is
-// fetched yet. Where there is a lock (package lock), it says which digest a tag means,
-// and the registry is only asked whether the tag has moved since. Unpack and Layout,
-// used by the steps after verification, bring the layers through a cache, each hashed
-// as it flows, and flatten them to a tree.
+// Resolve turns each reference into digests: a tag into the digest that the lock (package
+// lock) or else the registry has for it, and an index into the image for one platform.
+// Every later request is by digest, so content cannot change between verification and
+// build. Resolve fetches no layers. Unpack and Layout, which run after verification, fetch
+// them through a cache, hash each one as it is read, and flatten them to a tree.
 //
-// What is asked goes through a stack of transports, each for one thing: memory (what the
-// cache knows is not asked), session (log in), led (where redirects may go), patient
-// (ask again), bounded (whatever a registry sends, it ends).
+// Requests pass a stack of transports: cachingTransport (manifests, configs and signatures
+// from the cache), authTransport (login, offline mode), redirectPolicy, retryTransport and
+// limitTransport (size of responses).
 package component
 
 import (
-	"errors"
-
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -24,23 +19,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// Errors by kind.
-var (
-	// ErrNotFound: the registry answers that there is no such image, or not for us.
-	ErrNotFound = errors.New("no such image")
-	// ErrDigest: bytes that are not what their digest says.
-	ErrDigest = errors.New("digest mismatch")
-	// ErrUnavailable: a fault that may pass: try again.
-	ErrUnavailable = errors.New("registry unavailable")
-	// ErrMalformed: an image that cannot be unpacked.
-	ErrMalformed = errors.New("malformed image")
-	// ErrOffline: what only a registry could answer, and nobody may be asked.
-	ErrOffline = errors.New("offline")
-	// ErrCertificates: authorities that cannot be read, or do not vouch for a registry.
-	ErrCertificates = errors.New("certificate authorities")
-)
-
-// Component is one image, resolved. Several places of the manifest may use it.
+// Component is one resolved image. Several entries of the manifest may use it.
 type Component struct {
 	Uses           []manifest.Use
 	Reference      name.Reference // as in the manifest, before mirrors
@@ -49,42 +28,47 @@ type Component struct {
 	Config         *v1.ConfigFile // nil, as Manifest, where every use is an OCI layout
 	Manifest       *v1.Manifest
 
-	raw       []byte          // the bytes of IndexDigest
-	mediaType types.MediaType // of raw
-	memory    *memory         // the way to its repository
-	locked    bool            // the lock says what the reference means
+	raw       []byte            // the bytes of IndexDigest
+	mediaType types.MediaType   // of raw
+	transport *cachingTransport // to the repository
+	locked    bool              // the lock has the digest of Reference
 }
 
 // Set is the components of one manifest, for one architecture.
 type Set struct {
 	Manifest   *manifest.Manifest
-	Arch       string
+	Arch       string // as in Go: amd64, arm64
 	Components []*Component
 }
 
-// Pinned reports whether the user named the digest, in the manifest or in the lock.
+// Pinned reports whether the digest comes from the manifest or the lock.
 func (c *Component) Pinned() bool {
 	_, ok := c.Reference.(name.Digest)
 	return ok || c.locked
 }
 
-// Repository returns where the image, and what is attached to it, is fetched from: the
-// reference's own, or a mirror.
-func (c *Component) Repository() name.Repository { return c.memory.next.repository }
+// Repository returns the repository that the image and its signatures are fetched from:
+// that of the reference, or its mirror.
+func (c *Component) Repository() name.Repository { return c.transport.base.repository }
 
-// RemoteOptions returns how that is asked. The cache remembers the answers; passing faults
-// are retried below, so not here again.
+// RemoteOptions returns the options for requests to Repository. They go through the cache.
+// Retries are disabled, as the transport below already retries.
 func (c *Component) RemoteOptions() []remote.Option {
 	never := func(error) bool { return false }
-	return []remote.Option{remote.WithTransport(c.memory), remote.WithRetryPredicate(never), remote.WithRetryStatusCodes()}
+	return []remote.Option{
+		remote.WithTransport(c.transport),
+		remote.WithRetryPredicate(never),
+		remote.WithRetryStatusCodes(),
+	}
 }
 
-// Bytes returns the compressed size of the layers.
-func (c *Component) Bytes() int64 {
-	var total int64
+// CompressedSize returns the bytes of the layers as they are in the registry; 0 where the
+// image is only used as an OCI layout.
+func (c *Component) CompressedSize() int64 {
 	if c.Manifest == nil {
-		return 0 // never unpacked
+		return 0
 	}
+	var total int64
 	for _, l := range c.Manifest.Layers {
 		total += l.Size
 	}

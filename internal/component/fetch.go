@@ -13,9 +13,15 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
-// fetch returns a layer, open and whole, from the cache or else the registry.
-func (c *Component) fetch(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
-	if f, ok := cache.open(d); ok {
+// maxTransfers is how many connections one layer may take.
+const maxTransfers = 10
+
+// errInterrupted is a transfer that can be resumed.
+var errInterrupted = fmt.Errorf("%w: transfer interrupted", ErrUnavailable)
+
+// openLayer returns a verified layer, from the cache or the registry. The caller closes it.
+func (c *Component) openLayer(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
+	if f, ok := cache.openBlob(d); ok {
 		task.Add(d.Size)
 		return f, nil
 	}
@@ -26,131 +32,126 @@ func (c *Component) fetch(ctx context.Context, cache *Cache, d v1.Descriptor, ta
 	return f, nil
 }
 
-// download brings a layer into the cache, or what is missing of it since an earlier run
-// was killed. What that left may be wrong; then it is fetched from the beginning, once.
+// download fetches a layer into the cache. It resumes the download of an earlier run; where
+// the result is wrong it starts again, once.
 func (c *Component) download(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
-	blob, err := cache.ingest(d)
+	w, err := cache.newWriter(d)
 	if err != nil {
 		return nil, err
 	}
-	task.Add(blob.size)
-	f, err := c.complete(ctx, blob, task)
-	if blob.inherited && (errors.Is(err, ErrDigest) || errors.Is(err, ErrMalformed)) {
-		task.Add(-blob.size)
-		if err = blob.restart(); err == nil {
-			f, err = c.complete(ctx, blob, task)
+	task.Add(w.offset)
+	f, err := c.fill(ctx, w, task)
+	if w.resume && (errors.Is(err, ErrDigest) || errors.Is(err, ErrMalformed)) {
+		task.Add(-w.offset)
+		if err = w.reset(); err == nil {
+			f, err = c.fill(ctx, w, task)
 		}
 	}
 	if err != nil {
-		blob.leave(err)
+		w.abort(err)
 	}
 	return f, err
 }
 
-// complete fetches what is missing of a blob, and gives it its place. When the connection
-// breaks it asks for the rest; that the registry does not answer at all is the
-// transport's to mend.
-func (c *Component) complete(ctx context.Context, blob *ingest, task progress.Task) (*os.File, error) {
-	for attempt := 1; blob.size < blob.d.Size; attempt++ {
-		err := c.transfer(ctx, blob, task)
+// fill fetches the missing part of a blob and commits it. It resumes interrupted transfers;
+// the transport retries requests without a response.
+func (c *Component) fill(ctx context.Context, w *blobWriter, task progress.Task) (*os.File, error) {
+	for attempt := 1; w.offset < w.desc.Size; attempt++ {
+		err := c.transfer(ctx, w, task)
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, errBrokenOff) || attempt == transfers || wait(ctx, backoff(attempt)) != nil {
+		if !errors.Is(err, errInterrupted) || attempt == maxTransfers || sleep(ctx, backoff(attempt)) != nil {
 			return nil, err
 		}
 	}
-	return blob.commit()
+	return w.commit()
 }
 
-// transfers is how many connections may be spent on one layer.
-const transfers = 10
-
-// errBrokenOff is a transfer that can be resumed.
-var errBrokenOff = fmt.Errorf("%w: the transfer broke off", ErrUnavailable)
-
-// transfer asks for what is missing of a blob, and takes it.
-func (c *Component) transfer(ctx context.Context, blob *ingest, task progress.Task) error {
+// transfer makes one request for the missing part of a blob.
+func (c *Component) transfer(ctx context.Context, w *blobWriter, task progress.Task) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	response, err := c.get(ctx, blob.d, blob.size)
+	response, err := c.getBlob(ctx, w.desc, w.offset)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusPartialContent {
-		if err := checkRange(response.Header.Get("Content-Range"), blob); err != nil {
+		if err := checkContentRange(response.Header.Get("Content-Range"), w); err != nil {
 			return err
 		}
-	} else if blob.size > 0 { // it sends everything again
-		task.Add(-blob.size)
-		if err := blob.restart(); err != nil {
+	} else if w.offset > 0 { // the registry ignores the range
+		task.Add(-w.offset)
+		if err := w.reset(); err != nil {
 			return err
 		}
 	}
-	watched := newWatchdog(ctx, response.Body, cancel)
-	defer watched.stop()
-	err = blob.take(progress.Reader(watched, task))
-	if errors.Is(err, errBrokenOff) && blob.size >= blob.d.Size {
-		return nil // only the end of the answer was lost
+	body := newStallReader(ctx, response.Body, cancel)
+	defer body.timer.Stop()
+	err = w.readFrom(progress.Reader(body, task))
+	if errors.Is(err, errInterrupted) && w.offset >= w.desc.Size {
+		return nil // all content arrived
 	}
 	return err
 }
 
-// checkRange holds what a registry says it sends (RFC 9110, section 14.4) against what
-// is missing: the bytes from those we have to the end, of a blob of the right size.
-func checkRange(header string, blob *ingest) error {
-	for _, total := range []string{fmt.Sprint(blob.d.Size), "*"} {
-		if header == fmt.Sprintf("bytes %d-%d/%s", blob.size, blob.d.Size-1, total) {
+// checkContentRange checks that the registry sends the requested range of a blob of the
+// expected size (RFC 9110, section 14.4).
+func checkContentRange(header string, w *blobWriter) error {
+	for _, size := range []string{fmt.Sprint(w.desc.Size), "*"} {
+		if header == fmt.Sprintf("bytes %d-%d/%s", w.offset, w.desc.Size-1, size) {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: asked for the bytes from %d to %d, the registry sends %q", ErrMalformed, blob.size, blob.d.Size-1, header)
+	return fmt.Errorf("%w: Content-Range is %q, requested were bytes %d-%d", ErrMalformed, header, w.offset, w.desc.Size-1)
 }
 
-// get asks for a blob, from a byte on. The body is not checked here: the cache hashes it
-// against the descriptor of the manifest, whatever the registry says of its size.
-func (c *Component) get(ctx context.Context, d v1.Descriptor, from int64) (*http.Response, error) {
-	request, err := c.memory.next.request(ctx, "blobs", d.Digest.String())
+// getBlob requests a blob from an offset on. The body is not verified.
+func (c *Component) getBlob(ctx context.Context, d v1.Descriptor, offset int64) (*http.Response, error) {
+	request, err := c.transport.base.newRequest(ctx, "blobs", d.Digest.String())
 	if err != nil {
 		return nil, err
 	}
-	fine := []int{http.StatusOK}
-	if from > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, d.Size-1))
-		fine = append(fine, http.StatusPartialContent)
+	accepted := []int{http.StatusOK}
+	if offset > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", offset, d.Size-1))
+		accepted = append(accepted, http.StatusPartialContent)
 	}
-	response, err := (&http.Client{Transport: c.memory.next}).Do(request)
+	response, err := (&http.Client{Transport: c.transport.base}).Do(request)
 	if err != nil {
 		return nil, Classify(err)
 	}
-	return response, expect(response, fine...)
+	return response, checkStatus(response, accepted...)
 }
 
-// watchdog reads a transfer, and ends it when no byte comes for stallTimeout. Whatever
-// ends it early can be resumed, but for the user's wish.
-type watchdog struct {
-	ctx   context.Context
-	r     io.Reader
+// stallReader cancels a transfer after stallTimeout without a byte. Its errors wrap
+// errInterrupted, unless the run was cancelled.
+type stallReader struct {
+	io.Reader
 	timer *time.Timer
+	cause func() error // of the cancellation, nil before
 }
 
-var errStalled = fmt.Errorf("%w: no byte of the layer came for %s", errBrokenOff, stallTimeout)
+var errStalled = fmt.Errorf("%w: no data for %s", errInterrupted, stallTimeout)
 
-func newWatchdog(ctx context.Context, r io.Reader, cancel context.CancelCauseFunc) *watchdog {
-	return &watchdog{ctx, r, time.AfterFunc(stallTimeout, func() { cancel(errStalled) })}
-}
-
-func (w *watchdog) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	w.timer.Reset(stallTimeout)
-	switch {
-	case err == nil, errors.Is(err, io.EOF):
-		return n, err
-	case w.ctx.Err() != nil:
-		return n, context.Cause(w.ctx)
+func newStallReader(ctx context.Context, r io.Reader, cancel context.CancelCauseFunc) *stallReader {
+	return &stallReader{
+		Reader: r,
+		timer:  time.AfterFunc(stallTimeout, func() { cancel(errStalled) }),
+		cause:  func() error { return context.Cause(ctx) },
 	}
-	return n, fmt.Errorf("%w: %w", errBrokenOff, err)
 }
 
-func (w *watchdog) stop() { w.timer.Stop() }
+// Read implements io.Reader.
+func (s *stallReader) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.timer.Reset(stallTimeout)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
+	}
+	if cause := s.cause(); cause != nil {
+		return n, cause
+	}
+	return n, fmt.Errorf("%w: %w", errInterrupted, err)
+}

@@ -4,94 +4,97 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
-// rest answers the second question about a layer with what follows the half that came.
-func rest(change func(kept *recorder, from int)) func(*lied, int, http.ResponseWriter, *http.Request) {
-	return func(l *lied, n int, w http.ResponseWriter, r *http.Request) {
-		kept := l.truth(r)
+// interruptedOnce breaks the connection in the middle of the first response, and serves the
+// requested range of the layer, changed, to the second request.
+func interruptedOnce(change func(recorded *httptest.ResponseRecorder, from int)) respondFunc {
+	return func(i *interceptor, n int, w http.ResponseWriter, r *http.Request) {
+		recorded := i.record(r)
 		if n == 1 {
-			kept.send(w, kept.Len()/2)
+			send(w, recorded, recorded.Body.Len()/2)
 		}
-		from, size := 0, kept.Len()
+		from, size := 0, recorded.Body.Len()
 		fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from)
-		kept.Next(from)
-		kept.code = http.StatusPartialContent
-		kept.header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, size-1, size))
-		change(kept, from)
-		kept.send(w, kept.Len())
+		recorded.Body.Next(from)
+		recorded.Code = http.StatusPartialContent
+		recorded.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, size-1, size))
+		change(recorded, from)
+		sendAll(w, recorded)
 	}
 }
 
-func TestBrokenTransfersAreResumed(t *testing.T) {
-	t.Parallel()
-	header := func(format string) func(*recorder, int) {
-		return func(kept *recorder, from int) {
-			kept.header.Set("Content-Range", strings.NewReplacer("FROM", fmt.Sprint(from), "LAST", fmt.Sprint(from+kept.Len()-1), "SIZE", fmt.Sprint(from+kept.Len())).Replace(format))
+// contentRange replaces the header.
+func contentRange(format string) func(*httptest.ResponseRecorder, int) {
+	return func(recorded *httptest.ResponseRecorder, from int) {
+		size := from + recorded.Body.Len()
+		replace := strings.NewReplacer("FROM", fmt.Sprint(from), "LAST", fmt.Sprint(size-1), "SIZE", fmt.Sprint(size))
+		recorded.Header().Set("Content-Range", replace.Replace(format))
+	}
+}
+
+// partialStatus replaces the status, and the body where it is empty.
+func partialStatus(code int) func(*httptest.ResponseRecorder, int) {
+	return func(recorded *httptest.ResponseRecorder, _ int) {
+		if recorded.Code = code; code == http.StatusNoContent {
+			recorded.Body.Reset()
 		}
 	}
+}
+
+func TestResumesInterruptedTransfers(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
-		change func(kept *recorder, from int)
+		change func(recorded *httptest.ResponseRecorder, from int)
 		want   error
 		text   string
 	}{
-		"the rest comes":                    {func(*recorder, int) {}, nil, ""},
-		"the rest, of an unknown size":      {header("bytes FROM-LAST/*"), nil, ""},
-		"without saying what comes":         {header(""), ErrMalformed, `the registry sends ""`},
-		"from the beginning, called a rest": {header("bytes 0-LAST/SIZE"), ErrMalformed, "asked for the bytes from"},
-		"from another blob":                 {header("bytes FROM-LAST/9"), ErrMalformed, "asked for the bytes from"},
-		"more than the rest":                {func(kept *recorder, _ int) { kept.WriteString("more") }, ErrDigest, "has more than"},
-		"less than the rest":                {func(kept *recorder, _ int) { kept.Truncate(kept.Len() - 1) }, ErrDigest, "its image says"},
-		"other bytes":                       {func(kept *recorder, _ int) { kept.Bytes()[0] ^= 1 }, ErrDigest, "hash to sha256:"},
-		"there is no such range":            {func(kept *recorder, _ int) { kept.code = http.StatusRequestedRangeNotSatisfiable }, ErrMalformed, "416"},
-		"nothing, and that is all":          {func(kept *recorder, _ int) { kept.code = http.StatusNoContent; kept.Reset() }, ErrMalformed, "204"},
+		"requested range":      {change: func(*httptest.ResponseRecorder, int) {}},
+		"unknown total size":   {change: contentRange("bytes FROM-LAST/*")},
+		"no Content-Range":     {change: contentRange(""), want: ErrMalformed, text: `Content-Range is ""`},
+		"range from 0":         {change: contentRange("bytes 0-LAST/SIZE"), want: ErrMalformed, text: "requested were bytes"},
+		"range of other blob":  {change: contentRange("bytes FROM-LAST/9"), want: ErrMalformed, text: "requested were bytes"},
+		"416":                  {change: partialStatus(http.StatusRequestedRangeNotSatisfiable), want: ErrMalformed, text: "416"},
+		"204":                  {change: partialStatus(http.StatusNoContent), want: ErrMalformed, text: "204"},
+		"longer than the rest": {change: appendByte, want: ErrDigest, text: "more than the"},
+		"shorter than the rest": {
+			change: func(recorded *httptest.ResponseRecorder, _ int) { recorded.Body.Truncate(recorded.Body.Len() - 1) },
+			want:   ErrDigest, text: "in its descriptor",
+		},
+		"one bit changed": {
+			change: func(recorded *httptest.ResponseRecorder, _ int) { recorded.Body.Bytes()[0] ^= 1 },
+			want:   ErrDigest, text: "digest mismatch: got sha256:",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := &lied{about: "/blobs/LAYER", lie: rest(tt.change)}
-			_, err := pull(t, l, 300_000)
+			i := &interceptor{match: "/blobs/LAYER", respond: interruptedOnce(tt.change)}
+			_, err := pull(t, i, 300_000)
 			if !errors.Is(err, tt.want) || err != nil && !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("got %v", err)
 			}
-			if len(l.asked) != 2 || l.asked[0].from != "" || !strings.HasPrefix(l.asked[1].from, "bytes=") || l.asked[1].from == "bytes=0-" {
-				t.Errorf("asked %v", l.asked)
+			if len(i.requests) != 2 || i.requests[0].ranges != "" || i.requests[1].ranges == "bytes=0-" ||
+				!strings.HasPrefix(i.requests[1].ranges, "bytes=") {
+				t.Errorf("requests %v", i.requests)
 			}
 		})
 	}
 }
 
-// TestRangeIgnoredMeansFromTheBeginning: and what had come does not count twice.
-func TestRangeIgnoredMeansFromTheBeginning(t *testing.T) {
+func appendByte(recorded *httptest.ResponseRecorder, _ int) { recorded.Body.WriteByte(0) }
+
+// TestStartsAgainWhereRangeIsIgnored: content that arrived before is not counted twice.
+func TestStartsAgainWhereRangeIsIgnored(t *testing.T) {
 	t.Parallel()
-	l := &lied{about: "/blobs/LAYER", lie: broken(3)}
-	got, err := pull(t, l, 300_000)
+	i := &interceptor{match: "/blobs/LAYER", respond: brokenConnection(3)}
+	got, err := pull(t, i, 300_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, _ := got.Tree.Get("a"); f == nil || f.Size != 300_000 || len(l.asked) != 4 {
-		t.Errorf("asked %d times, got %v", len(l.asked), f)
-	}
-}
-
-// TestLargeLayersMayLieElsewhere: a redirect to a host whose paths look different does
-// not make an answer out of a layer, which would be cut off.
-func TestLargeLayersMayLieElsewhere(t *testing.T) {
-	t.Parallel()
-	l := &lied{about: "/blobs/LAYER"}
-	l.lie = func(l *lied, n int, w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/elsewhere?"+r.URL.Path, http.StatusTemporaryRedirect)
-	}
-	elsewhere := func(honest http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/elsewhere" {
-				r.URL.Path, r.URL.RawQuery = r.URL.RawQuery, ""
-			}
-			honest.ServeHTTP(w, r)
-		})
-	}
-	if _, err := pullThrough(t, l, maxAnswerBytes+1000, elsewhere); err != nil {
-		t.Error(err)
+	if f, _ := got.Tree.Get("a"); f == nil || f.Size != 300_000 || len(i.requests) != 4 {
+		t.Errorf("%d requests, got %v", len(i.requests), f)
 	}
 }

@@ -17,65 +17,57 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/org/linuxkit-action/internal/component/tree"
-	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"golang.org/x/sync/errgroup"
 )
 
-// Bounds of what an image may unpack to.
+// Bounds of an unpacked image.
 const (
-	maxFileBytes     = 4<<30 - 1 // what a cpio newc header can say
+	maxFileBytes     = 4<<30 - 1 // the largest that a cpio newc header can hold
 	maxUnpackedBytes = 16 << 30
-	maxWindow        = 128 << 20 // of zstd, as the kernel's own reader
-	maxID            = 1<<32 - 2 // 2^32-1 is "no such id" to the kernel
+	maxWindow        = 128 << 20 // of zstd, as in the kernel's decompressor
+	maxID            = 1<<32 - 2 // the kernel reserves 2^32-1 for "no ID"
 )
 
-// Image is a component with its layers flattened: one tree, its contents in a
-// nameless file that goes with Close.
+// Image is a component with its layers flattened to one tree. Contents are in a temporary
+// file without a name.
 type Image struct {
 	*Component
-	Tree  *tree.Tree
-	spool *os.File
-}
-
-// Close frees the disk space.
-func (i *Image) Close() error { return i.spool.Close() }
-
-// Spool is where an image's contents lie; it is written once, front to back.
-type spool struct {
+	Tree *tree.Tree
 	file *os.File
-	size int64
 }
 
-// Unpack fetches the layers, side by side, and flattens them. Errors wrap
-// ErrDigest, ErrMalformed or ErrUnavailable and name the image.
-func (c *Component) Unpack(ctx context.Context, cache *Cache, report progress.Reporter) (_ *Image, err error) {
-	use := c.Uses[0]
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("%s: %s: %w", use.Place, use, err)
-		}
-	}()
-	task := report.Begin(use.Name, c.Bytes())
-	layers, err := c.fetchAll(ctx, cache, task)
+// Close frees the contents.
+func (i *Image) Close() error { return i.file.Close() }
+
+// Unpack fetches the layers concurrently and flattens them. Errors wrap ErrDigest,
+// ErrMalformed or ErrUnavailable and name the image.
+func (c *Component) Unpack(ctx context.Context, cache *Cache, report progress.Reporter) (*Image, error) {
+	task := report.Begin(c.Uses[0].Name, c.CompressedSize())
+	layers, err := c.openLayers(ctx, cache, task)
 	task.Done(err == nil)
 	defer closeAll(layers)
 	if err != nil {
-		return nil, err
+		return nil, c.wrap(err)
 	}
-	return c.flatten(ctx, cache, layers)
+	image, err := c.flatten(ctx, cache, layers)
+	if err != nil {
+		return nil, c.wrap(err)
+	}
+	return image, nil
 }
 
-func (c *Component) fetchAll(ctx context.Context, cache *Cache, task progress.Task) ([]*os.File, error) {
+// openLayers opens all layers. Files that are open despite an error are in the result.
+func (c *Component) openLayers(ctx context.Context, cache *Cache, task progress.Task) ([]*os.File, error) {
 	if c.onlyLayout() {
 		return nil, nil
 	}
 	layers := make([]*os.File, len(c.Manifest.Layers))
 	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(fetchesAtOnce)
+	workers.SetLimit(maxConcurrent)
 	for i, d := range c.Manifest.Layers {
 		workers.Go(func() (err error) {
-			layers[i], err = c.fetch(ctx, cache, d, task)
+			layers[i], err = c.openLayer(ctx, cache, d, task)
 			return err
 		})
 	}
@@ -91,14 +83,14 @@ func closeAll(files []*os.File) {
 }
 
 func (c *Component) flatten(ctx context.Context, cache *Cache, layers []*os.File) (*Image, error) {
-	file, err := cache.spool()
+	file, err := cache.tempFile()
 	if err != nil {
 		return nil, err
 	}
-	contents := &spool{file: file}
-	image := &Image{c, tree.New(), file}
+	contents := &contentFile{file: file}
+	image := &Image{Component: c, Tree: tree.New(), file: file}
 	for i, layer := range layers {
-		if err := c.apply(ctx, image.Tree, contents, layer, c.Config.RootFS.DiffIDs[i]); err != nil {
+		if err := c.applyLayer(ctx, image.Tree, contents, layer, c.Config.RootFS.DiffIDs[i]); err != nil {
 			file.Close()
 			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(layers), err)
 		}
@@ -106,9 +98,11 @@ func (c *Component) flatten(ctx context.Context, cache *Cache, layers []*os.File
 	return image, nil
 }
 
-// apply unpacks one layer over what is there (OCI image specification, layer.md,
-// Applying Changesets).
-func (c *Component) apply(ctx context.Context, into *tree.Tree, contents *spool, layer io.Reader, diffID v1.Hash) error {
+// applyLayer applies one layer to the tree (OCI image specification, layer.md, Applying
+// Changesets).
+func (c *Component) applyLayer(
+	ctx context.Context, into *tree.Tree, contents *contentFile, layer io.Reader, diffID v1.Hash,
+) error {
 	plain, err := decompress(layer)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -116,36 +110,41 @@ func (c *Component) apply(ctx context.Context, into *tree.Tree, contents *spool,
 	defer plain.Close()
 	hash := sha256.New()
 	stream := io.TeeReader(io.LimitReader(plain, maxUnpackedBytes), hash)
-	unpack := &unpacker{into, contents.keep, manifest.Canonical(c.Uses[0].Image), map[*tree.Inode]bool{}}
-	if err := unpack.run(ctx, stream); err != nil {
+	u := &unpacker{into: into, store: contents.store, source: c.Canonical(), layer: map[*tree.Inode]bool{}}
+	if err := u.unpack(ctx, stream); err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, stream); err != nil { // what follows the archive's end counts too
+	if _, err := io.Copy(io.Discard, stream); err != nil { // the diff ID covers bytes after the archive
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != diffID.Hex {
-		return fmt.Errorf("%w: it unpacks to sha256:%s, its config says %s", ErrDigest, got, diffID)
+		return fmt.Errorf("%w: diff ID is sha256:%s, want %s", ErrDigest, got, diffID)
 	}
 	return nil
 }
 
-// keep copies the content of one file to the spool.
-func (s *spool) keep(h *tar.Header, content io.Reader) (io.ReaderAt, error) {
-	size := h.Size
-	if size > maxFileBytes || s.size+size > maxUnpackedBytes {
-		return nil, fmt.Errorf("%w: a file of %d bytes; one file may have 4 GiB, an image 16 GiB", tree.ErrTooLarge, size)
+// contentFile holds the contents of an image's files, one after the other.
+type contentFile struct {
+	file *os.File
+	size int64
+}
+
+// store appends the content of one file. It implements StoreFunc.
+func (s *contentFile) store(h *tar.Header, content io.Reader) (io.ReaderAt, error) {
+	if h.Size > maxFileBytes || s.size+h.Size > maxUnpackedBytes {
+		return nil, fmt.Errorf("%w: a file of %d bytes; the limits are 4 GiB a file and 16 GiB an image", tree.ErrTooLarge, h.Size)
 	}
 	n, err := io.Copy(s.file, content)
-	at := io.NewSectionReader(s.file, s.size, n)
+	stored := io.NewSectionReader(s.file, s.size, n)
 	s.size += n
-	var disk *fs.PathError // of the spool: no fault of the image
+	var disk *fs.PathError // a failed write, not a fault of the image
 	if err != nil && !errors.As(err, &disk) {
 		err = fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	return at, err
+	return stored, err
 }
 
-// decompress reads gzip, zstd, or what is neither as it is.
+// decompress detects gzip and zstd, and returns anything else unchanged.
 func decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
 	magic, _ := buffered.Peek(4)

@@ -17,169 +17,169 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
-// maxImages bounds the images of one index that go into a layout.
+// maxImages bounds the images of one index in a layout.
 const maxImages = 64
 
-// Layout is an image as files: an OCI image layout (OCI image specification,
-// image-layout.md).
+// Layout is an image as an OCI image layout (OCI image specification, image-layout.md).
 type Layout struct {
 	Tree  *tree.Tree
 	blobs []*os.File
 }
 
-// Close frees what the layout's files are read from.
+// Close closes the files that Tree reads from.
 func (l *Layout) Close() error {
-	var failures []error
+	var errs []error
 	for _, f := range l.blobs {
-		failures = append(failures, f.Close())
+		errs = append(errs, f.Close())
 	}
-	return errors.Join(failures...)
+	return errors.Join(errs...)
 }
 
-// onlyLayout reports whether the image is wanted as it is, and never unpacked: then it
-// need not be made for the architecture of the system.
+// onlyLayout reports whether every use is an OCI layout. Such an image is never unpacked
+// and may lack the architecture of the system.
 func (c *Component) onlyLayout() bool {
 	return !slices.ContainsFunc(c.Uses, func(u manifest.Use) bool { return !u.Layout })
 }
 
-// Layout fetches the images for the platforms that are wanted, and all that belongs to
-// them. Errors wrap ErrNotFound, ErrDigest, ErrMalformed or ErrUnavailable.
-func (c *Component) Layout(ctx context.Context, cache *Cache, wants func(*v1.Platform) bool, report progress.Reporter) (*Layout, error) {
-	l := &layoutMaker{c: c, ctx: ctx, cache: cache, task: report.Begin(c.Uses[0].Name, 0), layout: &Layout{Tree: tree.New()}}
-	err := l.make(wants)
-	l.task.Done(err == nil)
+// Layout fetches the images for the wanted platforms with their configs and layers. Errors
+// wrap ErrNotFound, ErrDigest, ErrMalformed or ErrUnavailable.
+func (c *Component) Layout(
+	ctx context.Context, cache *Cache, wanted func(*v1.Platform) bool, report progress.Reporter,
+) (*Layout, error) {
+	task := report.Begin(c.Uses[0].Name, 0)
+	w := &layoutWriter{component: c, cache: cache, task: task, layout: &Layout{Tree: tree.New()}}
+	err := w.write(ctx, wanted)
+	task.Done(err == nil)
 	if err != nil {
-		l.layout.Close()
+		w.layout.Close()
 		return nil, err
 	}
-	return l.layout, nil
+	return w.layout, nil
 }
 
-// layoutMaker makes one layout.
-type layoutMaker struct {
-	c      *Component
-	ctx    context.Context
-	cache  *Cache
-	task   progress.Task
-	layout *Layout
+// layoutWriter writes one layout.
+type layoutWriter struct {
+	component *Component
+	cache     *Cache
+	task      progress.Task
+	layout    *Layout
 }
 
-func (l *layoutMaker) make(wants func(*v1.Platform) bool) error {
-	if err := l.put("oci-layout", []byte(layoutMark)); err != nil {
+func (w *layoutWriter) write(ctx context.Context, wanted func(*v1.Platform) bool) error {
+	if err := w.addFile("oci-layout", []byte(layoutVersion)); err != nil {
 		return err
 	}
 	for _, dir := range []string{"blobs", "blobs/sha256"} {
 		folder := tree.Folder(0o755)
 		folder.ModTime = layoutTime
-		if err := l.layout.Tree.Put(dir, folder); err != nil {
+		if err := w.layout.Tree.Put(dir, folder); err != nil {
 			return err
 		}
 	}
-	if err := l.images(wants); err != nil {
+	if err := w.addImages(ctx, wanted); err != nil {
 		return err
 	}
-	if err := l.put(blobPath(l.c.IndexDigest), l.c.raw); err != nil {
+	if err := w.addFile(layoutBlob(w.component.IndexDigest), w.component.raw); err != nil {
 		return err
 	}
-	index, err := l.index()
+	index, err := w.indexJSON()
 	if err != nil {
 		return err
 	}
-	return l.put("index.json", index)
+	return w.addFile("index.json", index)
 }
 
-// images adds the images that the root names, or the root itself where it is one.
-func (l *layoutMaker) images(wants func(*v1.Platform) bool) error {
-	if !l.c.mediaType.IsIndex() {
-		return l.image(l.c.raw)
+// addImages adds the wanted images of the index, or the image where there is no index.
+func (w *layoutWriter) addImages(ctx context.Context, wanted func(*v1.Platform) bool) error {
+	if !w.component.mediaType.IsIndex() {
+		return w.addImage(ctx, w.component.raw)
 	}
 	var index v1.IndexManifest
-	if err := json.Unmarshal(l.c.raw, &index); err != nil {
+	if err := json.Unmarshal(w.component.raw, &index); err != nil {
 		return fmt.Errorf("%w: index: %w", ErrMalformed, err)
 	}
 	if len(index.Manifests) > maxImages {
-		return fmt.Errorf("%w: an index of %d images; the most is %d", ErrMalformed, len(index.Manifests), maxImages)
+		return fmt.Errorf("%w: index of %d images; the limit is %d", ErrMalformed, len(index.Manifests), maxImages)
 	}
-	found := 0
+	found := false
 	for _, d := range index.Manifests {
-		if !d.MediaType.IsImage() || !wants(d.Platform) {
+		if !d.MediaType.IsImage() || !wanted(d.Platform) {
 			continue
 		}
-		found++
-		raw, err := l.manifest(d)
+		found = true
+		raw, err := w.fetchManifest(ctx, d)
 		if err != nil {
 			return err
 		}
-		if err := l.image(raw); err != nil {
+		if err := w.addImage(ctx, raw); err != nil {
 			return err
 		}
-		if err := l.put(blobPath(d.Digest), raw); err != nil {
+		if err := w.addFile(layoutBlob(d.Digest), raw); err != nil {
 			return err
 		}
 	}
-	if found == 0 {
-		return fmt.Errorf("%w: its index has no image for any of the platforms of the volume", ErrNotFound)
+	if !found {
+		return fmt.Errorf("%w: the index has none of the platforms of the volume", ErrNotFound)
 	}
 	return nil
 }
 
-// manifest fetches the manifest of an image of the index.
-func (l *layoutMaker) manifest(d v1.Descriptor) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, AskTimeout)
+func (w *layoutWriter) fetchManifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, MetadataTimeout)
 	defer cancel()
-	return l.c.ask(ctx, "manifests", d.Digest.String())
+	return w.component.get(ctx, "manifests", d.Digest.String())
 }
 
-// image adds the config and the layers of an image.
-func (l *layoutMaker) image(raw []byte) error {
+// addImage adds the config and the layers of an image.
+func (w *layoutWriter) addImage(ctx context.Context, raw []byte) error {
 	m, err := parseManifest(raw)
 	if err != nil {
 		return err
 	}
 	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-		if _, have := l.layout.Tree.Get(blobPath(d.Digest)); have {
+		if _, exists := w.layout.Tree.Get(layoutBlob(d.Digest)); exists {
 			continue
 		}
-		file, err := l.c.fetch(l.ctx, l.cache, d, l.task)
+		blob, err := w.component.openLayer(ctx, w.cache, d, w.task)
 		if err != nil {
 			return err
 		}
-		l.layout.blobs = append(l.layout.blobs, file)
-		if err := l.add(blobPath(d.Digest), file, d.Size); err != nil {
+		w.layout.blobs = append(w.layout.blobs, blob)
+		if err := w.addContent(layoutBlob(d.Digest), blob, d.Size); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// index returns index.json, which names the root as the user does.
-func (l *layoutMaker) index() ([]byte, error) {
-	root := v1.Descriptor{
-		MediaType: l.c.mediaType, Size: int64(len(l.c.raw)), Digest: l.c.IndexDigest,
-		Annotations: map[string]string{"org.opencontainers.image.ref.name": manifest.Canonical(l.c.Uses[0].Image)},
+// indexJSON returns index.json with one entry, named by the reference in the manifest.
+func (w *layoutWriter) indexJSON() ([]byte, error) {
+	entry := v1.Descriptor{
+		MediaType:   w.component.mediaType,
+		Size:        int64(len(w.component.raw)),
+		Digest:      w.component.IndexDigest,
+		Annotations: map[string]string{"org.opencontainers.image.ref.name": w.component.Canonical()},
 	}
-	return json.MarshalIndent(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{root}}, "", "   ")
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{entry}}
+	return json.MarshalIndent(index, "", "   ")
 }
 
-// layoutMark is what makes a folder an image layout, in LinuxKit's form.
-const layoutMark = "{\n\t\t\"imageLayoutVersion\": \"1.0.0\"\n\t}"
+// layoutVersion is the content of oci-layout, formatted as LinuxKit does.
+const layoutVersion = "{\n\t\t\"imageLayoutVersion\": \"1.0.0\"\n\t}"
 
-// layoutTime is the modification time of everything in a layout, as LinuxKit writes it.
+// layoutTime is the modification time of every file of a layout, as LinuxKit writes it.
 var layoutTime = time.Unix(0, 0)
 
-func blobPath(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
+func layoutBlob(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
 
-func (l *layoutMaker) put(path string, content []byte) error {
-	return l.layout.Tree.Put(path, layoutFile(tree.File(0o644, content)))
+func (w *layoutWriter) addFile(path string, content []byte) error {
+	file := tree.File(0o644, content)
+	file.ModTime = layoutTime
+	return w.layout.Tree.Put(path, file)
 }
 
-func (l *layoutMaker) add(path string, content io.ReaderAt, size int64) error {
-	file := layoutFile(tree.File(0o644, nil))
-	file.Size, file.Data = size, content
-	return l.layout.Tree.Put(path, file)
-}
-
-func layoutFile(inode *tree.Inode) *tree.Inode {
-	inode.ModTime = layoutTime
-	return inode
+func (w *layoutWriter) addContent(path string, content io.ReaderAt, size int64) error {
+	file := tree.File(0o644, nil)
+	file.ModTime, file.Size, file.Data = layoutTime, size, content
+	return w.layout.Tree.Put(path, file)
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// childVariable makes the test program a run of its own: it says which image to unpack
-// through which cache.
+// childVariable makes the test binary a separate run. Its value is the image to unpack and
+// the directory of the cache.
 const childVariable = "COMPONENT_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -35,112 +35,114 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child unpacks an image and prints the digest of what is in it.
+// child unpacks an image and prints the digest of its content.
 func child(reference, dir string) int {
-	err := func() error {
-		m, err := manifest.Load(context.Background(), []string{"-"}, manifest.Options{Stdin: strings.NewReader("services: [{name: web, image: '" + reference + "'}]")})
-		if err != nil {
-			return err
-		}
-		cache, err := OpenCache(dir)
-		if err != nil {
-			return err
-		}
-		set, err := Resolve(context.Background(), m, "amd64", &Registry{Cache: cache}, silent)
-		if err != nil {
-			return err
-		}
-		unpacked, err := set.Components[0].Unpack(context.Background(), cache, silent)
-		if err != nil {
-			return err
-		}
-		defer unpacked.Close()
-		fmt.Println(digestOf([]byte(show(unpacked.Tree))))
-		return nil
-	}()
-	if err != nil {
+	if err := unpackAndPrint(context.Background(), reference, dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-// victim is a run, and the registry that it asks. With a fatal number it is killed by
-// SIGKILL in the middle of the answer to the question of that number.
-type victim struct {
-	honest  http.Handler
-	about   string // part of the paths that count
-	fatal   int64
-	asked   atomic.Int64
-	process chan *os.Process
-	dead    chan struct{}
+func unpackAndPrint(ctx context.Context, reference, dir string) error {
+	text := "services: [{name: web, image: '" + reference + "'}]"
+	m, err := manifest.Load(ctx, []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
+	if err != nil {
+		return err
+	}
+	cache, err := OpenCache(dir)
+	if err != nil {
+		return err
+	}
+	set, err := Resolve(ctx, m, "amd64", &Registry{Cache: cache}, silent)
+	if err != nil {
+		return err
+	}
+	unpacked, err := set.Components[0].Unpack(ctx, cache, silent)
+	if err != nil {
+		return err
+	}
+	defer unpacked.Close()
+	fmt.Println(digestOf([]byte(show(unpacked.Tree))))
+	return nil
+}
+
+// childRun is a run in a process of its own, and the registry that it uses. The process is
+// killed (SIGKILL) in the middle of the response to the matching request number killAt.
+type childRun struct {
+	registry http.Handler
+	match    string // part of the paths that count
+	killAt   int64  // 0 for never
+	requests atomic.Int64
+	process  chan *os.Process
+	killed   chan struct{}
 }
 
 // ServeHTTP implements http.Handler.
-func (v *victim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.URL.Path, v.about) || v.asked.Add(1) != v.fatal {
-		v.honest.ServeHTTP(w, r)
+func (c *childRun) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.URL.Path, c.match) || c.requests.Add(1) != c.killAt {
+		c.registry.ServeHTTP(w, r)
 		return
 	}
-	kept := &recorder{header: http.Header{}, code: http.StatusOK}
-	v.honest.ServeHTTP(kept, r)
-	w.Header().Set("Content-Length", fmt.Sprint(kept.Len()))
-	w.WriteHeader(kept.code)
-	w.Write(kept.Bytes()[:kept.Len()/2])
+	recorded := httptest.NewRecorder()
+	c.registry.ServeHTTP(recorded, r)
+	w.Header().Set("Content-Length", fmt.Sprint(recorded.Body.Len()))
+	w.WriteHeader(recorded.Code)
+	_, _ = w.Write(recorded.Body.Bytes()[:recorded.Body.Len()/2])
 	w.(http.Flusher).Flush()
-	(<-v.process).Kill()
-	<-v.dead // the request's own context does not say so where the answer was empty, and the next question has come
+	_ = (<-c.process).Kill()
+	<-c.killed // the context of the request does not end where the body was empty
 }
 
-// run starts the run, and returns what it printed; that of one which was killed is empty.
-func (v *victim) run(t *testing.T, dir string) string {
-	v.process, v.dead = make(chan *os.Process, 1), make(chan struct{})
-	server := httptest.NewServer(v)
+// run starts the process and returns its output, which is empty where it was killed.
+func (c *childRun) run(t *testing.T, dir string) string {
+	c.process, c.killed = make(chan *os.Process, 1), make(chan struct{})
+	server := httptest.NewServer(c)
 	defer server.Close()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+strings.TrimPrefix(server.URL, "http://")+"/web:1 "+dir)
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Error(err)
 		return ""
 	}
-	v.process <- cmd.Process
+	c.process <- cmd.Process
 	err := cmd.Wait()
-	close(v.dead)
+	close(c.killed)
 	if err != nil && cmd.ProcessState.ExitCode() != -1 {
-		t.Errorf("%v: %s", err, problems.String())
+		t.Errorf("%v: %s", err, stderr.String())
 	}
 	return strings.TrimSpace(out.String())
 }
 
-// TestTenRunsOnOneCacheSomeKilled: whoever lives has the right result, whatever is in
-// the cache is whole, and what the dead have left goes.
-func TestTenRunsOnOneCacheSomeKilled(t *testing.T) {
+// TestConcurrentProcessesShareCache kills some of ten processes, and damages blobs between
+// rounds. The others have the right result, every blob is valid, and leftovers are removed.
+func TestConcurrentProcessesShareCache(t *testing.T) {
 	t.Parallel()
-	honest := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(honest)
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(handler)
 	defer server.Close()
 	var layers []v1.Layer
 	for i := range 6 {
-		layers = append(layers, image.Layer(t, image.File(fmt.Sprint("file", i), noise(300_000))))
+		layers = append(layers, image.Layer(t, image.File(fmt.Sprint("file", i), incompressible(300_000))))
 	}
 	image.Push(t, image.Make(t, v1.Config{}, layers...), strings.TrimPrefix(server.URL, "http://")+"/web:1")
 	dir := t.TempDir()
-	want := (&victim{honest: honest}).run(t, t.TempDir())
+	want := (&childRun{registry: handler}).run(t, t.TempDir())
 	killed := 0
 	for round := range 3 {
 		if round > 0 {
-			spoilSome(t, filepath.Join(dir, "blobs/sha256"))
+			truncateSome(t, filepath.Join(dir, "blobs/sha256"))
 		}
 		results := make([]string, 10)
 		var runs sync.WaitGroup
 		for i := range results {
-			v := &victim{honest: honest}
+			child := &childRun{registry: handler}
 			if i%2 == 0 {
-				v.fatal = 1 + rand.Int64N(10) // a run with nothing in the cache asks about ten times
+				child.killAt = 1 + rand.Int64N(10) // a run with an empty cache makes about ten requests
 			}
-			runs.Go(func() { results[i] = v.run(t, dir) })
+			runs.Go(func() { results[i] = child.run(t, dir) })
 		}
 		runs.Wait()
 		for i, got := range results {
@@ -153,13 +155,13 @@ func TestTenRunsOnOneCacheSomeKilled(t *testing.T) {
 		checkBlobs(t, filepath.Join(dir, "blobs/sha256"))
 	}
 	if killed == 0 {
-		t.Error("nobody was killed")
+		t.Error("no process was killed")
 	}
-	sweepUp(t, dir)
+	checkRemovesStale(t, dir)
 }
 
-// spoilSome cuts every other blob in the middle.
-func spoilSome(t *testing.T, dir string) {
+// truncateSome truncates every other file to half its size.
+func truncateSome(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -176,6 +178,7 @@ func spoilSome(t *testing.T, dir string) {
 	}
 }
 
+// checkBlobs checks that every blob matches its digest.
 func checkBlobs(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -185,13 +188,13 @@ func checkBlobs(t *testing.T, dir string) {
 	for _, e := range entries {
 		body, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil || digestOf(body).Hex != e.Name() {
-			t.Errorf("%s: %d bytes that hash to %s, %v", e.Name(), len(body), digestOf(body), err)
+			t.Errorf("%s: %d bytes with digest %s, %v", e.Name(), len(body), digestOf(body), err)
 		}
 	}
 }
 
-// sweepUp lets what is left half-fetched grow old, but for one that lives.
-func sweepUp(t *testing.T, dir string) {
+// checkRemovesStale checks that old files in ingest are removed, and a recent one stays.
+func checkRemovesStale(t *testing.T, dir string) {
 	t.Helper()
 	ingest := filepath.Join(dir, "ingest")
 	entries, err := os.ReadDir(ingest)
@@ -204,11 +207,11 @@ func sweepUp(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(ingest, "alive"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(ingest, "recent"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	open(t, dir)
-	if left, err := os.ReadDir(ingest); err != nil || len(left) != 1 || left[0].Name() != "alive" {
-		t.Errorf("left: %v, %v", left, err)
+	openCache(t, dir)
+	if left := fileNames(t, ingest); len(left) != 1 || left[0] != "recent" {
+		t.Errorf("left: %v", left)
 	}
 }

@@ -16,19 +16,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// fetchesAtOnce is as in go-containerregistry; more makes registries answer 429.
-const fetchesAtOnce = 4
+// maxConcurrent is how many requests run at once. It is the default of
+// go-containerregistry; registries answer more with 429.
+const maxConcurrent = 4
 
-// Resolve finds out once what each image of the manifest is: the digest it is named by,
-// else the one in the lock, else the one its tag has now. The error tells all that
-// failed, each with its place, and wraps ErrNotFound, ErrUnavailable, ErrDigest,
+// Resolve resolves each image of the manifest once: to the digest in its reference, else
+// in the lock, else to the one that its tag has now. The error joins all failures, each
+// with its place in the manifest, and wraps ErrNotFound, ErrUnavailable, ErrDigest,
 // ErrMalformed or ErrOffline.
-func Resolve(ctx context.Context, m *manifest.Manifest, arch string, registry *Registry, report progress.Reporter) (*Set, error) {
+func Resolve(
+	ctx context.Context, m *manifest.Manifest, arch string, registry *Registry, report progress.Reporter,
+) (*Set, error) {
 	components, err := group(m, registry)
 	if err != nil {
 		return nil, err
 	}
-	set := &Set{m, arch, components}
+	set := &Set{Manifest: m, Arch: arch, Components: components}
 	if err := set.each(func(c *Component) error { return c.resolve(ctx, arch) }); err != nil {
 		return nil, err
 	}
@@ -38,31 +41,31 @@ func Resolve(ctx context.Context, m *manifest.Manifest, arch string, registry *R
 	return set, ctx.Err()
 }
 
-// each does something with every component, side by side, and returns all errors, each
-// with the place of the image, in the order of the manifest.
+// each calls do for the components concurrently. It joins the errors in the order of the
+// manifest.
 func (s *Set) each(do func(*Component) error) error {
-	failures := make([]error, len(s.Components))
+	errs := make([]error, len(s.Components))
 	var workers errgroup.Group
-	workers.SetLimit(fetchesAtOnce)
+	workers.SetLimit(maxConcurrent)
 	for i, c := range s.Components {
 		workers.Go(func() error {
 			if err := do(c); err != nil {
-				failures[i] = c.placed(err)
+				errs[i] = c.wrap(err)
 			}
 			return nil
 		})
 	}
-	workers.Wait()
-	return errors.Join(failures...)
+	_ = workers.Wait() // the errors are in errs
+	return errors.Join(errs...)
 }
 
-// placed tells where the manifest names the image.
-func (c *Component) placed(err error) error {
+// wrap adds the first place in the manifest that names the image.
+func (c *Component) wrap(err error) error {
 	use := c.Uses[0]
 	return fmt.Errorf("%s: %s: %w", use.Place, use, err)
 }
 
-// group makes one component for each image, however many entries use it.
+// group returns one component for each distinct reference.
 func group(m *manifest.Manifest, registry *Registry) ([]*Component, error) {
 	var components []*Component
 	for _, use := range m.Images() {
@@ -75,20 +78,19 @@ func group(m *manifest.Manifest, registry *Registry) ([]*Component, error) {
 			components[i].Uses = append(components[i].Uses, use)
 			continue
 		}
-		repository, err := registry.locate(reference.Context())
+		transport, err := registry.transportFor(reference.Context())
 		if err != nil {
 			return nil, err
 		}
-		way := &memory{next: &session{registry: registry, repository: repository}, cache: registry.Cache, name: reference.Context().Name()}
-		components = append(components, &Component{Uses: []manifest.Use{use}, Reference: reference, memory: way})
+		components = append(components, &Component{Uses: []manifest.Use{use}, Reference: reference, transport: transport})
 	}
 	return components, nil
 }
 
 func (c *Component) resolve(ctx context.Context, arch string) error {
-	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, MetadataTimeout)
 	defer cancel()
-	raw, err := c.root(ctx)
+	raw, err := c.resolveReference(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,61 +103,64 @@ func (c *Component) resolve(ctx context.Context, arch string) error {
 		return nil
 	}
 	if c.mediaType.IsIndex() {
-		chosen, err := choose(raw, arch)
+		selected, err := selectPlatform(raw, arch)
 		if err != nil {
 			return err
 		}
-		c.PlatformDigest = chosen.Digest
-		if raw, err = c.ask(ctx, "manifests", chosen.Digest.String()); err != nil {
+		c.PlatformDigest = selected.Digest
+		if raw, err = c.get(ctx, "manifests", selected.Digest.String()); err != nil {
 			return err
 		}
 	}
-	if err := c.describe(ctx, raw, arch); err != nil {
+	if err := c.readImage(ctx, raw, arch); err != nil {
 		return err
 	}
-	return c.agree()
+	return c.checkLockedPlatform()
 }
 
-// root returns what the reference means: an index or an image's manifest.
-func (c *Component) root(ctx context.Context) ([]byte, error) {
+// resolveReference fetches the index or the image manifest that the reference names.
+func (c *Component) resolveReference(ctx context.Context) ([]byte, error) {
+	registry := c.transport.base.registry
 	if pinned, ok := c.Reference.(name.Digest); ok {
 		if !strings.HasPrefix(pinned.DigestStr(), "sha256:") {
-			return nil, fmt.Errorf("%w: %s: only sha256 is understood", ErrMalformed, pinned.DigestStr())
+			return nil, fmt.Errorf("%w: %s: unsupported digest algorithm; use sha256", ErrMalformed, pinned.DigestStr())
 		}
-		return c.ask(ctx, "manifests", pinned.DigestStr())
+		return c.get(ctx, "manifests", pinned.DigestStr())
 	}
-	if known, ok := c.memory.next.registry.Lock.Find(c.Reference); ok {
+	if known, ok := registry.Lock.Find(c.Reference); ok {
 		c.locked = true
-		raw, err := c.ask(ctx, "manifests", known.IndexDigest.String())
+		raw, err := c.get(ctx, "manifests", known.IndexDigest.String())
 		if err != nil {
 			return nil, fmt.Errorf("locked to %s: %w", known.IndexDigest, err)
 		}
 		return raw, nil
 	}
-	if c.memory.next.registry.Offline {
-		return nil, fmt.Errorf("%w: it is not in the lock, so what its tag means cannot be known; run linuxkit-action lock with the network", ErrOffline)
+	if registry.Offline {
+		return nil, fmt.Errorf("%w: the lock has no digest for this tag; run linuxkit-action lock with network access", ErrOffline)
 	}
-	return c.ask(ctx, "manifests", c.Reference.Identifier())
+	return c.get(ctx, "manifests", c.Reference.Identifier())
 }
 
-// manifestTypes are what we can read.
-var manifestTypes = []types.MediaType{types.OCIImageIndex, types.DockerManifestList, types.OCIManifestSchema1, types.DockerManifestSchema2}
+// manifestTypes are the accepted types of manifests.
+var manifestTypes = []types.MediaType{
+	types.OCIImageIndex, types.DockerManifestList, types.OCIManifestSchema1, types.DockerManifestSchema2,
+}
 
-// ask returns a small answer of the repository: one of its manifests or (small) blobs.
-// What is asked for by digest has that digest.
-func (c *Component) ask(ctx context.Context, kind, identifier string) ([]byte, error) {
-	request, err := c.memory.next.request(ctx, kind, identifier)
+// get fetches a manifest, or a blob that is smaller than maxResponseBytes, through the
+// cache. Where the identifier is a digest, the content has that digest.
+func (c *Component) get(ctx context.Context, kind, identifier string) ([]byte, error) {
+	request, err := c.transport.base.newRequest(ctx, kind, identifier)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range manifestTypes {
 		request.Header.Add("Accept", string(t))
 	}
-	response, err := (&http.Client{Transport: c.memory}).Do(request)
+	response, err := (&http.Client{Transport: c.transport}).Do(request)
 	if err != nil {
 		return nil, Classify(err)
 	}
-	if err := expect(response, http.StatusOK); err != nil {
+	if err := checkStatus(response, http.StatusOK); err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()

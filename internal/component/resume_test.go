@@ -24,62 +24,63 @@ import (
 	"github.com/org/linuxkit-action/fixtures/image"
 )
 
-// halfFetched is an image of one layer, and a cache in which a run that was killed has
-// left some of it.
-type halfFetched struct {
-	*lied
+// partialDownload is an image of one layer, and a cache with part of the layer from an
+// earlier run.
+type partialDownload struct {
+	*interceptor
 	t         *testing.T
 	reference string
-	dir       string
+	dir       string // of the cache
 	layer     []byte
 	digest    v1.Hash
-	served    atomic.Int64 // bytes of the layer
+	sent      atomic.Int64 // bytes of the layer
 }
 
-func newHalfFetched(t *testing.T, size int) *halfFetched {
-	h := &halfFetched{lied: &lied{about: "nothing yet"}, t: t, dir: t.TempDir()}
-	h.layer = image.Tar(t, image.File("a", noise(size)))
+func newPartialDownload(t *testing.T, size int) *partialDownload {
+	h := &partialDownload{interceptor: &interceptor{match: "no request while the image is pushed"}, t: t, dir: t.TempDir()}
+	h.layer = image.Tar(t, image.File("a", incompressible(size)))
 	h.digest = digestOf(h.layer)
-	h.lie = func(l *lied, _ int, w http.ResponseWriter, r *http.Request) { h.serve(w, r) }
-	host := image.Serve(t, func(honest http.Handler) http.Handler { h.honest = honest; return h.lied })
+	h.respond = func(_ *interceptor, _ int, w http.ResponseWriter, r *http.Request) { h.count(w, r) }
+	host := h.interceptor.serve(t)
 	made := image.Make(t, v1.Config{}, static.NewLayer(h.layer, types.OCIUncompressedLayer))
 	h.reference = host + "/web:1"
 	image.Push(t, made, h.reference)
-	h.about = "/blobs/" + h.digest.String()
-	open(t, h.dir)
+	h.match = "/blobs/" + h.digest.String()
+	openCache(t, h.dir)
 	return h
 }
 
-// serve answers honestly, and counts.
-func (h *halfFetched) serve(w http.ResponseWriter, r *http.Request) {
-	kept := &recorder{header: http.Header{}, code: http.StatusOK}
-	h.honest.ServeHTTP(kept, r)
-	h.served.Add(int64(kept.Len()))
-	kept.send(w, kept.Len())
+// count sends the response of the registry and counts its bytes.
+func (h *partialDownload) count(w http.ResponseWriter, r *http.Request) {
+	recorded := httptest.NewRecorder()
+	h.registry.ServeHTTP(recorded, r)
+	h.sent.Add(int64(recorded.Body.Len()))
+	sendAll(w, recorded)
 }
 
-func (h *halfFetched) partial() string {
+// partialPath is the file of the unfinished download.
+func (h *partialDownload) partialPath() string {
 	return filepath.Join(h.dir, "ingest", h.digest.Hex+".partial")
 }
 
-// leave is what the killed run has done.
-func (h *halfFetched) leave(content []byte) {
+// writePartial writes the part that the earlier run downloaded.
+func (h *partialDownload) writePartial(content []byte) {
 	h.t.Helper()
-	if err := os.WriteFile(h.partial(), content, 0o600); err != nil {
+	if err := os.WriteFile(h.partialPath(), content, 0o600); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-// run is another run on the same cache. It counts what it says of its progress.
-func (h *halfFetched) run() (said int64, err error) {
+// run fetches the layer with the same cache, and returns the bytes of its progress.
+func (h *partialDownload) run() (progress int64, err error) {
 	h.t.Helper()
-	cache := open(h.t, h.dir)
+	cache := openCache(h.t, h.dir)
 	set, err := resolve(h.t, h.reference, &Registry{Cache: cache})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	task := &tally{}
-	file, err := set.Components[0].fetch(h.t.Context(), cache, set.Components[0].Manifest.Layers[0], task)
+	task := &byteCounter{}
+	file, err := set.Components[0].openLayer(h.t.Context(), cache, set.Components[0].Manifest.Layers[0], task)
 	if err != nil {
 		return task.Load(), err
 	}
@@ -91,170 +92,182 @@ func (h *halfFetched) run() (said int64, err error) {
 	return task.Load(), nil
 }
 
-// tally is a task that only counts.
-type tally struct{ atomic.Int64 }
+// byteCounter is a progress.Task.
+type byteCounter struct{ atomic.Int64 }
 
-func (t *tally) Add(n int64) { t.Int64.Add(n) }
-func (t *tally) Done(bool)   {}
+func (c *byteCounter) Add(n int64) { c.Int64.Add(n) }
+func (c *byteCounter) Done(bool)   {}
 
-// TestAnotherRunGoesOn: it asks for what is missing only. Whatever else lies there, the
-// layer is fetched all the same.
-func TestAnotherRunGoesOn(t *testing.T) {
+// TestResumesDownloadOfEarlierRun requests only the missing range. Where the existing part
+// is wrong, the layer is fetched again.
+func TestResumesDownloadOfEarlierRun(t *testing.T) {
 	t.Parallel()
-	const size = 300_000
-	spoilt := func(b []byte) []byte { b = bytes.Clone(b); b[1000] ^= 1; return b }
+	const size, half = 300_000, "bytes=150000-LAST"
+	firstHalf := func(b []byte) []byte { return b[:150_000] }
+	damaged := func(b []byte) []byte { b = bytes.Clone(b); b[1000] ^= 1; return b }
 	for name, tt := range map[string]struct {
-		left  func(layer []byte) []byte
-		asked []string // ranges
+		left   func(layer []byte) []byte
+		ranges []string // of the requests; "" for the whole layer
 	}{
-		"nothing":              {func([]byte) []byte { return nil }, []string{""}},
-		"half":                 {func(b []byte) []byte { return b[:150_000] }, []string{"bytes=150000-LAST"}},
-		"all but a byte":       {func(b []byte) []byte { return b[:len(b)-1] }, []string{"bytes=LAST-LAST"}},
-		"all":                  {func(b []byte) []byte { return b }, nil},
-		"half, damaged":        {func(b []byte) []byte { return spoilt(b[:150_000]) }, []string{"bytes=150000-LAST", ""}},
-		"all, damaged":         {spoilt, []string{""}},
-		"half, then zeros":     {func(b []byte) []byte { return append(bytes.Clone(b[:100_000]), make([]byte, 50_000)...) }, []string{"bytes=150000-LAST", ""}},
-		"longer than the blob": {func(b []byte) []byte { return append(bytes.Clone(b), "more"...) }, []string{""}},
-		"far longer":           {func(b []byte) []byte { return bytes.Repeat(b, 3) }, []string{""}},
+		"nothing":        {left: func([]byte) []byte { return nil }, ranges: []string{""}},
+		"half":           {left: firstHalf, ranges: []string{half}},
+		"all but a byte": {left: func(b []byte) []byte { return b[:len(b)-1] }, ranges: []string{"bytes=LAST-LAST"}},
+		"all":            {left: bytes.Clone},
+		"half, damaged":  {left: func(b []byte) []byte { return damaged(firstHalf(b)) }, ranges: []string{half, ""}},
+		"all, damaged":   {left: damaged, ranges: []string{""}},
+		"half with zeros": {
+			left:   func(b []byte) []byte { return append(bytes.Clone(b[:100_000]), make([]byte, 50_000)...) },
+			ranges: []string{half, ""},
+		},
+		"longer than the blob": {left: func(b []byte) []byte { return append(bytes.Clone(b), "more"...) }, ranges: []string{""}},
+		"three times as long":  {left: func(b []byte) []byte { return bytes.Repeat(b, 3) }, ranges: []string{""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHalfFetched(t, size)
-			h.leave(tt.left(h.layer))
-			said, err := h.run()
+			h := newPartialDownload(t, size)
+			h.writePartial(tt.left(h.layer))
+			progress, err := h.run()
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.wasAsked(tt.asked...)
-			if said != int64(len(h.layer)) {
-				t.Errorf("progress of %d bytes of %d", said, len(h.layer))
+			h.checkRanges(tt.ranges...)
+			if progress != int64(len(h.layer)) {
+				t.Errorf("progress of %d bytes of %d", progress, len(h.layer))
 			}
-			if left := ingested(t, h.dir); len(left) != 0 {
-				t.Errorf("left behind: %v", left)
+			if left := unfinished(t, h.dir); len(left) != 0 {
+				t.Errorf("unfinished: %v", left)
 			}
 		})
 	}
 }
 
-// wasAsked compares the ranges of the questions about the layer.
-func (h *halfFetched) wasAsked(want ...string) {
+// checkRanges compares the ranges of the requests for the layer.
+func (h *partialDownload) checkRanges(want ...string) {
 	h.t.Helper()
 	last := strings.NewReplacer("LAST", strconv.Itoa(len(h.layer)-1))
 	var got []string
-	for _, a := range h.asked {
-		got = append(got, a.from)
+	for _, r := range h.requests {
+		got = append(got, r.ranges)
 	}
 	for i := range want {
 		want[i] = last.Replace(want[i])
 	}
 	if strings.Join(got, ", ") != strings.Join(want, ", ") || len(got) != len(want) {
-		h.t.Errorf("asked for %q, want %q", got, want)
+		h.t.Errorf("ranges %q, want %q", got, want)
 	}
 }
 
-// TestAnotherRunAsksAnotherRegistry: one that cannot go on where it should begins anew,
-// once, and its lies are still lies.
-func TestAnotherRunAsksAnotherRegistry(t *testing.T) {
+// onRange changes the responses to requests with a range.
+func onRange(change func(*httptest.ResponseRecorder)) respondFunc {
+	return func(i *interceptor, n int, w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Range") == "" {
+			i.registry.ServeHTTP(w, r)
+			return
+		}
+		modified(change)(i, n, w, r)
+	}
+}
+
+func setStatus(code int) func(*httptest.ResponseRecorder) {
+	return func(recorded *httptest.ResponseRecorder) { recorded.Code = code }
+}
+
+func changeBit(offset int) func(*httptest.ResponseRecorder) {
+	return func(recorded *httptest.ResponseRecorder) { recorded.Body.Bytes()[offset] ^= 1 }
+}
+
+// noRangeAndChanged rejects the range of the first request and changes the layer.
+func noRangeAndChanged(i *interceptor, n int, w http.ResponseWriter, r *http.Request) {
+	recorded := i.record(r)
+	changeBit(0)(recorded)
+	if n == 1 {
+		recorded.Code = http.StatusRequestedRangeNotSatisfiable
+	}
+	sendAll(w, recorded)
+}
+
+// TestResumeWithOtherRegistry: where the registry cannot continue the download, it starts
+// again, once, and the result is verified.
+func TestResumeWithOtherRegistry(t *testing.T) {
 	t.Parallel()
-	lies := func(change func(kept *recorder)) func(*lied, int, http.ResponseWriter, *http.Request) {
-		return func(l *lied, _ int, w http.ResponseWriter, r *http.Request) {
-			kept := l.truth(r)
-			change(kept)
-			kept.send(w, kept.Len())
-		}
-	}
-	ranged := func(change func(kept *recorder)) func(*lied, int, http.ResponseWriter, *http.Request) {
-		return func(l *lied, n int, w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Range") == "" {
-				l.honest.ServeHTTP(w, r)
-				return
-			}
-			lies(change)(l, n, w, r)
-		}
-	}
+	const half = "bytes=150000-LAST"
 	for name, tt := range map[string]struct {
-		lie   func(*lied, int, http.ResponseWriter, *http.Request)
-		asked []string
-		want  error
+		respond respondFunc
+		ranges  []string
+		want    error
 	}{
-		"it ignores the range":          {lies(func(*recorder) {}), []string{"bytes=150000-LAST"}, nil},
-		"it knows no ranges":            {ranged(func(kept *recorder) { kept.code = http.StatusRequestedRangeNotSatisfiable }), []string{"bytes=150000-LAST", ""}, nil},
-		"it sends another range":        {ranged(func(kept *recorder) { kept.code = http.StatusPartialContent }), []string{"bytes=150000-LAST", ""}, nil},
-		"it ignores the range and lies": {lies(func(kept *recorder) { kept.Bytes()[200_000] ^= 1 }), []string{"bytes=150000-LAST"}, ErrDigest},
-		"it knows no ranges and lies": {func(l *lied, n int, w http.ResponseWriter, r *http.Request) {
-			lies(func(kept *recorder) {
-				if kept.Bytes()[0] ^= 1; n == 1 {
-					kept.code = http.StatusRequestedRangeNotSatisfiable
-				}
-			})(l, n, w, r)
-		}, []string{"bytes=150000-LAST", ""}, ErrDigest},
-		"it has no such layer": {lies(func(kept *recorder) { kept.code = http.StatusNotFound }), []string{"bytes=150000-LAST"}, ErrNotFound},
+		"range ignored":             {respond: modified(func(*httptest.ResponseRecorder) {}), ranges: []string{half}},
+		"range rejected":            {respond: onRange(setStatus(http.StatusRequestedRangeNotSatisfiable)), ranges: []string{half, ""}},
+		"no Content-Range":          {respond: onRange(setStatus(http.StatusPartialContent)), ranges: []string{half, ""}},
+		"range ignored, changed":    {respond: modified(changeBit(200_000)), ranges: []string{half}, want: ErrDigest},
+		"range rejected, changed":   {respond: noRangeAndChanged, ranges: []string{half, ""}, want: ErrDigest},
+		"layer not in the registry": {respond: modified(setStatus(http.StatusNotFound)), ranges: []string{half}, want: ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHalfFetched(t, 300_000)
-			h.leave(h.layer[:150_000])
-			h.lie = tt.lie
+			h := newPartialDownload(t, 300_000)
+			h.writePartial(h.layer[:150_000])
+			h.respond = tt.respond
 			if _, err := h.run(); !errors.Is(err, tt.want) {
 				t.Errorf("got %v", err)
 			}
-			h.wasAsked(tt.asked...)
-			if left := ingested(t, h.dir); len(left) != 0 {
-				t.Errorf("left behind: %v", left)
+			h.checkRanges(tt.ranges...)
+			if left := unfinished(t, h.dir); len(left) != 0 {
+				t.Errorf("unfinished: %v", left)
 			}
 		})
 	}
 }
 
-// TestWhatIsNoFileIsNotGoneOnWith: nothing is written through a link, and a pipe does not
-// make anybody wait.
-func TestWhatIsNoFileIsNotGoneOnWith(t *testing.T) {
+// TestIgnoresPartialThatIsNotRegular: the run writes nothing through a link, and a FIFO does
+// not block it.
+func TestIgnoresPartialThatIsNotRegular(t *testing.T) {
 	t.Parallel()
-	elsewhere := filepath.Join(t.TempDir(), "precious")
-	if err := os.WriteFile(elsewhere, []byte("precious"), 0o600); err != nil {
+	outside := filepath.Join(t.TempDir(), "unchanged")
+	if err := os.WriteFile(outside, []byte("unchanged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, plant := range map[string]func(path string) error{
-		"a link":            func(path string) error { return os.Symlink(elsewhere, path) },
-		"a link to nothing": func(path string) error { return os.Symlink(elsewhere+"2", path) },
-		"a folder":          func(path string) error { return os.Mkdir(path, 0o700) },
-		"a pipe":            func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"symbolic link": func(path string) error { return os.Symlink(outside, path) },
+		"dangling link": func(path string) error { return os.Symlink(outside+"2", path) },
+		"directory":     func(path string) error { return os.Mkdir(path, 0o700) },
+		"FIFO":          func(path string) error { return syscall.Mkfifo(path, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHalfFetched(t, 5000)
-			if err := plant(h.partial()); err != nil {
+			h := newPartialDownload(t, 5000)
+			if err := plant(h.partialPath()); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := h.run(); err != nil {
 				t.Error(err)
 			}
-			if text, err := os.ReadFile(elsewhere); string(text) != "precious" {
-				t.Errorf("it is %q, %v", text, err)
+			if text, err := os.ReadFile(outside); string(text) != "unchanged" {
+				t.Errorf("target of the link: %q, %v", text, err)
 			}
-			if _, err := os.Lstat(elsewhere + "2"); err == nil {
-				t.Error("a file was made elsewhere")
+			if _, err := os.Lstat(outside + "2"); err == nil {
+				t.Error("a file was created through the link")
 			}
-			drop(h.partial())
-			if left := ingested(t, h.dir); len(left) != 0 {
-				t.Errorf("not swept: %v", left)
+			removeUnlocked(h.partialPath())
+			if left := unfinished(t, h.dir); len(left) != 0 {
+				t.Errorf("not removed: %v", left)
 			}
 		})
 	}
 }
 
-// TestTwoAtOnce: the second does not wait for the first, nor does it disturb it.
-func TestTwoAtOnce(t *testing.T) {
+// TestConcurrentDownloadsOfOneLayer: the second does not wait for the first.
+func TestConcurrentDownloadsOfOneLayer(t *testing.T) {
 	t.Parallel()
-	h := newHalfFetched(t, 300_000)
-	h.leave(h.layer[:150_000])
-	begun, finish := make(chan struct{}), make(chan struct{})
-	h.lie = func(l *lied, n int, w http.ResponseWriter, r *http.Request) {
+	h := newPartialDownload(t, 300_000)
+	h.writePartial(h.layer[:150_000])
+	started, finish := make(chan struct{}), make(chan struct{})
+	h.respond = func(_ *interceptor, n int, w http.ResponseWriter, r *http.Request) {
 		if n == 1 {
-			close(begun)
+			close(started)
 			<-finish
 		}
-		h.serve(w, r)
+		h.count(w, r)
 	}
 	var first sync.WaitGroup
 	first.Go(func() {
@@ -262,77 +275,77 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Errorf("the first: %v", err)
 		}
 	})
-	<-begun
+	<-started
 	if _, err := h.run(); err != nil {
 		t.Errorf("the second: %v", err)
 	}
-	if left := ingested(t, h.dir); len(left) != 1 {
+	if left := unfinished(t, h.dir); len(left) != 1 {
 		t.Errorf("while the first runs: %v", left)
 	}
 	close(finish)
 	first.Wait()
-	h.wasAsked("bytes=150000-LAST", "")
-	if left := ingested(t, h.dir); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+	h.checkRanges("bytes=150000-LAST", "")
+	if left := unfinished(t, h.dir); len(left) != 0 {
+		t.Errorf("unfinished: %v", left)
 	}
 }
 
-// TestWhatIsGoneOnWithIsNotSwept, however old it is.
-func TestWhatIsGoneOnWithIsNotSwept(t *testing.T) {
+func TestKeepsOldDownloadThatIsLocked(t *testing.T) {
 	t.Parallel()
-	h := newHalfFetched(t, 5000)
-	h.leave(h.layer[:1000])
+	h := newPartialDownload(t, 5000)
+	h.writePartial(h.layer[:1000])
 	old := time.Now().Add(-2 * staleAfter)
-	if err := os.Chtimes(h.partial(), old, old); err != nil {
+	if err := os.Chtimes(h.partialPath(), old, old); err != nil {
 		t.Fatal(err)
 	}
-	held, err := hold(h.partial(), 0)
+	locked, err := openLocked(h.partialPath(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	open(t, h.dir)
-	if left := ingested(t, h.dir); len(left) != 1 {
-		t.Error("swept from under the run that holds it")
+	openCache(t, h.dir)
+	if left := unfinished(t, h.dir); len(left) != 1 {
+		t.Error("a locked download was removed")
 	}
-	held.Close()
-	open(t, h.dir)
-	if left := ingested(t, h.dir); len(left) != 0 {
-		t.Errorf("nobody holds it: %v", left)
+	locked.Close()
+	openCache(t, h.dir)
+	if left := unfinished(t, h.dir); len(left) != 0 {
+		t.Errorf("an unlocked old download stayed: %v", left)
 	}
 }
 
-// TestKilledInALargeLayer: the next run asks the registry only for the rest.
-func TestKilledInALargeLayer(t *testing.T) {
+// TestResumesAfterKill: the next process requests only the missing range.
+func TestResumesAfterKill(t *testing.T) {
 	t.Parallel()
-	honest := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(honest)
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(handler)
 	defer server.Close()
-	// Half of it is more than lies in the buffers of a connection: so some is in the file.
-	layer := image.Tar(t, image.File("a", noise(32<<20)))
+	// Half of the layer exceeds the buffers of a connection, so part of it reaches the file.
+	layer := image.Tar(t, image.File("a", incompressible(32<<20)))
 	made := image.Make(t, v1.Config{}, static.NewLayer(layer, types.OCIUncompressedLayer))
 	image.Push(t, made, strings.TrimPrefix(server.URL, "http://")+"/web:1")
-	dir, subject := t.TempDir(), "/blobs/"+digestOf(layer).String()
-	h := &halfFetched{lied: &lied{honest: honest, about: subject}, t: t, dir: dir, layer: layer, digest: digestOf(layer)}
-	h.lie = func(_ *lied, _ int, w http.ResponseWriter, r *http.Request) { h.serve(w, r) }
-	want := (&victim{honest: h}).run(t, t.TempDir())
-	if all := h.served.Swap(0); want == "" || all != int64(len(layer)) {
-		t.Fatalf("nobody was killed: got %q, %d bytes served of %d", want, all, len(layer))
+	dir, match := t.TempDir(), "/blobs/"+digestOf(layer).String()
+	i := &interceptor{registry: handler, match: match}
+	h := &partialDownload{interceptor: i, t: t, dir: dir, layer: layer, digest: digestOf(layer)}
+	h.respond = func(_ *interceptor, _ int, w http.ResponseWriter, r *http.Request) { h.count(w, r) }
+	want := (&childRun{registry: h}).run(t, t.TempDir())
+	if all := h.sent.Swap(0); want == "" || all != int64(len(layer)) {
+		t.Fatalf("without a kill: got %q, %d of %d bytes sent", want, all, len(layer))
 	}
-	if got := (&victim{honest: h, about: subject, fatal: 1}).run(t, dir); got != "" {
-		t.Fatalf("it was not killed: %s", got)
+	if got := (&childRun{registry: h, match: match, killAt: 1}).run(t, dir); got != "" {
+		t.Fatalf("the process was not killed: %s", got)
 	}
-	left, err := os.Stat(h.partial())
+	left, err := os.Stat(h.partialPath())
 	if err != nil || left.Size() == 0 || left.Size() >= int64(len(layer)) {
 		t.Fatalf("left: %v, %v", left, err)
 	}
-	h.asked = nil
-	h.served.Store(0)
-	if got := (&victim{honest: h}).run(t, dir); got != want {
+	h.requests = nil
+	h.sent.Store(0)
+	if got := (&childRun{registry: h}).run(t, dir); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	h.wasAsked("bytes=" + strconv.Itoa(int(left.Size())) + "-LAST")
-	if rest := int64(len(layer)) - left.Size(); h.served.Load() != rest {
-		t.Errorf("%d bytes served; %d were missing", h.served.Load(), rest)
+	h.checkRanges("bytes=" + strconv.Itoa(int(left.Size())) + "-LAST")
+	if rest := int64(len(layer)) - left.Size(); h.sent.Load() != rest {
+		t.Errorf("%d bytes sent, %d were missing", h.sent.Load(), rest)
 	}
 	checkBlobs(t, filepath.Join(dir, "blobs/sha256"))
 }

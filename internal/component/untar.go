@@ -12,25 +12,25 @@ import (
 	"github.com/org/linuxkit-action/internal/component/tree"
 )
 
-// Keep stores the content of a file and returns where it lies.
-type Keep func(h *tar.Header, content io.Reader) (io.ReaderAt, error)
+// StoreFunc stores the content of a file and returns a reader for it.
+type StoreFunc func(h *tar.Header, content io.Reader) (io.ReaderAt, error)
 
-// Untar unpacks an archive, which source brought, into a tree; the contents go
-// through keep.
-func Untar(ctx context.Context, into *tree.Tree, r io.Reader, keep Keep, source string) error {
-	return (&unpacker{into: into, keep: keep, source: source}).run(ctx, r)
+// Untar unpacks an archive into a tree. store keeps the contents; source is the origin of
+// the files in errors and records.
+func Untar(ctx context.Context, into *tree.Tree, r io.Reader, store StoreFunc, source string) error {
+	return (&unpacker{into: into, store: store, source: source}).unpack(ctx, r)
 }
 
-// unpacker unpacks one archive. With mine it is a layer: names that begin with
-// .wh. take away what earlier layers brought, but nothing that is in mine.
+// unpacker unpacks one archive. Where layer is not nil the archive is a layer: a whiteout
+// removes files of lower layers, but none of those in layer.
 type unpacker struct {
 	into   *tree.Tree
-	keep   Keep
+	store  StoreFunc
 	source string
-	mine   map[*tree.Inode]bool
+	layer  map[*tree.Inode]bool // inodes of this layer
 }
 
-func (u *unpacker) run(ctx context.Context, r io.Reader) error {
+func (u *unpacker) unpack(ctx context.Context, r io.Reader) error {
 	archive := tar.NewReader(r)
 	for {
 		header, err := archive.Next()
@@ -43,7 +43,7 @@ func (u *unpacker) run(ctx context.Context, r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
-		if u.mine != nil && u.whiteout(header.Name) {
+		if u.layer != nil && u.whiteout(header.Name) {
 			continue
 		}
 		if err := u.add(header, archive); err != nil {
@@ -52,8 +52,8 @@ func (u *unpacker) run(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// whiteout applies a .wh. entry (OCI image specification, layer.md, Whiteouts) and
-// reports whether the name was one.
+// whiteout applies a whiteout (OCI image specification, layer.md, Whiteouts) and reports
+// whether the name is one.
 func (u *unpacker) whiteout(name string) bool {
 	dir, base := path.Split(tree.Clean(name))
 	hidden, ok := strings.CutPrefix(base, ".wh.")
@@ -61,9 +61,9 @@ func (u *unpacker) whiteout(name string) bool {
 	case !ok:
 		return false
 	case hidden == ".wh..opq":
-		u.into.Prune(dir, u.mine)
-	case !strings.HasPrefix(hidden, ".wh."): // the rest of .wh..wh. is AUFS's own
-		if found, exists := u.into.Get(dir + hidden); exists && !u.mine[found] {
+		u.into.Prune(dir, u.layer)
+	case !strings.HasPrefix(hidden, ".wh."): // other names with .wh..wh. are metadata of AUFS
+		if found, exists := u.into.Get(dir + hidden); exists && !u.layer[found] {
 			u.into.Remove(dir + hidden)
 		}
 	}
@@ -72,11 +72,12 @@ func (u *unpacker) whiteout(name string) bool {
 
 func (u *unpacker) add(h *tar.Header, content io.Reader) error {
 	if h.Uid < 0 || h.Gid < 0 || int64(h.Uid) > maxID || int64(h.Gid) > maxID {
-		return fmt.Errorf("%w: its owner is %d:%d", ErrMalformed, h.Uid, h.Gid)
+		return fmt.Errorf("%w: owner %d:%d is out of range", ErrMalformed, h.Uid, h.Gid)
 	}
 	inode := &tree.Inode{
 		Type: h.Typeflag, Perm: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, ModTime: h.ModTime,
-		Target: h.Linkname, Major: h.Devmajor, Minor: h.Devminor, Xattrs: xattrs(h), Origin: tree.Origin{Source: u.source},
+		Target: h.Linkname, Major: h.Devmajor, Minor: h.Devminor, Xattrs: xattrs(h),
+		Origin: tree.Origin{Source: u.source},
 	}
 	switch h.Typeflag {
 	case tar.TypeLink:
@@ -84,7 +85,7 @@ func (u *unpacker) add(h *tar.Header, content io.Reader) error {
 	case tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		return u.put(h.Name, inode)
 	case tar.TypeReg, tar.TypeGNUSparse:
-		data, err := u.keep(h, content)
+		data, err := u.store(h, content)
 		if err != nil {
 			return err
 		}
@@ -93,12 +94,12 @@ func (u *unpacker) add(h *tar.Header, content io.Reader) error {
 	case tar.TypeXGlobalHeader:
 		return nil
 	}
-	return fmt.Errorf("%w: unknown type %q", ErrMalformed, h.Typeflag)
+	return fmt.Errorf("%w: unknown entry type %q", ErrMalformed, h.Typeflag)
 }
 
 func (u *unpacker) put(name string, inode *tree.Inode) error {
-	if u.mine != nil {
-		u.mine[inode] = true
+	if u.layer != nil {
+		u.layer[inode] = true
 	}
 	return u.into.Put(name, inode)
 }

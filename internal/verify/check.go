@@ -30,7 +30,7 @@ func (p *Policy) check(ctx context.Context, c *component.Component, trust manife
 func (p *Policy) ask(ctx context.Context, i int, c *component.Component, trust manifest.Trust) (Result, error) {
 	rule := &p.Rules[i]
 	result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match), demanded: trust.Demands(c.Reference), asked: rule, demands: p.demands(rule)}
-	ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, component.MetadataTimeout)
 	defer cancel()
 	signatures, err := rule.prove(ctx, newFinder(c), result.demands)
 	result.Signatures = signatures

@@ -75,7 +75,7 @@ func TestSignatureOnALaterPage(t *testing.T) {
 		"behind signatures that are none":    {junk(bundle, 5), `<?page=PAGE>; rel="next"`, ""},
 		"behind too many":                    {junk(bundle, 70), `<?page=PAGE>; rel="next"`, "and 61 more"},
 		"behind too many pages":              {junk("text/plain", 120), `<?page=PAGE>; rel="next"`, "more than 100 pages"},
-		"on a page at another host":          {junk("text/plain", 1), `<http://127.0.0.1:1/?page=PAGE>; rel="next"`, "the list of referrers goes on at"},
+		"on a page at another host":          {junk("text/plain", 1), `<http://127.0.0.1:1/?page=PAGE>; rel="next"`, "list of referrers: next page"},
 		"on a page that is not said to come": {junk("text/plain", 1), `<?page=PAGE>; rel="prev"`, "no signature"},
 	} {
 		t.Run(name, func(t *testing.T) {

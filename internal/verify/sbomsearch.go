@@ -28,7 +28,7 @@ type draft struct {
 }
 
 func (s *sbomSearch) run(ctx context.Context) ([]SBOM, error) {
-	ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, component.MetadataTimeout)
 	defer cancel()
 	found := newFinder(s.result.Component)
 	for _, image := range found.images() {
