@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/linuxkit-action/fixtures/guest"
+	"github.com/org/linuxkit-action/fixtures/guest/busybox"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 	"github.com/org/linuxkit-action/internal/boottest/machine"
 	"github.com/org/linuxkit-action/internal/boottest/report"
@@ -40,7 +40,7 @@ func (i image) build(t *testing.T) *artifacts.Set {
 		i.init = builtin
 	}
 	if i.cmdline == "" {
-		i.cmdline = guest.Cmdline
+		i.cmdline = busybox.Cmdline
 	}
 	set := &artifacts.Set{Version: artifacts.Version, Name: "box", Arch: "amd64", Init: i.init}
 	cmdline := filepath.Join(dir, "cmdline")
@@ -48,7 +48,7 @@ func (i image) build(t *testing.T) *artifacts.Set {
 		t.Fatal(err)
 	}
 	for kind, path := range map[string]string{
-		artifacts.KindKernel: guest.Kernel(t), artifacts.KindInitrd: guest.Initrd(t, i.script, i.records...), artifacts.KindCmdline: cmdline,
+		artifacts.KindKernel: busybox.Kernel(t), artifacts.KindInitrd: busybox.Initrd(t, i.script, i.records...), artifacts.KindCmdline: cmdline,
 	} {
 		set.Files = append(set.Files, adopt(t, dir, kind, path))
 	}

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/org/linuxkit-action/fixtures/guest"
+	"github.com/org/linuxkit-action/fixtures/guest/busybox"
 )
 
 // screen collects a console.
@@ -63,7 +63,7 @@ func (s *screen) waitFor(t *testing.T, m *Machine, text string) {
 
 func options(t *testing.T, script string, console *screen) Options {
 	return Options{
-		Arch: "amd64", Accel: TCG, Kernel: guest.Kernel(t), Initrd: guest.Initrd(t, script), Cmdline: guest.Cmdline,
+		Arch: "amd64", Accel: TCG, Kernel: busybox.Kernel(t), Initrd: busybox.Initrd(t, script), Cmdline: busybox.Cmdline,
 		Memory: 256, CPUs: 1, Console: console,
 	}
 }

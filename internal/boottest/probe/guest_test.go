@@ -1,14 +1,15 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/org/linuxkit-action/fixtures/guest"
+	"github.com/org/linuxkit-action/fixtures/guest/busybox"
 	"github.com/org/linuxkit-action/internal/boottest/machine"
 	"github.com/org/linuxkit-action/internal/boottest/spec"
 )
@@ -16,39 +17,18 @@ import (
 // readyText is what the guest prints when its script has run.
 const readyText = "guest is ready"
 
-// readyConsole closes ready when readyText has appeared.
-type readyConsole struct {
-	text  bytes.Buffer
-	ready chan struct{}
-}
-
-func (c *readyConsole) Write(p []byte) (int, error) {
-	before := strings.Contains(c.text.String(), readyText)
-	c.text.Write(p)
-	if !before && strings.Contains(c.text.String(), readyText) {
-		close(c.ready)
-	}
-	return len(p), nil
-}
-
 func startGuest(t *testing.T, script string) guestPorts {
 	t.Helper()
-	console := &readyConsole{ready: make(chan struct{})}
-	m, err := machine.Start(t.Context(), machine.Options{
-		Arch: "amd64", Accel: machine.TCG,
-		Kernel: guest.Kernel(t), Initrd: guest.Initrd(t, script+"; echo "+readyText+"; sleep 600"),
-		Cmdline: guest.Cmdline, Memory: 256, CPUs: 1, Ports: []int{80, 81}, Console: console,
-	})
+	system := guest.System{Kernel: busybox.Kernel(t), Initrd: busybox.Initrd(t, script+"; echo "+readyText+"; sleep 600")}
+	g, err := system.Boot(t.Context(), guest.Options{Memory: 256, Ports: []int{80, 81}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(m.Close)
-	select {
-	case <-console.ready:
-	case <-m.Done():
-		t.Fatal(m.Exit())
+	t.Cleanup(func() { g.Close() })
+	if _, err := g.Wait(time.Minute, readyText); err != nil {
+		t.Fatal(err)
 	}
-	return guestPorts{m}
+	return guestPorts{g.Machine}
 }
 
 type guestPorts struct{ *machine.Machine }
