@@ -13,7 +13,7 @@ help:
 	@echo 'make demo   build a real system from Debian packages, boot it, sign it'
 	@echo 'make test   run all tests, real boots among them'
 	@echo 'make build  bin/linuxkit-action, with PID 1 for amd64 and arm64 inside'
-	@echo 'make lint   gofmt, go vet, staticcheck'
+	@echo 'make lint   golangci-lint, as .golangci.yml has it'
 	@echo 'make bench  sizes and times'
 	@echo 'make conformance  the same images as a linuxkit on the PATH makes?'
 	@echo 'make soak   boot SOAK=200 times; each time a process is killed'
@@ -61,9 +61,7 @@ test: need-test build $(BIN)/cosign $(CONTAINERD) $(SIGSTORE) $(BIN)/vault
 	$(GO) test ./...
 
 lint:
-	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
-	$(GO) vet ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 bench: need-test build $(CONTAINERD)
 	@fixtures/setup/need.sh zstd
