@@ -163,7 +163,7 @@ func end(how halt.How, args []string) int {
 }
 
 func endNow(how halt.How) error {
-	if err := halt.Possible(how); err != nil {
+	if err := halt.Check(how); err != nil {
 		return err
 	}
 	unix.Sync()

@@ -193,14 +193,14 @@ func TestWithoutAKernelThereIsNoKexec(t *testing.T) {
 	}
 	g := im.boot()
 	g.until("milestone name=ready")
-	const refused = "no kernel is loaded; load one first, as by kexec -l of kexec-tools\n"
+	const refused = "no kernel is loaded; load one with kexec -l of kexec-tools\n"
 	g.says(refused, 1, "kexec")
 	g.says("linuxkit-init: "+refused, 1, "kexec", "-f")
 	if out, code := g.run("/reboot", "-k"); out != refused || code != 1 {
 		t.Errorf("reboot -k: exit %d, %q", code, out)
 	}
 	g.signal(40) // SIGRTMIN+6
-	g.until("log level=error msg=no kernel is loaded; load one first, as by kexec -l of kexec-tools; without it: kexec by SIGRTMIN+6")
+	g.until("log level=error msg=no kernel is loaded; load one with kexec -l of kexec-tools; without it: kexec by SIGRTMIN+6")
 	if err := os.Remove(g.inside(control.Path)); err != nil {
 		t.Fatal(err)
 	}

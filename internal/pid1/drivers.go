@@ -48,8 +48,8 @@ func (m *machine) loadModules() {
 	}
 	m.console.Log(console.Debug, strconv.Itoa(l.Count())+" modules loaded")
 	for _, s := range early.Optionals() {
-		if s.Wanted() && l.Load("fs-"+s.Type) == nil {
-			m.note(s.Do(), s.Lost())
+		if s.NeedsModule() && l.Load("fs-"+s.Type) == nil {
+			m.note(s.Do(), s.Impact())
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (m *machine) earlyBoot() options {
 	}
 	m.note(early.MoveRoot(), "running containers: their runtime cannot leave this root")
 	m.do(early.Steps())
-	early.Hurry(true)
+	early.ExpediteRCU(true)
 	process.Relax()
 	m.note(early.Stdio(), "input and output of scripts")
 	o := m.readOptions()
@@ -43,13 +43,13 @@ func (m *machine) readOptions() options {
 func (m *machine) do(steps []early.Step) {
 	for _, s := range steps {
 		m.console.Log(console.Debug, s.String())
-		m.note(s.Do(), s.Lost())
+		m.note(s.Do(), s.Impact())
 	}
 }
 
 func (m *machine) optional() {
 	for _, s := range early.Optionals() {
-		m.note(s.Do(), s.Lost())
+		m.note(s.Do(), s.Impact())
 	}
 }
 

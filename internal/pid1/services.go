@@ -21,7 +21,7 @@ const hurryFor = time.Minute
 // calm ends the kernel's hurry, and ours.
 func (m *machine) calm() {
 	if !m.container {
-		early.Hurry(false)
+		early.ExpediteRCU(false)
 		guard.Go("slack", process.Tighten)
 		m.loadLater()
 	}

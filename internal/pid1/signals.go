@@ -60,7 +60,7 @@ func (m *machine) serveSignals(caught <-chan os.Signal) {
 
 // end begins to end the machine in a way that is possible.
 func (m *machine) end(how halt.How, cause string) error {
-	if err := halt.Possible(how); err != nil {
+	if err := halt.Check(how); err != nil {
 		return err
 	}
 	m.shutdown(how, cause)

@@ -23,7 +23,7 @@ func Attach(dir string, pid int) error {
 // binds its namespaces to the paths that the bundle asks for.
 func (b *Bundle) Attach(pid int) error {
 	for _, i := range b.Interfaces {
-		if err := i.Give(pid); err != nil {
+		if err := i.Attach(pid); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The table as a person reads it. LinuxKit's rc.init does the same, but for
-// /var/tmp, which it makes 0755 by mistake.
+// table is Steps as shell commands. LinuxKit's rc.init does the same, except that it gives
+// /var/tmp mode 0755 by mistake.
 const table = `mount -t proc -o nosuid,nodev,noexec,relatime proc /proc
 mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=10%,mode=755 tmpfs /run
 mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=10%,mode=1777 tmpfs /tmp
@@ -42,14 +42,14 @@ mount -t devpts -o nosuid,noexec,gid=5,mode=0620 devpts /dev/pts
 mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 `
 
-func TestTheTableReadsAsLinuxKits(t *testing.T) {
+func TestStepsAreThoseOfLinuxKit(t *testing.T) {
 	t.Parallel()
 	if got := text(Steps()); got != table {
 		t.Errorf("got\n%s\nwant\n%s", got, table)
 	}
 }
 
-// What follows where the kernel and the machine have it.
+// optionals is Optionals as shell commands.
 const optionals = `mount -t securityfs -o nosuid,nodev,noexec securityfs /sys/kernel/security
 mount -t debugfs -o nosuid,nodev,noexec debugfs /sys/kernel/debug
 mount -t configfs -o nosuid,nodev,noexec configfs /sys/kernel/config
@@ -61,7 +61,7 @@ mount -t efivarfs -o nosuid,nodev,noexec efivarfs /sys/firmware/efi/efivars
 mount -t binfmt_misc -o nosuid,nodev,noexec binfmt_misc /proc/sys/fs/binfmt_misc
 `
 
-func TestTheOptionalsReadAsLinuxKits(t *testing.T) {
+func TestOptionalsAreThoseOfLinuxKit(t *testing.T) {
 	t.Parallel()
 	var steps []Step
 	for _, o := range Optionals() {
@@ -80,20 +80,20 @@ func text(steps []Step) string {
 	return b.String()
 }
 
-func TestEveryStepSaysWhatIsLostWithoutIt(t *testing.T) {
+func TestEveryStepHasAnImpact(t *testing.T) {
 	t.Parallel()
 	steps := append(Steps(), Cgroups(true)...)
 	for _, o := range Optionals() {
 		steps = append(steps, o)
 	}
 	for _, s := range append(steps, Cgroups(false)...) {
-		if s.Lost() == "" {
-			t.Errorf("%s: nothing is said", s)
+		if s.Impact() == "" {
+			t.Errorf("%s: no impact", s)
 		}
 	}
 }
 
-func TestCgroupsOfVersion1AreThoseTheKernelHasEnabled(t *testing.T) {
+func TestCgroupV1MountsEnabledControllers(t *testing.T) {
 	t.Parallel()
 	const proc = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\nmemory\t0\t1\t1\nrdma\t0\t1\t0\nbroken\n"
 	const want = `mount -t tmpfs -o nosuid,nodev,noexec,size=10m,mode=755 cgroup_root /sys/fs/cgroup
@@ -110,7 +110,7 @@ mount -t cgroup -o nosuid,nodev,noexec,none,name=systemd cgroup /sys/fs/cgroup/s
 	}
 }
 
-func TestStepsAreContentWithWhatIsThere(t *testing.T) {
+func TestStepsAreIdempotent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	steps := []Step{
@@ -125,7 +125,7 @@ func TestStepsAreContentWithWhatIsThere(t *testing.T) {
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(dir+"/a/b", &st); err != nil || st.Mode&0o7777 != 0o1777 {
-		t.Errorf("mode %o, %v: the sticky bit must not get lost", st.Mode&0o7777, err)
+		t.Errorf("mode %o, want 1777, error %v", st.Mode&0o7777, err)
 	}
 	if target, _ := os.Readlink(dir + "/link"); target != "/run" {
 		t.Errorf("link to %q", target)
@@ -135,7 +135,7 @@ func TestStepsAreContentWithWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestAFailedStepNamesItsPlace(t *testing.T) {
+func TestStepErrorsContainThePath(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -151,40 +151,42 @@ func TestAFailedStepNamesItsPlace(t *testing.T) {
 	}
 }
 
-func TestOptionalMountsAreLeftAloneWhereTheKernelHasNone(t *testing.T) {
+func TestOptionalSkipsUnsupportedMounts(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]Optional{
-		"no place":        {Mount{Target: "/no/such/place", Type: "proc"}},
-		"no such type":    {Mount{Target: t.TempDir(), Type: "nosuchfs"}},
-		"mounted already": {Mount{Target: "/proc", Type: "proc"}},
+		"no mount point":  {Mount{Target: "/no/such/directory", Type: "proc"}},
+		"unknown type":    {Mount{Target: t.TempDir(), Type: "nosuchfs"}},
+		"already mounted": {Mount{Target: "/proc", Type: "proc"}},
 	} {
 		if err := o.Do(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if !(Optional{Mount{Target: "/", Type: "nosuchfs"}}).Wanted() || (Optional{Mount{Target: "/", Type: "proc"}}).Wanted() {
-		t.Error("wanted is what has a place and no type")
+	for kind, want := range map[string]bool{"nosuchfs": true, "proc": false} {
+		if got := (Optional{Mount{Target: "/", Type: kind}}).NeedsModule(); got != want {
+			t.Errorf("NeedsModule of %s is %v", kind, got)
+		}
 	}
 }
 
 func TestHostName(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ configured, present, mac, want string }{
-		"configured":            {configured: "web1", present: "(none)", mac: "52:54:00:12:34:56", want: "web1"},
-		"configured over given": {configured: "web1", present: "dhcp", want: "web1"},
-		"by the MAC":            {present: "(none)", mac: "52:54:00:12:34:56", want: "linuxkit-525400123456"},
-		"given stays":           {present: "dhcp", mac: "52:54:00:12:34:56"},
-		"no card":               {present: "(none)"},
+	for name, tt := range map[string]struct{ configured, current, mac, want string }{
+		"configured":              {configured: "web1", current: "(none)", mac: "52:54:00:12:34:56", want: "web1"},
+		"configured over current": {configured: "web1", current: "dhcp", want: "web1"},
+		"from the MAC address":    {current: "(none)", mac: "52:54:00:12:34:56", want: "linuxkit-525400123456"},
+		"current is kept":         {current: "dhcp", mac: "52:54:00:12:34:56"},
+		"no interface":            {current: "(none)"},
 	} {
-		if got := hostName(tt.configured, tt.present, tt.mac); got != tt.want {
+		if got := hostName(tt.configured, tt.current, tt.mac); got != tt.want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
 }
 
-func TestInContainerSeesThatProcIsThere(t *testing.T) {
+func TestInContainer(t *testing.T) {
 	t.Parallel()
 	if !InContainer() {
-		t.Error("a test runs on a system that is up")
+		t.Error("/proc is mounted here, but InContainer is false")
 	}
 }

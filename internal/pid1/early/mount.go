@@ -9,14 +9,14 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Mount is one mount. The target is made if it is missing.
+// Mount is one mount. The target is created if it is missing.
 type Mount struct {
-	Target string
-	Type   string
-	Source string
-	Flags  uintptr
-	Data   string
-	Else   string // what is lost when it fails
+	Target   string
+	Type     string
+	Source   string
+	Flags    uintptr
+	Data     string
+	Affected string // see Step.Impact
 }
 
 // Do implements Step.
@@ -43,15 +43,15 @@ func (m Mount) String() string {
 	return "mount -t " + m.Type + " -o " + strings.Join(options, ",") + " " + m.Source + " " + m.Target
 }
 
-// Lost implements Step.
-func (m Mount) Lost() string { return m.Else }
+// Impact implements Step.
+func (m Mount) Impact() string { return m.Affected }
 
 // Optional is a mount of a file system that not every kernel or machine has.
 type Optional struct{ Mount }
 
-// Do implements Step. Where the kernel does not know the type now, or has no
-// place for it, nothing is missing: trying it anyway would make the kernel run
-// modprobe for each. A second try, once modules are loaded, finds the rest.
+// Do implements Step. It does nothing if the kernel has no such file system or mount
+// point yet: the attempt would make the kernel run modprobe. A second call, after modules
+// are loaded, mounts the rest.
 func (o Optional) Do() error {
 	if !exists(o.Target) || !registered(o.Type) || mounted(o.Target) {
 		return nil
@@ -59,25 +59,25 @@ func (o Optional) Do() error {
 	return o.mount()
 }
 
-func (o Optional) String() string { return o.Mount.String() + " (where the kernel has it)" }
+func (o Optional) String() string { return o.Mount.String() + " (if the kernel has it)" }
 
-// Wanted reports whether there is a place for the file system and it is not
-// there: its module is worth a try.
-func (o Optional) Wanted() bool { return exists(o.Target) && !registered(o.Type) }
+// NeedsModule reports whether the mount point exists but not the file system: it may be in
+// a module.
+func (o Optional) NeedsModule() bool { return exists(o.Target) && !registered(o.Type) }
 
 func exists(path string) bool {
 	var st unix.Stat_t
 	return unix.Stat(path, &st) == nil
 }
 
-// mounted reports whether something is mounted on path: it is on another device than its parent.
+// mounted reports whether path is a mount point: its device differs from its parent's.
 func mounted(path string) bool {
 	var st, parent unix.Stat_t
 	return unix.Stat(path, &st) == nil && unix.Stat(path+"/..", &parent) == nil && st.Dev != parent.Dev
 }
 
-// registered reports whether the kernel knows a file system type. Without
-// /proc it is taken to know it, and the mount tells.
+// registered reports whether the kernel has a file system type. If /proc cannot be read it
+// returns true; the mount then fails with an error.
 func registered(name string) bool {
 	data, err := file.Read("/proc/filesystems", 64<<10)
 	if err != nil {

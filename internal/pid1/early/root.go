@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MoveRoot makes a real mount of the initramfs without copying it. The root the
-// kernel unpacks cannot be pivoted away from, which runc and containerd have to
-// do in each container; LinuxKit copies all of it into a tmpfs for that. A bind
-// mount of the same tree, moved over it, is as good and takes no time.
+// MoveRoot turns the initramfs into a mount, without copying it. runc and containerd call
+// pivot_root(2) in each container, which the kernel refuses for the initial root;
+// LinuxKit copies all files to a tmpfs for that. A bind mount of the same tree, moved onto
+// /, has the same effect and takes no time.
 //
-// A root that is a mount already (a disk, a container's) stays as it is. It must
-// run before anything else is mounted: the bind does not take mounts along.
-// When it fails the boot goes on in the root there is, and runc will fail loudly.
+// MoveRoot does nothing if the root is not an initramfs (a disk, a container). It must run
+// before any other mount, because the bind mount is not recursive. On error the boot
+// continues in the initial root, where runc fails.
 func MoveRoot() error {
 	if !inInitramfs() {
 		return nil
@@ -32,7 +32,7 @@ func MoveRoot() error {
 		{"chdir /", func() error { return unix.Chdir("/") }},
 	} {
 		if err := s.do(); err != nil {
-			return os.NewSyscallError("root without a copy: "+s.name, err)
+			return os.NewSyscallError("move root: "+s.name, err)
 		}
 	}
 	return nil
@@ -41,22 +41,22 @@ func MoveRoot() error {
 func inInitramfs() bool {
 	var st unix.Statfs_t
 	if unix.Statfs("/", &st) != nil {
-		return false // leave alone what cannot be looked at
+		return false // of unknown type: do not touch it
 	}
 	return st.Type == unix.RAMFS_MAGIC || st.Type == unix.TMPFS_MAGIC
 }
 
-// ProtectRoot makes / read-only for everyone who looks through this mount.
+// ProtectRoot makes the mount of / read-only. Bind mounts of its directories stay writable.
 func ProtectRoot() error {
 	return os.NewSyscallError("remount / read-only", unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
 }
 
-// ShareRoot makes all mounts shared, so that those made later reach containers
-// that bind them, as LinuxKit's mount and format components expect.
+// ShareRoot makes all mounts shared, so that later mounts propagate to containers with a
+// bind mount of them. LinuxKit's mount and format components depend on it.
 func ShareRoot() error {
 	return os.NewSyscallError("share all mounts", unix.Mount("", "/", "", unix.MS_SHARED|unix.MS_REC, ""))
 }
 
-// InContainer reports whether somebody else has set the machine up: /proc is
-// there before PID 1 has mounted it.
+// InContainer reports whether PID 1 runs in a container: /proc is mounted already. It must
+// be called before Steps are done.
 func InContainer() bool { return exists("/proc/self") }

@@ -1,10 +1,10 @@
-// Package early makes a usable machine of what the kernel leaves: mounts,
-// device nodes, links, the root, host name, loopback, clock and limits.
+// Package early sets up the machine after the kernel has started PID 1: mounts, device
+// nodes, links, root, host name, loopback, clock and resource limits. It does what
+// LinuxKit's rc.init does (pkg/init).
 //
-// What is mounted and made is data: Steps returns it, each step prints itself,
-// and says what is lost when it fails. No failure ends the boot; PID 1 reports
-// it with that text and goes on, since a machine with half its mounts can still
-// say what is wrong, and a dead one cannot.
+// Mounts and files are a table of steps, each of which can print itself and the impact of
+// its failure. No failure ends the boot: PID 1 reports it and continues, because a machine
+// without some mounts can still report errors.
 package early
 
 import (
@@ -17,17 +17,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Step is one thing to mount or make.
+// Step is one mount or file to create.
 type Step interface {
-	// Do does it. A step that finds its work done already is content.
+	// Do executes the step. It is idempotent.
 	Do() error
-	// String says what it does, as a person would type it.
+	// String returns the step as a shell command.
 	String() string
-	// Lost says what does not work when it fails, or "" where that is normal.
-	Lost() string
+	// Impact returns what does not work if the step fails.
+	Impact() string
 }
 
-// Dir is a directory with a mode that the umask does not touch.
+// Dir is a directory with a mode, independent of the umask.
 type Dir struct {
 	Path string
 	Mode uint32 // as in chmod(2): 01777 is sticky
@@ -43,21 +43,21 @@ func (d Dir) Do() error {
 
 func (d Dir) String() string { return "mkdir -m " + octal(d.Mode) + " " + d.Path }
 
-// Lost implements Step.
-func (d Dir) Lost() string { return "programs that expect " + d.Path }
+// Impact implements Step.
+func (d Dir) Impact() string { return "programs that use " + d.Path }
 
-// Link is a symbolic link. What is there already stays.
+// Link is a symbolic link. An existing file is not replaced.
 type Link struct{ Path, Target string }
 
 // Do implements Step.
-func (l Link) Do() error { return unlessExists(os.Symlink(l.Target, l.Path)) }
+func (l Link) Do() error { return ignoreExist(os.Symlink(l.Target, l.Path)) }
 
 func (l Link) String() string { return "ln -s " + l.Target + " " + l.Path }
 
-// Lost implements Step.
-func (l Link) Lost() string { return "programs that expect " + l.Path }
+// Impact implements Step.
+func (l Link) Impact() string { return "programs that use " + l.Path }
 
-// Node is a character device. What is there already stays: devtmpfs has most.
+// Node is a character device. An existing file is not replaced: devtmpfs has most nodes.
 type Node struct {
 	Path         string
 	Major, Minor uint32
@@ -67,7 +67,7 @@ type Node struct {
 // Do implements Step.
 func (n Node) Do() error {
 	err := unix.Mknod(n.Path, unix.S_IFCHR|n.Mode, int(unix.Mkdev(n.Major, n.Minor)))
-	if err == unix.EEXIST {
+	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
 	if err != nil {
@@ -77,13 +77,14 @@ func (n Node) Do() error {
 }
 
 func (n Node) String() string {
-	return "mknod -m " + octal(n.Mode) + " " + n.Path + " c " + strconv.Itoa(int(n.Major)) + " " + strconv.Itoa(int(n.Minor))
+	major, minor := strconv.Itoa(int(n.Major)), strconv.Itoa(int(n.Minor))
+	return "mknod -m " + octal(n.Mode) + " " + n.Path + " c " + major + " " + minor
 }
 
-// Lost implements Step.
-func (n Node) Lost() string { return "programs that open " + n.Path }
+// Impact implements Step.
+func (n Node) Impact() string { return "programs that open " + n.Path }
 
-// Touch is an empty file, with the directories above it. What is there stays.
+// Touch is an empty file and its parent directories. An existing file is not changed.
 type Touch struct{ Path string }
 
 // Do implements Step.
@@ -100,10 +101,10 @@ func (t Touch) Do() error {
 
 func (t Touch) String() string { return "touch " + t.Path }
 
-// Lost implements Step.
-func (t Touch) Lost() string { return "name resolution, where it is configured through " + t.Path }
+// Impact implements Step.
+func (t Touch) Impact() string { return "name resolution by containers that mount " + t.Path }
 
-func unlessExists(err error) error {
+func ignoreExist(err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

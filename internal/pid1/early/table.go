@@ -10,51 +10,50 @@ const (
 	cgroupPath = "/sys/fs/cgroup"
 )
 
-// Steps returns what LinuxKit's rc.init mounts and makes (pkg/init), in order,
-// but for the cgroups. Where LinuxKit's mode conversion makes /var/tmp 0755,
-// this has the 01777 that was meant.
+// Steps returns the mounts and files that LinuxKit's rc.init creates (pkg/init), in the
+// same order, without cgroups. /var/tmp has mode 01777; LinuxKit gives it 0755 by mistake.
 func Steps() []Step {
 	steps := []Step{
 		Mount{
-			Target: "/proc",
-			Type:   "proc",
-			Source: "proc",
-			Flags:  noExecRel,
-			Else:   "looking at processes: services are not stopped gently, runc does not work",
+			Target:   "/proc",
+			Type:     "proc",
+			Source:   "proc",
+			Flags:    noExecRel,
+			Affected: "process information: runc fails, and services are killed without a stop signal",
 		},
 		Mount{
-			Target: "/run",
-			Type:   tmpfs,
-			Source: tmpfs,
-			Flags:  noExecRel,
-			Data:   "size=10%,mode=755",
-			Else:   "running containers: runc keeps its state there",
+			Target:   "/run",
+			Type:     tmpfs,
+			Source:   tmpfs,
+			Flags:    noExecRel,
+			Data:     "size=10%,mode=755",
+			Affected: "containers: runc stores its state there",
 		},
-		Mount{Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=10%,mode=1777", Else: "temporary files"},
-		Mount{Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=50%,mode=755", Else: "logs of services"},
+		Mount{Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=10%,mode=1777", Affected: "temporary files"},
+		Mount{Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=50%,mode=755", Affected: "logs of services"},
 	}
 	steps = append(steps, varTree()...)
 	steps = append(steps, Mount{
-		Target: "/dev",
-		Type:   "devtmpfs",
-		Source: "dev",
-		Flags:  unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_RELATIME,
-		Data:   "size=10m,nr_inodes=248418,mode=755",
-		Else:   "devices",
+		Target:   "/dev",
+		Type:     "devtmpfs",
+		Source:   "dev",
+		Flags:    unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_RELATIME,
+		Data:     "size=10m,nr_inodes=248418,mode=755",
+		Affected: "devices",
 	})
 	steps = append(steps, devices()...)
 	return append(steps,
-		Mount{Target: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Flags: noExec, Else: "POSIX message queues"},
-		Mount{Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: "mode=1777", Else: "POSIX shared memory"},
+		Mount{Target: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Flags: noExec, Affected: "POSIX message queues"},
+		Mount{Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: "mode=1777", Affected: "POSIX shared memory"},
 		Mount{
-			Target: "/dev/pts",
-			Type:   "devpts",
-			Source: "devpts",
-			Flags:  unix.MS_NOSUID | unix.MS_NOEXEC,
-			Data:   "gid=5,mode=0620",
-			Else:   "pseudo terminals: nobody can log in",
+			Target:   "/dev/pts",
+			Type:     "devpts",
+			Source:   "devpts",
+			Flags:    unix.MS_NOSUID | unix.MS_NOEXEC,
+			Data:     "gid=5,mode=0620",
+			Affected: "pseudo terminals, which logins require",
 		},
-		Mount{Target: "/sys", Type: "sysfs", Source: "sysfs", Flags: noExec, Else: "devices, modules and cgroups"},
+		Mount{Target: "/sys", Type: "sysfs", Source: "sysfs", Flags: noExec, Affected: "devices, modules and cgroups"},
 	)
 }
 
@@ -71,73 +70,76 @@ func varTree() []Step {
 
 func devices() []Step {
 	return []Step{
-		Node{Path: "/dev/console", Major: 5, Minor: 1, Mode: 0o600}, Node{Path: "/dev/tty1", Major: 4, Minor: 1, Mode: 0o620}, Node{Path: "/dev/tty", Major: 5, Mode: 0o666},
-		Node{Path: "/dev/null", Major: 1, Minor: 3, Mode: 0o666}, Node{Path: "/dev/kmsg", Major: 1, Minor: 11, Mode: 0o660},
+		Node{Path: "/dev/console", Major: 5, Minor: 1, Mode: 0o600},
+		Node{Path: "/dev/tty1", Major: 4, Minor: 1, Mode: 0o620},
+		Node{Path: "/dev/tty", Major: 5, Mode: 0o666},
+		Node{Path: "/dev/null", Major: 1, Minor: 3, Mode: 0o666},
+		Node{Path: "/dev/kmsg", Major: 1, Minor: 11, Mode: 0o660},
 		Link{"/dev/fd", "/proc/self/fd"}, Link{"/dev/stdin", "/proc/self/fd/0"}, Link{"/dev/stdout", "/proc/self/fd/1"},
 		Link{"/dev/stderr", "/proc/self/fd/2"}, Link{"/dev/kcore", "/proc/kcore"},
 	}
 }
 
-// Optionals returns the file systems that are mounted where the kernel and the
-// machine have them.
+// Optionals returns the file systems that are mounted if the kernel and the machine have
+// them.
 func Optionals() []Optional {
 	return []Optional{
 		{Mount{
-			Target: "/sys/kernel/security",
-			Type:   "securityfs",
-			Source: "securityfs",
-			Flags:  noExec,
-			Else:   "security modules' files",
+			Target:   "/sys/kernel/security",
+			Type:     "securityfs",
+			Source:   "securityfs",
+			Flags:    noExec,
+			Affected: "files of security modules",
 		}},
 		{Mount{
-			Target: "/sys/kernel/debug",
-			Type:   "debugfs",
-			Source: "debugfs",
-			Flags:  noExec,
-			Else:   "the kernel's debug files",
+			Target:   "/sys/kernel/debug",
+			Type:     "debugfs",
+			Source:   "debugfs",
+			Flags:    noExec,
+			Affected: "debug files of the kernel",
 		}},
 		{Mount{
-			Target: "/sys/kernel/config",
-			Type:   "configfs",
-			Source: "configfs",
-			Flags:  noExec,
-			Else:   "configuring kernel objects",
+			Target:   "/sys/kernel/config",
+			Type:     "configfs",
+			Source:   "configfs",
+			Flags:    noExec,
+			Affected: "configuration of kernel objects",
 		}},
 		{Mount{
-			Target: "/sys/fs/fuse/connections",
-			Type:   "fusectl",
-			Source: "fusectl",
-			Flags:  noExec,
-			Else:   "control of FUSE",
+			Target:   "/sys/fs/fuse/connections",
+			Type:     "fusectl",
+			Source:   "fusectl",
+			Flags:    noExec,
+			Affected: "control of FUSE",
 		}},
 		{Mount{
-			Target: "/sys/fs/selinux",
-			Type:   "selinuxfs",
-			Source: "selinuxfs",
-			Flags:  unix.MS_NOSUID | unix.MS_NOEXEC,
-			Else:   "SELinux",
+			Target:   "/sys/fs/selinux",
+			Type:     "selinuxfs",
+			Source:   "selinuxfs",
+			Flags:    unix.MS_NOSUID | unix.MS_NOEXEC,
+			Affected: "SELinux",
 		}},
 		{Mount{
-			Target: "/sys/fs/pstore",
-			Type:   "pstore",
-			Source: "pstore",
-			Flags:  noExec,
-			Else:   "crash logs of earlier boots",
+			Target:   "/sys/fs/pstore",
+			Type:     "pstore",
+			Source:   "pstore",
+			Flags:    noExec,
+			Affected: "crash logs of earlier boots",
 		}},
-		{Mount{Target: "/sys/fs/bpf", Type: "bpf", Source: "bpffs", Flags: unix.MS_NODEV, Else: "pinned BPF objects"}},
+		{Mount{Target: "/sys/fs/bpf", Type: "bpf", Source: "bpffs", Flags: unix.MS_NODEV, Affected: "pinned BPF objects"}},
 		{Mount{
-			Target: "/sys/firmware/efi/efivars",
-			Type:   "efivarfs",
-			Source: "efivarfs",
-			Flags:  noExec,
-			Else:   "EFI variables",
+			Target:   "/sys/firmware/efi/efivars",
+			Type:     "efivarfs",
+			Source:   "efivarfs",
+			Flags:    noExec,
+			Affected: "EFI variables",
 		}},
 		{Mount{
-			Target: "/proc/sys/fs/binfmt_misc",
-			Type:   "binfmt_misc",
-			Source: "binfmt_misc",
-			Flags:  noExec,
-			Else:   "programs of other machines",
+			Target:   "/proc/sys/fs/binfmt_misc",
+			Type:     "binfmt_misc",
+			Source:   "binfmt_misc",
+			Flags:    noExec,
+			Affected: "programs of other architectures",
 		}},
 	}
 }

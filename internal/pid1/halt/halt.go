@@ -1,26 +1,28 @@
-// Package halt ends the machine: it kills what still runs, unmounts what can be
-// unmounted and calls reboot(2). Each step has a deadline; what does not end in
-// time is left behind, since the machine goes down whatever happens.
+// Package halt contains the last steps of a shutdown: kill all processes, sync, unmount
+// all file systems and call reboot(2). Each step has a timeout, after which the next one
+// begins: the machine goes down in any case.
 package halt
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// How is the way a machine ends.
+// How is a kind of shutdown. Its values are those of record.KeyHow.
 type How string
 
-// Ways, by the names that records carry.
+// Kinds of shutdown.
 const (
 	PowerOff How = "poweroff"
 	Reboot   How = "reboot"
 	Halt     How = "halt"
-	Kexec    How = "kexec" // into the kernel that was loaded
+	Kexec    How = "kexec" // boot the kernel that was loaded with kexec_load(2)
 )
 
 var commands = map[How]int{
@@ -30,12 +32,28 @@ var commands = map[How]int{
 	Kexec:    unix.LINUX_REBOOT_CMD_KEXEC,
 }
 
-// Known reports whether it is one of the ways.
+// Known reports whether h is one of the kinds.
 func (h How) Known() bool { _, known := commands[h]; return known }
 
-// Now ends the machine. In a container it ends the container. Where the kernel
-// refuses a kexec it reboots: by then nothing runs any more. It returns only
-// when it is not allowed to.
+// ErrNoKernel is the error of Check for a kexec without a loaded kernel.
+var ErrNoKernel = errors.New("no kernel is loaded; load one with kexec -l of kexec-tools")
+
+// kexecLoaded contains "1" if a kernel is loaded
+// (Documentation/ABI/testing/sysfs-kernel-kexec_loaded).
+const kexecLoaded = "/sys/kernel/kexec_loaded"
+
+// Check returns an error if the kind of shutdown is not possible now.
+func Check(how How) error { return check(how, kexecLoaded) }
+
+func check(how How, loaded string) error {
+	if how == Kexec && file.Line(loaded) != "1" {
+		return ErrNoKernel
+	}
+	return nil
+}
+
+// Now calls reboot(2). In a container that ends the container. If the kernel refuses a
+// kexec it reboots, because no process runs any more. Now returns only on error.
 func Now(how How) error {
 	err := unix.Reboot(commands[how])
 	if how == Kexec {
@@ -44,7 +62,7 @@ func Now(how How) error {
 	return err
 }
 
-// Deadlines of the steps.
+// Timeouts of the steps.
 const (
 	termWait  = 3 * time.Second
 	killWait  = 2 * time.Second
@@ -53,8 +71,7 @@ const (
 	poll      = 20 * time.Millisecond
 )
 
-// KillAll sends every other process SIGTERM, and SIGKILL to those that are left
-// after three seconds.
+// KillAll sends SIGTERM to all other processes, and after termWait SIGKILL to the rest.
 func KillAll(reaper *process.Reaper) {
 	if reaper.Alone() {
 		return
@@ -63,14 +80,15 @@ func KillAll(reaper *process.Reaper) {
 		signal unix.Signal
 		wait   time.Duration
 	}{{unix.SIGTERM, termWait}, {unix.SIGKILL, killWait}} {
-		_ = unix.Kill(-1, step.signal) // fails only when nobody is left
-		if until(step.wait, reaper.Alone) {
+		_ = unix.Kill(-1, step.signal) // ESRCH: no process is left
+		if waitUntil(step.wait, reaper.Alone) {
 			return
 		}
 	}
 }
 
-func until(d time.Duration, done func() bool) bool {
+// waitUntil polls done until it is true, for at most d. It returns whether it was.
+func waitUntil(d time.Duration, done func() bool) bool {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(poll) {
 		if done() {
 			return true
@@ -79,10 +97,10 @@ func until(d time.Duration, done func() bool) bool {
 	return done()
 }
 
-// Sync writes all file systems back, and gives up waiting after a while.
+// Sync writes all file systems to disk, and waits for at most syncWait.
 func Sync() { within(syncWait, "sync", unix.Sync) }
 
-// within runs fn and waits for it, no longer than d. It reports whether fn came back.
+// within calls fn and waits for it for at most d. It returns whether fn has returned.
 func within(d time.Duration, what string, fn func()) bool {
 	done := make(chan struct{})
 	guard.Go(what, func() {

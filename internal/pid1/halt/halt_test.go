@@ -3,13 +3,14 @@ package halt
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 )
 
-func TestMountsAreReadInTheirOrder(t *testing.T) {
+func TestParseMounts(t *testing.T) {
 	t.Parallel()
 	const text = `22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -34,12 +35,12 @@ func FuzzParseMounts(f *testing.F) {
 	})
 }
 
-func TestACallThatHangsIsGivenUp(t *testing.T) {
+func TestAttemptTimesOut(t *testing.T) {
 	t.Parallel()
-	hold := make(chan struct{})
-	defer close(hold)
+	hang := make(chan struct{})
+	defer close(hang)
 	start := time.Now()
-	err := attempt("unmount", "/nfs", func() error { <-hold; return nil })
+	err := attempt("unmount", "/nfs", func() error { <-hang; return nil })
 	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "/nfs") {
 		t.Errorf("error %v", err)
 	}
@@ -48,7 +49,7 @@ func TestACallThatHangsIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestACallThatFailsOrPanicsIsOver(t *testing.T) {
+func TestAttemptOfCallThatFailsOrPanics(t *testing.T) {
 	t.Parallel()
 	if err := attempt("unmount", "/x", func() error { return os.ErrPermission }); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("error %v", err)
@@ -58,12 +59,34 @@ func TestACallThatFailsOrPanicsIsOver(t *testing.T) {
 	}
 }
 
-func TestUntilGivesUp(t *testing.T) {
+func TestWaitUntil(t *testing.T) {
 	t.Parallel()
-	if until(30*time.Millisecond, func() bool { return false }) {
-		t.Error("it says that what never happens has")
+	if waitUntil(30*time.Millisecond, func() bool { return false }) {
+		t.Error("true, want a timeout")
 	}
-	if !until(time.Minute, func() bool { return true }) {
-		t.Error("it does not see what is so already")
+	if !waitUntil(time.Minute, func() bool { return true }) {
+		t.Error("false, want true")
+	}
+}
+
+func TestKexecRequiresALoadedKernel(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]error{"1\n": nil, "0\n": ErrNoKernel, "": ErrNoKernel} {
+		loaded := filepath.Join(t.TempDir(), "kexec_loaded")
+		if err := os.WriteFile(loaded, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := check(Kexec, loaded); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", text, err, want)
+		}
+	}
+	missing := filepath.Join(t.TempDir(), "kexec_loaded") // a kernel without kexec
+	if err := check(Kexec, missing); !errors.Is(err, ErrNoKernel) {
+		t.Errorf("no such file: %v", err)
+	}
+	for _, how := range []How{PowerOff, Reboot, Halt} {
+		if err := check(how, missing); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
 	}
 }

@@ -15,19 +15,20 @@ import (
 // maxMountInfo bounds /proc/self/mountinfo, in bytes.
 const maxMountInfo = 8 << 20
 
-// pseudo file systems hold nothing that could be lost.
+// pseudo is the file systems without persistent data, which stay mounted.
 var pseudo = map[string]bool{
-	"autofs": true, "binfmt_misc": true, "bpf": true, "cgroup": true, "cgroup2": true, "configfs": true, "debugfs": true,
-	"devpts": true, "devtmpfs": true, "efivarfs": true, "fusectl": true, "hugetlbfs": true, "mqueue": true, "nsfs": true,
+	"autofs": true, "binfmt_misc": true, "bpf": true, "cgroup": true, "cgroup2": true, "configfs": true,
+	"debugfs": true, "devpts": true, "devtmpfs": true, "efivarfs": true, "fusectl": true, "hugetlbfs": true,
+	"mqueue": true, "nsfs": true,
 	"proc": true, "pstore": true, "ramfs": true, "rootfs": true, "securityfs": true, "selinuxfs": true, "sysfs": true,
 	"tmpfs": true, "tracefs": true,
 }
 
 type mountPoint struct{ path, kind string }
 
-// UnmountAll unmounts what is not a pseudo file system, the last first, and
-// makes the root read-only. What is in use, or does not answer in time, is
-// detached. It returns what could not even be detached.
+// UnmountAll unmounts all file systems with data in reverse order, and remounts the root
+// read-only. One that is busy or does not respond in time is detached. It returns the
+// errors of those that could not be detached either.
 func UnmountAll() error {
 	text, err := file.Read("/proc/self/mountinfo", maxMountInfo)
 	if err != nil {
@@ -55,7 +56,7 @@ func unmount(path string) error {
 	return attempt("detach", path, func() error { return unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) })
 }
 
-// attempt runs a call that may hang, on a file system whose server is gone.
+// attempt calls a system call that can hang, such as on NFS without its server.
 func attempt(op, path string, call func() error) error {
 	result := make(chan error, 1)
 	if !within(mountWait, op+" "+path, func() { result <- call() }) {
@@ -66,12 +67,12 @@ func attempt(op, path string, call func() error) error {
 		if err != nil {
 			return &os.PathError{Op: op, Path: path, Err: err}
 		}
-	default: // it panicked, and was told of
+	default: // it panicked, which guard has reported
 	}
 	return nil
 }
 
-// parseMounts reads the mount points and types of mountinfo (proc_pid_mountinfo(5)).
+// parseMounts returns the mount points and types of mountinfo (proc_pid_mountinfo(5)).
 func parseMounts(text string) []mountPoint {
 	var mounts []mountPoint
 	for line := range strings.Lines(text) {
@@ -84,7 +85,7 @@ func parseMounts(text string) []mountPoint {
 	return mounts
 }
 
-// unescape undoes the kernel's \ooo for blanks and backslashes.
+// unescape decodes the kernel's \ooo for spaces and backslashes.
 func unescape(s string) string {
 	var b strings.Builder
 	for {

@@ -9,25 +9,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errors of Give.
+// Errors of Interface.Attach.
 var (
-	ErrNoName        = errors.New("a network interface without a name; give each of runtime.interfaces one")
-	ErrNoPeer        = errors.New("a veth pair needs the name of its other end; add peer")
-	ErrSameNamespace = errors.New("the container has the network namespace of the machine; give it its own by net: new")
+	ErrNoName        = errors.New("network interface without a name; set name in runtime.interfaces")
+	ErrNoPeer        = errors.New("veth pair without a name for the host's end; set peer")
+	ErrSameNamespace = errors.New("the container shares the machine's network namespace; set net: new")
 )
 
-// Interface is what runtime.json asks for under "interfaces": a link that the
-// container is to have.
+// Interface is an element of "interfaces" in runtime.json: a network interface for a
+// container.
 type Interface struct {
 	Name         string
-	Add          string // type of the link to make, as "ip link add" has them; "" for one that is there
-	Peer         string // the other end of a veth pair, which stays with the machine
-	CreateInRoot bool   // make it with the machine and move it; a tunnel sends from where it was made
+	Add          string // type of the interface to create, as in "ip link add"; "" for an existing one
+	Peer         string // the host's end of a veth pair
+	CreateInRoot bool   // create it in the machine's namespace, then move it; a tunnel sends from where it was created
 }
 
-// Give puts the interface into the network namespace of a process. The machine's
-// namespace keeps nothing of one that fails.
-func (i Interface) Give(pid int) error {
+// Attach creates the interface in the network namespace of a process, or moves it there.
+// On error nothing that it created is left in the machine's namespace.
+func (i Interface) Attach(pid int) error {
 	if i.Add == "" && i.Peer != "" {
 		i.Add = "veth"
 	}
@@ -35,15 +35,15 @@ func (i Interface) Give(pid int) error {
 	case i.Name == "":
 		return ErrNoName
 	case i.Add == "veth" && i.Peer == "":
-		return i.failed("make veth pair", ErrNoPeer)
+		return i.failed("create veth pair", ErrNoPeer)
 	}
-	if err := apart(pid); err != nil {
-		return i.failed("hand over network interface", err)
+	if err := checkNamespace(pid); err != nil {
+		return i.failed("attach network interface", err)
 	}
-	return patiently(func() error { return i.give(pid) })
+	return retry(func() error { return i.attach(pid) })
 }
 
-func (i Interface) give(pid int) error {
+func (i Interface) attach(pid int) error {
 	switch {
 	case i.Add == "":
 		return i.move(pid)
@@ -53,7 +53,7 @@ func (i Interface) give(pid int) error {
 		}
 		err := i.move(pid)
 		if err != nil {
-			_ = newRequest(unix.RTM_DELLINK, 0, 0).text(unix.IFLA_IFNAME, i.Name).do() // what is said is why it did not move
+			_ = newRequest(unix.RTM_DELLINK, 0, 0).text(unix.IFLA_IFNAME, i.Name).do() // the first error is returned
 		}
 		return err
 	}
@@ -63,11 +63,12 @@ func (i Interface) give(pid int) error {
 // vethPeer is VETH_INFO_PEER (linux/veth.h).
 const vethPeer = 1
 
-// add makes the link, in the namespace that where appends.
-func (i Interface) add(where func(request) request) error {
+// add creates the interface. namespace appends an attribute with its network namespace;
+// nil is the machine's.
+func (i Interface) add(namespace func(request) request) error {
 	r := newRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, 0).text(unix.IFLA_IFNAME, i.Name)
-	if where != nil {
-		r = where(r)
+	if namespace != nil {
+		r = namespace(r)
 	}
 	r = r.nest(unix.IFLA_LINKINFO, func(r request) request {
 		r = r.text(unix.IFLA_INFO_KIND, i.Add)
@@ -78,7 +79,7 @@ func (i Interface) add(where func(request) request) error {
 			return r.nest(vethPeer, func(r request) request { return r.link(0).text(unix.IFLA_IFNAME, i.Peer) })
 		})
 	})
-	return i.failed("make network interface of type "+i.Add, r.do())
+	return i.failed("create network interface of type "+i.Add, r.do())
 }
 
 func (i Interface) move(pid int) error {
@@ -93,39 +94,39 @@ func (i Interface) failed(op string, err error) error {
 	return &os.PathError{Op: op, Path: i.Name, Err: err}
 }
 
-// Up brings up a link of the machine. Loopback gets its addresses by that.
+// Up brings up an interface of the machine. The kernel then assigns the addresses of lo.
 func Up(name string) error {
 	err := newRequest(unix.RTM_SETLINK, 0, unix.IFF_UP).text(unix.IFLA_IFNAME, name).do()
 	return Interface{Name: name}.failed("bring up network interface", err)
 }
 
-// apart makes sure that a process has a network namespace of its own.
-func apart(pid int) error {
-	var own, theirs unix.Stat_t
-	if err := unix.Stat("/proc/thread-self/ns/net", &own); err != nil {
-		return os.NewSyscallError("look at the machine's network namespace", err)
+// checkNamespace returns an error if a process does not have its own network namespace.
+func checkNamespace(pid int) error {
+	var machine, container unix.Stat_t
+	if err := unix.Stat("/proc/thread-self/ns/net", &machine); err != nil {
+		return os.NewSyscallError("find the machine's network namespace", err)
 	}
-	if err := unix.Stat("/proc/"+strconv.Itoa(pid)+"/ns/net", &theirs); err != nil {
-		return os.NewSyscallError("look at the container's network namespace", err)
+	if err := unix.Stat("/proc/"+strconv.Itoa(pid)+"/ns/net", &container); err != nil {
+		return os.NewSyscallError("find the container's network namespace", err)
 	}
-	if own.Dev == theirs.Dev && own.Ino == theirs.Ino {
+	if machine.Dev == container.Dev && machine.Ino == container.Ino {
 		return ErrSameNamespace
 	}
 	return nil
 }
 
-// patience is how long to try again: when a container is started anew, the
-// kernel is still taking the namespace of the last one down, with the links that
-// were in it, and gives a machine's own back.
+// Bounds of retry. When a container is restarted the kernel may still be removing the
+// network namespace of its last run: the interfaces created there are deleted, and those
+// moved there return to the machine.
 const (
-	patience = 2 * time.Second
-	pause    = 50 * time.Millisecond
+	retryTimeout  = 2 * time.Second
+	retryInterval = 50 * time.Millisecond
 )
 
-// patiently tries until the name is free, or the link is there.
-func patiently(try func() error) error {
-	for end := time.Now().Add(patience); ; time.Sleep(pause) {
-		err := try()
+// retry calls attach until the name is free (EEXIST) and the interface exists (ENODEV).
+func retry(attach func() error) error {
+	for end := time.Now().Add(retryTimeout); ; time.Sleep(retryInterval) {
+		err := attach()
 		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENODEV) || time.Now().After(end) {
 			return err
 		}

@@ -10,47 +10,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// answerWait is how long the kernel may take to answer. It answers before the
-// call that asks returns, so this is for a kernel that forgets.
-const answerWait = 5 * time.Second
+// ackTimeout bounds the wait for the acknowledgement of a request. The kernel sends it
+// before send returns.
+const ackTimeout = 5 * time.Second
 
-// Bounds, in bytes. A request has some hundred, names having at most 15; an
-// answer has fifty, and the kernel's words.
+// Bounds, in bytes. A request has about a hundred, because names have at most 15; an
+// acknowledgement has fifty and an error message.
 const (
 	maxRequest = 1024
-	maxAnswer  = 4096
+	maxAck     = 4096
 )
 
-// sequence numbers the request; each has a socket of its own.
+// sequence is the sequence number of every request; each has its own socket.
 const sequence = 1
 
-// errAnswer is what an answer that is none comes to.
-var errAnswer = errors.New("the kernel's answer makes no sense")
+var errBadAck = errors.New("invalid acknowledgement from the kernel")
 
-// request is a message to the kernel as it grows: the header, what belongs to
-// its kind, and attributes (netlink(7), rtnetlink(7)). All numbers are in the
-// machine's byte order, all parts begin at a multiple of four.
+// request is a message to the kernel: header, struct ifinfomsg and attributes (netlink(7),
+// rtnetlink(7)). Numbers are in native byte order; each part is aligned to four bytes.
 type request []byte
 
 var order = binary.NativeEndian
 
-// newRequest begins a request about a link. set are the flags that the link is
-// to have.
+// newRequest returns a request about a network interface. set is the interface flags to
+// set.
 func newRequest(kind, flags uint16, set uint32) request {
 	r := make(request, 0, 128)
-	r = order.AppendUint32(r, 0) // the length; see do
+	r = order.AppendUint32(r, 0) // length, set by do
 	r = order.AppendUint16(r, kind)
 	r = order.AppendUint16(r, unix.NLM_F_REQUEST|unix.NLM_F_ACK|flags)
 	r = order.AppendUint32(r, sequence)
-	r = order.AppendUint32(r, 0) // whom it is for: the kernel
+	r = order.AppendUint32(r, 0) // destination: the kernel
 	return r.link(set)
 }
 
-// link appends struct ifinfomsg. The link is named by an attribute.
+// link appends struct ifinfomsg. An attribute has the name of the interface.
 func (r request) link(set uint32) request {
 	r = append(r, make([]byte, 8)...) // any family, type and index
 	r = order.AppendUint32(r, set)
-	return order.AppendUint32(r, set) // and these are the ones to change
+	return order.AppendUint32(r, set) // mask of the flags to change
 }
 
 func (r request) attribute(kind uint16, value []byte) request {
@@ -65,8 +63,8 @@ func (r request) number(kind uint16, value int) request {
 	return r.attribute(kind, order.AppendUint32(nil, uint32(value)))
 }
 
-// nest appends an attribute with what inside appends. The length of one that do
-// would refuse may be wrong.
+// nest appends an attribute with the value that inside appends. The length is wrong if the
+// value has more than 64 KiB; do rejects such a request.
 func (r request) nest(kind uint16, inside func(request) request) request {
 	begin := len(r)
 	r = inside(append(r, 0, 0, 0, 0))
@@ -85,55 +83,55 @@ func (r request) do() error {
 		return err
 	}
 	defer s.Close()
-	// Kernels before 4.12 know neither, and answer with the number alone.
+	// Without these options (before Linux 4.12) there is only an error number.
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
 	order.PutUint32(r, uint32(len(r)))
 	if err := s.send(r); err != nil {
 		return err
 	}
-	answer, err := s.Receive(make([]byte, maxAnswer), answerWait)
+	ack, err := s.Receive(make([]byte, maxAck), ackTimeout)
 	if err != nil {
 		return err
 	}
-	return parseAnswer(answer)
+	return parseAck(ack)
 }
 
-// Refusal is the kernel's "no": the error number and, where it gave some, its words.
-type Refusal struct {
-	Errno unix.Errno
-	Words string
+// Error is an error of the kernel: its number, and its message if there is one.
+type Error struct {
+	Errno   unix.Errno
+	Message string
 }
 
-func (e *Refusal) Error() string {
-	if e.Words == "" {
+func (e *Error) Error() string {
+	if e.Message == "" {
 		return e.Errno.Error()
 	}
-	return e.Errno.Error() + " (" + e.Words + ")"
+	return e.Errno.Error() + " (" + e.Message + ")"
 }
 
-func (e *Refusal) Unwrap() error { return e.Errno }
+func (e *Error) Unwrap() error { return e.Errno }
 
-// parseAnswer reads an acknowledgement: struct nlmsghdr, the error number as a
-// negative, the header of the request, and attributes.
-func parseAnswer(b []byte) error {
+// parseAck parses an acknowledgement: struct nlmsghdr, the negative error number, the
+// header of the request, and attributes. It returns the kernel's error.
+func parseAck(b []byte) error {
 	const header, number = unix.SizeofNlMsghdr, 4
 	if len(b) < header+number+header || order.Uint16(b[4:]) != unix.NLMSG_ERROR || order.Uint32(b[8:]) != sequence {
-		return os.NewSyscallError("netlink", errAnswer)
+		return os.NewSyscallError("netlink", errBadAck)
 	}
 	code := -int32(order.Uint32(b[header:]))
 	if code == 0 {
 		return nil
 	}
-	refusal := &Refusal{Errno: unix.Errno(code)}
+	e := &Error{Errno: unix.Errno(code)}
 	if order.Uint16(b[6:])&unix.NLM_F_ACK_TLVS != 0 {
-		refusal.Words = words(b[header+number+header:])
+		e.Message = message(b[header+number+header:])
 	}
-	return refusal
+	return e
 }
 
-// words finds the text among attributes.
-func words(b []byte) string {
+// message returns the value of the attribute NLMSGERR_ATTR_MSG, or "".
+func message(b []byte) string {
 	for len(b) >= 4 {
 		size := int(order.Uint16(b))
 		if size < 4 || size > len(b) {

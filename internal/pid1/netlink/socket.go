@@ -1,11 +1,11 @@
-// Package netlink talks to the kernel over netlink(7) sockets, as far as PID 1
-// has to: it makes network interfaces, moves them into the network namespaces of
-// containers and brings up loopback (rtnetlink(7)), what LinuxKit's service does
-// for "interfaces" of runtime.json; and it is what package uevent listens on.
+// Package netlink implements the requests of PID 1 over netlink(7) sockets: it creates
+// network interfaces, moves them to the network namespaces of containers and brings up
+// loopback (rtnetlink(7)), as LinuxKit's service does for "interfaces" in runtime.json. It
+// also has the socket on which package uevent listens.
 //
-// A request is one message and its answer another, so that there is nothing in
-// between to clear up: a veth pair is born with one end in the container. The
-// answer is the kernel's error number and, where it has some, its own words.
+// Each change is one request, which the kernel executes completely or not at all: a veth
+// pair is created with one end in the container. Errors contain the kernel's error number
+// and message.
 package netlink
 
 import (
@@ -15,42 +15,43 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is a netlink socket that hears nobody but the kernel.
+// Socket is a netlink socket that receives messages of the kernel only.
 type Socket struct{ fd int }
 
-// Open opens a socket of a protocol (NETLINK_ROUTE and the like). groups is the
-// set of multicast groups to listen to, the first of them 1.
+// Open opens a socket of a protocol, such as NETLINK_ROUTE. groups is the bit mask of the
+// multicast groups to join.
 func Open(protocol int, groups uint32) (*Socket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, os.NewSyscallError("netlink: socket", err)
 	}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
-		_ = unix.Close(fd) // nothing was sent
+		_ = unix.Close(fd) // the error of bind is returned
 		return nil, os.NewSyscallError("netlink: bind", err)
 	}
 	return &Socket{fd}, nil
 }
 
 // Close closes the socket.
-func (s *Socket) Close() { _ = unix.Close(s.fd) } // every answer has been read, or is not wanted
+func (s *Socket) Close() { _ = unix.Close(s.fd) } // no data can be lost
 
-// Reserve lets the kernel keep this many bytes of unread messages, beyond the
-// machine's limit for everyone.
-func (s *Socket) Reserve(bytes int) error {
-	return os.NewSyscallError("netlink: SO_RCVBUFFORCE", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes))
+// SetReceiveBuffer sets the size of the receive buffer in bytes, regardless of
+// net.core.rmem_max.
+func (s *Socket) SetReceiveBuffer(bytes int) error {
+	err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
+	return os.NewSyscallError("netlink: SO_RCVBUFFORCE", err)
 }
 
-// Receive reads the next message of the kernel that fits buf, and waits no
-// longer than wait for it: os.ErrDeadlineExceeded. Messages were lost where the
-// error is ENOBUFS. What is longer than buf or from somebody else is overlooked.
+// Receive returns the next message of the kernel. It returns os.ErrDeadlineExceeded if
+// there is none within wait, and ENOBUFS if messages were lost. Messages that are longer
+// than buf or have another sender are ignored.
 func (s *Socket) Receive(buf []byte, wait time.Duration) ([]byte, error) {
 	flags := unix.MSG_TRUNC
 	if wait <= 0 {
-		flags |= unix.MSG_DONTWAIT // the shortest timeout is a tick of the kernel, or two
+		flags |= unix.MSG_DONTWAIT // SO_RCVTIMEO is rounded up to a kernel tick
 	}
 	for end := time.Now().Add(wait); ; {
-		left := max(time.Until(end), time.Microsecond) // 0 would be for ever
+		left := max(time.Until(end), time.Microsecond) // 0 would be no timeout
 		timeout := unix.NsecToTimeval(left.Nanoseconds())
 		if err := unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
 			return nil, os.NewSyscallError("netlink: SO_RCVTIMEO", err)
@@ -69,5 +70,6 @@ func (s *Socket) Receive(buf []byte, wait time.Duration) ([]byte, error) {
 }
 
 func (s *Socket) send(message []byte) error {
-	return os.NewSyscallError("netlink: send", unix.Sendto(s.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}))
+	err := unix.Sendto(s.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	return os.NewSyscallError("netlink: send", err)
 }

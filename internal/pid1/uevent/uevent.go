@@ -1,18 +1,17 @@
-// Package uevent hears from the kernel which devices have appeared, so that
-// modules can be loaded for those that were not there at boot: what mdev does
-// for LinuxKit, without a process for each.
+// Package uevent receives the kernel's events about new devices, for which modules are to
+// be loaded: the part of mdev in LinuxKit, without a process for each event.
 //
 // The kernel sends every change of a device to the sockets of a multicast group
-// (Documentation/ABI/testing/sysfs-uevent, lib/kobject_uevent.c). Devices come
-// in swarms, a disk with its host, its bus and its partitions, so events are
-// handed on in batches. The kernel keeps what nobody has read yet, up to a
-// bound; beyond it events get lost, which it says, and then all devices are to be
-// looked at again. Firmware is the kernel's own business: it reads /lib/firmware.
+// (Documentation/ABI/testing/sysfs-uevent, lib/kobject_uevent.c). Devices come in bursts,
+// such as a disk with its host, bus and partitions, so events are returned in batches.
+// When the buffer of the socket is full events are lost, which the kernel reports; then
+// all devices must be scanned again. Firmware is loaded by the kernel from /lib/firmware.
 package uevent
 
 import (
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,59 +19,59 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/netlink"
 )
 
-// Bounds of what is kept and how long it is waited for.
+// Bounds of buffers and waits.
 const (
-	queue    = 1 << 20 // bytes of events that the kernel keeps, some thousand
-	maxEvent = 8 << 10 // the kernel's own are below 2 KiB and a path
-	maxBatch = 64      // aliases
-	quiet    = 100 * time.Millisecond
-	longest  = time.Second // how long a swarm may keep a batch open
+	bufferSize  = 1 << 20                // receive buffer of the socket in bytes: some thousand events
+	maxEvent    = 8 << 10                // bytes; the kernel's are below 2 KiB and a path
+	maxBatch    = 64                     // aliases
+	quietPeriod = 100 * time.Millisecond // ends a batch
+	maxGather   = time.Second            // for a batch without a quiet period
 )
 
-// group is the multicast group of the kernel's events. Those of udev have another.
+// group is the multicast group of the kernel's events. udev uses another one.
 const group = 1
 
-// Batch is what has happened in a short while: which aliases new devices have,
-// each once. Lost says that there was more, which nobody knows.
+// Batch is the aliases of the devices of some events, without duplicates. If Lost is set
+// there were further events.
 type Batch struct {
 	Aliases []string
 	Lost    bool
 }
 
-// Empty reports whether nothing has happened.
+// Empty reports whether no device has appeared and no event was lost.
 func (b Batch) Empty() bool { return len(b.Aliases) == 0 && !b.Lost }
 
-// Listener hears the events.
+// Listener receives events.
 type Listener struct {
 	socket *netlink.Socket
 	buffer []byte
 }
 
-// Listen begins to listen: what happens from now on is kept.
+// Listen returns a listener for all events from now on.
 func Listen() (*Listener, error) {
 	s, err := netlink.Open(unix.NETLINK_KOBJECT_UEVENT, group)
 	if err != nil {
 		return nil, err
 	}
-	_ = s.Reserve(queue) // in a container it is forbidden; then the queue is the kernel's default
+	_ = s.SetReceiveBuffer(bufferSize) // not permitted in a container; the default is smaller
 	return &Listener{socket: s, buffer: make([]byte, maxEvent)}, nil
 }
 
-// Close ends the listening.
+// Close closes the listener.
 func (l *Listener) Close() { l.socket.Close() }
 
-// Pending returns what has happened since it was last asked, without waiting.
+// Pending returns the events since the last call, without waiting.
 func (l *Listener) Pending() (Batch, error) { return l.gather(0, 0) }
 
-// Next waits, no longer than wait, for a device to appear, and then a moment for
-// those that follow. Where nothing happens the batch is empty.
-func (l *Listener) Next(wait time.Duration) (Batch, error) { return l.gather(wait, quiet) }
+// Next waits for a new device, and then for further ones until a quiet period. If there is
+// none within wait the batch is empty.
+func (l *Listener) Next(wait time.Duration) (Batch, error) { return l.gather(wait, quietPeriod) }
 
-// gather reads events until there was none for a while.
+// gather reads events until there is none for first, or after the first one for further.
 func (l *Listener) gather(first, further time.Duration) (Batch, error) {
 	var b Batch
 	known := map[string]bool{}
-	wait, end := first, time.Now().Add(first+longest)
+	wait, end := first, time.Now().Add(first+maxGather)
 	for len(b.Aliases) < maxBatch && !time.Now().After(end) {
 		msg, err := l.socket.Receive(l.buffer, wait)
 		switch {
@@ -93,3 +92,30 @@ func (l *Listener) gather(first, further time.Duration) (Batch, error) {
 	}
 	return b, nil
 }
+
+// Added returns the alias of the device in a message about a new device, or "" for any
+// other message. The format is ACTION@PATH and KEY=VALUE..., each zero-terminated.
+func Added(msg []byte) string {
+	text, whole := strings.CutSuffix(string(msg), "\x00")
+	title, rest, found := strings.Cut(text, "\x00")
+	path, add := strings.CutPrefix(title, "add@/")
+	if !whole || !found || !add || path == "" {
+		return ""
+	}
+	alias, action := "", ""
+	for _, pair := range strings.Split(rest, "\x00") {
+		key, value, _ := strings.Cut(pair, "=")
+		switch key {
+		case "ACTION":
+			action = value
+		case "MODALIAS":
+			alias = value
+		}
+	}
+	if action != "add" || strings.ContainsFunc(alias, unprintable) {
+		return ""
+	}
+	return alias
+}
+
+func unprintable(r rune) bool { return r < ' ' || r > '~' }

@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests run in a network namespace of their own, where the kernel spreads
-// what the owner of the namespace asks it to, as if it came from itself
-// (uevent_net_rcv in lib/kobject_uevent.c). Whoever is not root gets a user
-// namespace with it. All hear all, so those that listen run one after another.
+// The tests run in a new network namespace, in which the kernel broadcasts the messages of
+// the namespace's owner as its own (uevent_net_rcv in lib/kobject_uevent.c). Without root
+// they run in a new user namespace as well. Every listener receives all events, so tests
+// with a listener are not parallel.
 
 const inside = "UEVENT_TEST_INSIDE"
 
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
 	if cmd.Run() != nil {
-		os.Exit(1) // it has told why
+		os.Exit(1) // the child has printed why
 	}
 }
 
@@ -53,8 +53,8 @@ func listen(t *testing.T) *Listener {
 	return l
 }
 
-// spread makes the kernel send messages to everyone who listens in the namespace.
-func spread(t *testing.T, messages ...string) {
+// broadcast makes the kernel send messages to all listeners in the namespace.
+func broadcast(t *testing.T, messages ...string) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
 	if err != nil {
@@ -76,47 +76,49 @@ func added(alias string) string {
 	return "add@/devices/x\x00ACTION=add\x00DEVPATH=/devices/x\x00SUBSYSTEM=virtio\x00MODALIAS=" + alias + "\x00"
 }
 
-func TestASwarmOfEventsIsOneBatchWithEachAliasOnce(t *testing.T) {
+func TestBurstOfEventsIsOneBatchWithoutDuplicates(t *testing.T) {
 	l := listen(t)
-	spread(t, added("virtio:1"), added("virtio:2"), "remove@/devices/x\x00ACTION=remove\x00MODALIAS=virtio:9\x00", added("virtio:1"), added("usb:3"))
+	broadcast(t, added("virtio:1"), added("virtio:2"),
+		"remove@/devices/x\x00ACTION=remove\x00MODALIAS=virtio:9\x00", added("virtio:1"), added("usb:3"))
 	b, err := l.Next(wait)
 	if want := (Batch{Aliases: []string{"virtio:1", "virtio:2", "usb:3"}}); err != nil || !reflect.DeepEqual(b, want) {
 		t.Errorf("%+v, %v, want %+v", b, err, want)
 	}
 	if b, err := l.Next(time.Millisecond); err != nil || !b.Empty() {
-		t.Errorf("nothing is left: %+v, %v", b, err)
+		t.Errorf("got %+v, %v, want an empty batch", b, err)
 	}
 }
 
-func TestPendingIsWhatHasHappenedSinceListen(t *testing.T) {
+func TestPendingReturnsEventsSinceListen(t *testing.T) {
 	l := listen(t)
 	if b, err := l.Pending(); err != nil || !b.Empty() {
-		t.Errorf("before anything: %+v, %v", b, err)
+		t.Errorf("before any event: %+v, %v", b, err)
 	}
-	spread(t, added("virtio:1"))
+	broadcast(t, added("virtio:1"))
 	if b, err := l.Pending(); err != nil || !reflect.DeepEqual(b.Aliases, []string{"virtio:1"}) {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
 
-func TestALargeSwarmComesInBatches(t *testing.T) {
+func TestLargeBurstIsSplit(t *testing.T) {
 	l := listen(t)
 	const all = maxBatch + 10
 	for i := range all {
-		spread(t, added("virtio:"+strconv.Itoa(i)))
+		broadcast(t, added("virtio:"+strconv.Itoa(i)))
 	}
 	first, err := l.Next(wait)
 	second, err2 := l.Next(wait)
-	if err != nil || err2 != nil || len(first.Aliases) != maxBatch || len(second.Aliases) != all-maxBatch || first.Lost || second.Lost {
+	if err != nil || err2 != nil || first.Lost || second.Lost ||
+		len(first.Aliases) != maxBatch || len(second.Aliases) != all-maxBatch {
 		t.Errorf("%d and %d aliases, %v, %v", len(first.Aliases), len(second.Aliases), err, err2)
 	}
 }
 
-func TestAFloodThatNobodyReadsIsToldAsLost(t *testing.T) {
+func TestReportsLostEvents(t *testing.T) {
 	l := listen(t)
 	padding := strings.Repeat("x", 1500)
-	for range 2 * queue / len(padding) {
-		spread(t, added(padding))
+	for range 2 * bufferSize / len(padding) {
+		broadcast(t, added(padding))
 	}
 	for end := time.Now().Add(wait); time.Now().Before(end); {
 		b, err := l.Next(wait)
@@ -127,11 +129,11 @@ func TestAFloodThatNobodyReadsIsToldAsLost(t *testing.T) {
 			return
 		}
 	}
-	t.Error("nobody has said that events are lost")
+	t.Error("no batch reports lost events")
 }
 
-// Anybody with the rights may send to the group; udev does. It is not the kernel.
-func TestOnlyTheKernelIsHeard(t *testing.T) {
+// A privileged process can send to the group, as udev does.
+func TestIgnoresEventsOfOtherSenders(t *testing.T) {
 	l := listen(t)
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_KOBJECT_UEVENT)
 	if err != nil {
@@ -139,23 +141,23 @@ func TestOnlyTheKernelIsHeard(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: group}
-	err = unix.Sendto(fd, []byte(added("virtio:liar")), 0, to)
-	if err != nil && !errors.Is(err, unix.ECONNREFUSED) { // what a multicast says of the kernel's own socket
+	err = unix.Sendto(fd, []byte(added("virtio:forged")), 0, to)
+	if err != nil && !errors.Is(err, unix.ECONNREFUSED) { // of the kernel's own socket in the group
 		t.Fatal(err)
 	}
-	spread(t, added("virtio:true"))
+	broadcast(t, added("virtio:true"))
 	if b, err := l.Next(wait); err != nil || !reflect.DeepEqual(b.Aliases, []string{"virtio:true"}) {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
 
-// A device of this machine appears once more. Only root can make it; for others
-// its event is made up from what the kernel tells of the device.
-func TestARealDevice(t *testing.T) {
+// The kernel repeats the event of a real device. Only root can trigger it; without root an
+// equal event is broadcast.
+func TestRealDevice(t *testing.T) {
 	l := listen(t)
 	path, alias := device(t)
 	if os.Getenv(inside) != "0" {
-		spread(t, added(alias))
+		broadcast(t, added(alias))
 	} else if err := os.WriteFile(path, []byte("add"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +167,7 @@ func TestARealDevice(t *testing.T) {
 	}
 }
 
-// device returns the uevent file of some device with an alias, and the alias.
+// device returns the uevent file of a device with an alias, and the alias.
 func device(t *testing.T) (path, alias string) {
 	t.Helper()
 	paths, err := filepath.Glob("/sys/devices/*/*/uevent")
@@ -187,21 +189,21 @@ func device(t *testing.T) (path, alias string) {
 func TestAdded(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ msg, want string }{
-		"a device":               {added("pci:v00008086d*"), "pci:v00008086d*"},
-		"with blanks and commas": {added("of:Nx T<NULL>Cv,d"), "of:Nx T<NULL>Cv,d"},
-		"without an alias":       {"add@/devices/x\x00ACTION=add\x00", ""},
-		"a change":               {"change@/devices/x\x00ACTION=change\x00MODALIAS=a\x00", ""},
-		"two minds":              {"add@/devices/x\x00ACTION=remove\x00MODALIAS=a\x00", ""},
-		"no action":              {"add@/devices/x\x00MODALIAS=a\x00", ""},
-		"no path":                {"add@\x00ACTION=add\x00MODALIAS=a\x00", ""},
-		"a relative path":        {"add@x\x00ACTION=add\x00MODALIAS=a\x00", ""},
-		"udev's":                 {"libudev\x00\xfe\xed\xca\xfeadd@/devices/x\x00ACTION=add\x00MODALIAS=a\x00", ""},
-		"cut":                    {strings.TrimSuffix(added("abc"), "c\x00"), ""},
-		"title only":             {"add@/devices/x\x00", ""},
-		"a line break":           {added("a\nb"), ""},
-		"not ASCII":              {added("\xff"), ""},
-		"nothing":                {"", ""},
-		"zeros":                  {"\x00\x00\x00", ""},
+		"device":                {added("pci:v00008086d*"), "pci:v00008086d*"},
+		"spaces and commas":     {added("of:Nx T<NULL>Cv,d"), "of:Nx T<NULL>Cv,d"},
+		"no alias":              {"add@/devices/x\x00ACTION=add\x00", ""},
+		"change":                {"change@/devices/x\x00ACTION=change\x00MODALIAS=a\x00", ""},
+		"contradicting actions": {"add@/devices/x\x00ACTION=remove\x00MODALIAS=a\x00", ""},
+		"no action":             {"add@/devices/x\x00MODALIAS=a\x00", ""},
+		"no path":               {"add@\x00ACTION=add\x00MODALIAS=a\x00", ""},
+		"relative path":         {"add@x\x00ACTION=add\x00MODALIAS=a\x00", ""},
+		"event of udev":         {"libudev\x00\xfe\xed\xca\xfeadd@/devices/x\x00ACTION=add\x00MODALIAS=a\x00", ""},
+		"truncated":             {strings.TrimSuffix(added("abc"), "c\x00"), ""},
+		"title only":            {"add@/devices/x\x00", ""},
+		"line break":            {added("a\nb"), ""},
+		"not ASCII":             {added("\xff"), ""},
+		"empty":                 {"", ""},
+		"zeros":                 {"\x00\x00\x00", ""},
 	} {
 		if got := Added([]byte(tt.msg)); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
@@ -214,7 +216,7 @@ func FuzzAdded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		alias := Added(msg)
 		if strings.ContainsFunc(alias, unprintable) || !strings.Contains(string(msg), alias) {
-			t.Errorf("%q is not of the message", alias)
+			t.Errorf("%q is not in the message, or not printable", alias)
 		}
 	})
 }

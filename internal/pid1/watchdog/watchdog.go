@@ -1,11 +1,9 @@
-// Package watchdog feeds the hardware that resets a machine which hangs.
+// Package watchdog feeds a hardware watchdog, which resets the machine if PID 1 hangs.
 //
-// The device counts down from the moment it is opened, and every write sets it
-// back (Documentation/watchdog/watchdog-api.rst). It is written to only when the
-// event loop has answered in time: a PID 1 that hangs looks like a machine that
-// hangs, which it is. At the end of the machine the device is given back, by its
-// "magic close", before power off and halt. Before a reboot it stays armed, so
-// that a reboot which hangs ends in a reset.
+// The device counts down from open(2), and every write restarts it
+// (Documentation/watchdog/watchdog-api.rst). PID 1 writes only after its event loop has
+// responded in time. Before power off and halt the device is disarmed by its "magic close".
+// Before a reboot it stays armed, so that a reboot that hangs ends in a reset.
 package watchdog
 
 import (
@@ -22,37 +20,37 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 )
 
-// What is written: the magic character of an orderly close, and any other.
+// Bytes to write: "V" before close(2) disarms the device, any other only restarts it.
 const (
-	food  = "\x00"
-	magic = "V"
+	keepAlive  = "\x00"
+	magicClose = "V"
 )
 
-// margin is how many intervals the device is to count. Two may pass between two
-// feedings, since the loop has one to answer in.
+// margin is the timeout of the device in intervals. Up to two intervals pass between two
+// writes, because the loop has one to respond.
 const margin = 3
 
-// minInterval keeps a configuration without an interval from feeding all the time.
+// minInterval bounds the rate of writes for a configuration without an interval.
 const minInterval = 10 * time.Millisecond
 
-// Loop is the event loop that has to answer.
+// Loop is the event loop of PID 1.
 type Loop interface{ Post(fn func()) }
 
-// Watchdog is a device that is fed.
+// Watchdog is an open watchdog device.
 type Watchdog struct {
 	path     string
 	interval time.Duration
 	loop     Loop
 	log      func(console.Level, string)
 
-	mu      sync.Mutex
-	fd      int
-	refused bool // the last write
-	ended   bool
+	mu     sync.Mutex
+	fd     int
+	failed bool // the last write failed
+	ended  bool
 }
 
-// Start opens the device and begins to feed it. Without a device in the
-// configuration, or where it cannot be opened, it returns nil, and says why.
+// Start opens the device and starts to feed it. It returns nil if none is configured, or
+// if it cannot be opened, which it logs.
 func Start(cfg config.Watchdog, loop Loop, log func(console.Level, string)) *Watchdog {
 	if cfg.Device == "" {
 		return nil
@@ -60,56 +58,57 @@ func Start(cfg config.Watchdog, loop Loop, log func(console.Level, string)) *Wat
 	fd, err := unix.Open(cfg.Device, unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		err = &os.PathError{Op: "open watchdog", Path: cfg.Device, Err: err}
-		log(console.Error, err.Error()+"; is its driver in the kernel component? Without it: a machine that hangs is not reset")
+		log(console.Error, err.Error()+"; a machine that hangs is not reset; check that the kernel component has the driver")
 		return nil
 	}
 	w := &Watchdog{path: cfg.Device, interval: max(cfg.Interval, minInterval), loop: loop, log: log, fd: fd}
 	w.arm()
-	guard.Go("watchdog", w.serve)
+	guard.Go("watchdog", w.run)
 	return w
 }
 
-// arm sets the time that the device counts. Drivers round it, or have one that
-// cannot be set; then it is fed as often as that needs.
+// arm sets the timeout of the device. If the driver has a shorter one, which cannot be
+// set, the interval is reduced accordingly.
 func (w *Watchdog) arm() {
 	seconds := int((margin*w.interval + time.Second - 1) / time.Second)
-	refused := unix.IoctlSetPointerInt(w.fd, unix.WDIOC_SETTIMEOUT, seconds)
+	setErr := unix.IoctlSetPointerInt(w.fd, unix.WDIOC_SETTIMEOUT, seconds)
 	counts, err := unix.IoctlGetUint32(w.fd, unix.WDIOC_GETTIMEOUT)
-	if err = cmp.Or(err, refused); err != nil {
-		w.log(console.Warn, "watchdog "+w.path+": its timeout cannot be set: "+err.Error())
+	if err = cmp.Or(err, setErr); err != nil {
+		w.log(console.Warn, "watchdog "+w.path+": set timeout: "+err.Error())
 	}
 	if timeout := time.Duration(counts) * time.Second; counts > 0 && timeout < margin*w.interval {
 		w.interval = timeout / margin
-		w.log(console.Warn, "watchdog "+w.path+": its timeout is "+timeout.String()+"; it is fed every "+w.interval.String())
+		w.log(console.Warn, "watchdog "+w.path+": timeout is "+timeout.String()+"; fed every "+w.interval.String())
 	}
 }
 
-// serve feeds the device whenever the loop has answered in time, to the end.
-func (w *Watchdog) serve() {
-	for w.write(food) {
+// run feeds the device after every timely response of the loop, until End.
+func (w *Watchdog) run() {
+	for w.write(keepAlive) {
 		time.Sleep(w.interval)
-		for !w.ask() {
+		for !w.probeLoop() {
 		}
 	}
 }
 
-// ask waits until the loop has answered, as long as that takes, for there is
-// nothing else to do. It returns whether it was in time.
-func (w *Watchdog) ask() bool {
-	answered := make(chan struct{})
-	guard.Go("watchdog's question", func() { w.loop.Post(func() { close(answered) }) })
+// probeLoop waits until the loop has responded, without a timeout, and returns whether
+// that took at most one interval.
+func (w *Watchdog) probeLoop() bool {
+	done := make(chan struct{})
+	guard.Go("watchdog probe", func() { w.loop.Post(func() { close(done) }) })
 	select {
-	case <-answered:
+	case <-done:
 		return true
 	case <-time.After(w.interval):
 	}
-	w.log(console.Error, "this init's event loop has not answered for "+w.interval.String()+"; the watchdog "+w.path+" is not fed until it does")
-	<-answered
+	w.log(console.Error, "event loop of PID 1 has not responded for "+w.interval.String()+
+		"; watchdog "+w.path+" is not fed until it does")
+	<-done
 	return false
 }
 
-// write writes to the device, and returns false once its end has come. What the
-// device refuses is told once.
+// write writes to the device, and returns false after End. Of consecutive errors the first
+// one is logged.
 func (w *Watchdog) write(what string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,40 +116,39 @@ func (w *Watchdog) write(what string) bool {
 		return false
 	}
 	_, err := unix.Write(w.fd, []byte(what))
-	if err != nil && !w.refused {
+	if err != nil && !w.failed {
 		err = &os.PathError{Op: "feed watchdog", Path: w.path, Err: err}
 		w.log(console.Error, err.Error())
 	}
-	w.refused = err != nil
+	w.failed = err != nil
 	return true
 }
 
-// endWait is how long the device may take to be disarmed.
-const endWait = time.Second
+// endTimeout bounds the time to disarm the device.
+const endTimeout = time.Second
 
-// End is to be called right before the machine ends. It disarms the device where
-// the machine is to stay down; otherwise it is fed for the last time. There may be
-// no watchdog.
+// End disarms the device before a power off or halt, and feeds it for the last time before
+// a reboot. It must be called right before that. w may be nil.
 func (w *Watchdog) End(how halt.How) {
 	if w == nil {
 		return
 	}
 	done := make(chan struct{})
-	guard.Go("end of the watchdog", func() {
+	guard.Go("watchdog end", func() {
 		defer close(done)
 		w.end(how == halt.PowerOff || how == halt.Halt)
 	})
 	select {
 	case <-done:
-	case <-time.After(endWait):
+	case <-time.After(endTimeout):
 	}
 }
 
 func (w *Watchdog) end(disarm bool) {
 	if !disarm {
-		w.write(food)
-	} else if w.write(magic) {
-		defer unix.Close(w.fd) // this is what disarms it
+		w.write(keepAlive)
+	} else if w.write(magicClose) {
+		defer unix.Close(w.fd) // disarms it
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

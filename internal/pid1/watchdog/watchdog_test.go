@@ -21,8 +21,8 @@ const (
 	interval = 50 * time.Millisecond
 )
 
-// device is a FIFO in the place of a watchdog: every byte that comes out is one
-// that the hardware would have seen, and its end is that of the close.
+// device is a FIFO in place of a watchdog device: it returns the bytes written to the
+// device, and its end is the close.
 type device struct {
 	*testing.T
 	*os.File
@@ -42,7 +42,7 @@ func newDevice(t *testing.T) device {
 	return device{t, f}
 }
 
-// next returns the next byte, "" for a close and "-" for nothing within d.
+// next returns the next byte, "" after a close, and "-" for a timeout.
 func (d device) next(within time.Duration) string {
 	d.Helper()
 	if err := d.SetReadDeadline(time.Now().Add(within)); err != nil {
@@ -53,14 +53,13 @@ func (d device) next(within time.Duration) string {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "-"
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		d.Fatal(err)
 	}
 	return string(b[:n])
 }
 
-// rest reads to the close, or until nothing has come for a good while, and
-// returns all with how it ended.
+// rest returns all bytes up to the close, or with "-" at the end up to a timeout.
 func (d device) rest() string {
 	d.Helper()
 	all := ""
@@ -73,97 +72,98 @@ func (d device) rest() string {
 	}
 }
 
-// prompt is a loop that answers at once.
-type prompt struct{}
+// responsiveLoop responds immediately.
+type responsiveLoop struct{}
 
-func (prompt) Post(fn func()) { fn() }
+func (responsiveLoop) Post(fn func()) { fn() }
 
-// stubborn is a loop that answers once it is told to.
-type stubborn chan func()
+// blockedLoop responds when the test calls the function that it receives.
+type blockedLoop chan func()
 
-func (s stubborn) Post(fn func()) { s <- fn }
+func (s blockedLoop) Post(fn func()) { s <- fn }
 
 func start(t *testing.T, d device, loop Loop) (*Watchdog, chan string) {
 	t.Helper()
-	said := make(chan string, 100)
-	w := Start(config.Watchdog{Device: d.Name(), Interval: interval}, loop, func(_ console.Level, msg string) { said <- msg })
+	messages := make(chan string, 100)
+	log := func(_ console.Level, msg string) { messages <- msg }
+	w := Start(config.Watchdog{Device: d.Name(), Interval: interval}, loop, log)
 	if w == nil {
-		t.Fatal(<-said)
+		t.Fatal(<-messages)
 	}
 	t.Cleanup(func() { w.End(halt.PowerOff) })
-	return w, said
+	return w, messages
 }
 
-func TestItIsFedAsLongAsTheLoopAnswers(t *testing.T) {
+func TestIsFedWhileTheLoopResponds(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)
-	start(t, d, prompt{})
+	start(t, d, responsiveLoop{})
 	for range 4 {
-		if b := d.next(wait); b != food {
-			t.Fatalf("it was written %q, want food", b)
+		if b := d.next(wait); b != keepAlive {
+			t.Fatalf("byte %q, want keepAlive", b)
 		}
 	}
 }
 
-func TestItIsNotFedWhileTheLoopHangs(t *testing.T) {
+func TestIsNotFedWhileTheLoopHangs(t *testing.T) {
 	t.Parallel()
-	d, loop := newDevice(t), make(stubborn)
-	_, said := start(t, d, loop)
-	if b := d.next(wait); b != food {
-		t.Fatalf("at first it was written %q, want food", b)
+	d, loop := newDevice(t), make(blockedLoop)
+	_, messages := start(t, d, loop)
+	if b := d.next(wait); b != keepAlive {
+		t.Fatalf("first byte %q, want keepAlive", b)
 	}
 	if b := d.next(6 * interval); b != "-" {
-		t.Fatalf("it was written %q while the loop hangs", b)
+		t.Fatalf("byte %q while the loop hangs", b)
 	}
-	if msg := about(said, "event loop has not answered for 50ms", wait); !strings.Contains(msg, d.Name()) {
-		t.Errorf("told %q", msg)
+	if msg := find(messages, "event loop of PID 1 has not responded for 50ms", wait); !strings.Contains(msg, d.Name()) {
+		t.Errorf("logged %q", msg)
 	}
-	(<-loop)() // the late answer asks the next question, and no more
+	(<-loop)() // a late response causes another probe, but no write
 	if b := d.next(0); b != "-" {
-		t.Errorf("it was written %q for an answer that came late", b)
+		t.Errorf("byte %q after a late response", b)
 	}
 	(<-loop)()
-	if b := d.next(wait); b != food {
-		t.Errorf("it was written %q, want food: the loop is back", b)
+	if b := d.next(wait); b != keepAlive {
+		t.Errorf("byte %q after a timely response, want keepAlive", b)
 	}
 }
 
-func TestTheEndDecidesWhetherItStaysArmed(t *testing.T) {
+func TestEndDisarmsExceptBeforeReboot(t *testing.T) {
 	t.Parallel()
-	for how, want := range map[halt.How]string{halt.PowerOff: magic, halt.Halt: magic, halt.Reboot: food + "-"} {
+	for how, want := range map[halt.How]string{halt.PowerOff: magicClose, halt.Halt: magicClose, halt.Reboot: keepAlive + "-"} {
 		d := newDevice(t)
-		w, _ := start(t, d, prompt{})
-		if b := d.next(wait); b != food {
-			t.Fatalf("it was written %q, want food", b)
+		w, _ := start(t, d, responsiveLoop{})
+		if b := d.next(wait); b != keepAlive {
+			t.Fatalf("byte %q, want keepAlive", b)
 		}
 		w.End(how)
-		w.End(how) // somebody may ask twice
-		if all := strings.TrimLeft(d.rest(), food); all != strings.TrimLeft(want, food) {
-			t.Errorf("%s: it ends with %q, want %q", how, all, want)
+		w.End(how) // must be idempotent
+		if all := strings.TrimLeft(d.rest(), keepAlive); all != strings.TrimLeft(want, keepAlive) {
+			t.Errorf("%s: last bytes %q, want %q", how, all, want)
 		}
 	}
 }
 
-func TestADeviceThatRefusesIsToldOnce(t *testing.T) {
+func TestWriteErrorIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t)
-	_, said := start(t, d, prompt{})
+	_, messages := start(t, d, responsiveLoop{})
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if msg := about(said, "feed watchdog", wait); !strings.Contains(msg, d.Name()+": broken pipe") {
-		t.Errorf("told %q", msg)
+	if msg := find(messages, "feed watchdog", wait); !strings.Contains(msg, d.Name()+": broken pipe") {
+		t.Errorf("logged %q", msg)
 	}
-	if msg := about(said, "feed watchdog", 5*interval); msg != "" {
-		t.Errorf("told again: %s", msg)
+	if msg := find(messages, "feed watchdog", 5*interval); msg != "" {
+		t.Errorf("logged again: %s", msg)
 	}
 }
 
-// about returns the first message with some text, or "" where there was none in time.
-func about(said <-chan string, text string, within time.Duration) string {
+// find returns the first message that contains text, or "" after a timeout.
+func find(messages <-chan string, text string, within time.Duration) string {
 	for deadline := time.After(within); ; {
 		select {
-		case msg := <-said:
+		case msg := <-messages:
 			if strings.Contains(msg, text) {
 				return msg
 			}
@@ -173,15 +173,16 @@ func about(said <-chan string, text string, within time.Duration) string {
 	}
 }
 
-func TestWithoutADeviceThereIsNoWatchdog(t *testing.T) {
+func TestStartWithoutDevice(t *testing.T) {
 	t.Parallel()
-	var said []string
-	log := func(_ console.Level, msg string) { said = append(said, msg) }
-	none := Start(config.Watchdog{Interval: interval}, prompt{}, log)
-	missing := Start(config.Watchdog{Device: "/no/such/device", Interval: interval}, prompt{}, log)
+	var messages []string
+	log := func(_ console.Level, msg string) { messages = append(messages, msg) }
+	none := Start(config.Watchdog{Interval: interval}, responsiveLoop{}, log)
+	missing := Start(config.Watchdog{Device: "/no/such/device", Interval: interval}, responsiveLoop{}, log)
 	none.End(halt.PowerOff)
 	missing.End(halt.Reboot)
-	if none != nil || missing != nil || len(said) != 1 || !strings.Contains(said[0], "open watchdog /no/such/device: no such file or directory") {
-		t.Errorf("%v, %v, %q", none, missing, said)
+	const want = "open watchdog /no/such/device: no such file or directory"
+	if none != nil || missing != nil || len(messages) != 1 || !strings.Contains(messages[0], want) {
+		t.Errorf("%v, %v, %q", none, missing, messages)
 	}
 }
