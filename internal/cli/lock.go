@@ -113,7 +113,7 @@ func keptLock(old *lock.Lock, m *manifest.Manifest, only []string) (*lock.Lock, 
 	maps.Copy(kept.Images, old.Images)
 	for _, use := range m.Images() {
 		if slices.ContainsFunc(only, func(name string) bool { return names(use, name) }) {
-			kept.Forget(use.Image)
+			kept.Remove(use.Image)
 		}
 	}
 	return kept, checkNames(m, only)

@@ -1,7 +1,6 @@
-// Package markup writes text that strangers have a say in (names, subjects of
-// certificates, the console of a guest) so that it stays text: in Markdown, in JSON, and
-// in the log of a GitHub job, whose runner takes "##[" anywhere, and "::" at the start of
-// a line, for a command.
+// Package markup escapes untrusted text (image names, subjects of certificates, the console
+// of a guest) for Markdown, JSON and the log of a GitHub job. The runner executes workflow
+// commands in a log: "##[" anywhere, and "::" at the start of a line.
 package markup
 
 import (
@@ -13,10 +12,9 @@ import (
 	"unicode"
 )
 
-// Text makes text that is nothing but text: in Markdown a character written by its
-// number has no meaning of its own (CommonMark 0.31 §2.5). It stays in its line, and in
-// its cell of a table.
-func Text(text string) string {
+// Escape returns text for Markdown and HTML. Every character with a meaning in one of them,
+// and every line break, becomes a numeric character reference (CommonMark 0.31, section 2.5).
+func Escape(text string) string {
 	var out strings.Builder
 	for _, c := range text {
 		plain := c == ' ' || c == ',' || c == '+' || c > 0x7f || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
@@ -31,15 +29,14 @@ func Text(text string) string {
 
 var commandStart = regexp.MustCompile(`(?m)^(\s*)::`)
 
-// Mute writes what the runner takes for a command as character references: somebody may
-// print the file in a job. It is for markup, where that changes nothing.
-func Mute(markup []byte) []byte {
+// EscapeCommands escapes workflow commands in Markdown or HTML by character references, which
+// do not change how it renders. So a job may print the file.
+func EscapeCommands(markup []byte) []byte {
 	markup = bytes.ReplaceAll(markup, []byte("##["), []byte("&#35;#["))
 	return commandStart.ReplaceAll(markup, []byte("$1&#58;:"))
 }
 
-// JSON returns plain data as JSON, indented, and mute. Its lines begin with a blank, a
-// quote or a brace, never with "::".
+// JSON returns indented JSON with workflow commands escaped. No line of it begins with "::".
 func JSON(data any) ([]byte, error) {
 	b, err := json.MarshalIndent(data, "", "  ")
 	return append(bytes.ReplaceAll(b, []byte("##["), []byte(`\u0023#[`)), '\n'), err

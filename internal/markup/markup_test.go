@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTextHasNoMeaningInMarkdown(t *testing.T) {
+func TestEscapesMarkdownAndHTML(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain text, 1+1 ✓": "plain text, 1+1 ✓",
@@ -17,31 +17,31 @@ func TestTextHasNoMeaningInMarkdown(t *testing.T) {
 		"two\nlines\r":      "two&#10;lines&#13;",
 		"&lt;":              "&#38;lt&#59;",
 	} {
-		if got := Text(in); got != want {
+		if got := Escape(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }
 
-func TestRunnerObeysNothing(t *testing.T) {
+func TestEscapesWorkflowCommands(t *testing.T) {
 	t.Parallel()
-	said := "::error::x\n  ::set-env name=A::b\n##[group]x a ##[error]"
-	for line := range strings.Lines(string(Mute([]byte(said)))) {
+	text := "::error::x\n  ::set-env name=A::b\n##[group]x a ##[error]"
+	for line := range strings.Lines(string(EscapeCommands([]byte(text)))) {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
-			t.Errorf("GitHub's runner obeys %q", line)
+			t.Errorf("workflow command in %q", line)
 		}
 	}
-	text, err := JSON([]string{said})
+	encoded, err := JSON([]string{text})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(encoded)) {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
-			t.Errorf("GitHub's runner obeys %q", line)
+			t.Errorf("workflow command in %q", line)
 		}
 	}
 	var back []string
-	if err := json.Unmarshal(text, &back); err != nil || back[0] != said {
-		t.Errorf("got %q back, %v", back, err)
+	if err := json.Unmarshal(encoded, &back); err != nil || back[0] != text {
+		t.Errorf("decoded %q, %v", back, err)
 	}
 }

@@ -9,23 +9,24 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// bars shows one moving bar for each piece under way.
+// bars shows a progress bar for each running task.
 type bars struct {
-	w  io.Writer
-	mu sync.Mutex
-	at *mpb.Progress // nil between the bars of one step and those of the next
+	w       io.Writer
+	mu      sync.Mutex
+	current *mpb.Progress // nil before the first task of a step
 }
 
 func newBars(w io.Writer) *bars { return &bars{w: w} }
 
-// container is made anew for each step, so that text and bars keep their order.
-func (b *bars) container() *mpb.Progress {
+// progress returns the bars of the current step. Each step has its own, so that lines and
+// bars keep their order.
+func (b *bars) progress() *mpb.Progress {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.at == nil {
-		b.at = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(32), mpb.WithAutoRefresh())
+	if b.current == nil {
+		b.current = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(32), mpb.WithAutoRefresh())
 	}
-	return b.at
+	return b.current
 }
 
 func (b *bars) Step(name string) {
@@ -36,15 +37,15 @@ func (b *bars) Step(name string) {
 func (b *bars) Note(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var w io.Writer = b.w
-	if b.at != nil {
-		w = b.at // above the bars
+	w := b.w
+	if b.current != nil {
+		w = b.current // above the bars
 	}
 	fmt.Fprintf(w, "  "+format+"\n", args...)
 }
 
 func (b *bars) Begin(label string, total int64) Task {
-	bar := b.container().AddBar(total,
+	bar := b.progress().AddBar(total,
 		mpb.PrependDecorators(decor.Name("  "+label, decor.WC{W: 34, C: decor.DindentRight})),
 		mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f")))
 	return &barTask{bar}
@@ -53,9 +54,9 @@ func (b *bars) Begin(label string, total int64) Task {
 func (b *bars) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.at != nil {
-		b.at.Wait()
-		b.at = nil
+	if b.current != nil {
+		b.current.Wait()
+		b.current = nil
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// plain writes one line for each step and each finished piece.
+// plain prints one line for each step, note and finished task.
 type plain struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -26,33 +26,33 @@ func (p *plain) Note(format string, args ...any) { p.line("  "+format, args...) 
 func (p *plain) Close()                          {}
 
 func (p *plain) Begin(label string, _ int64) Task {
-	return &timed{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
+	return &timedTask{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
 		if ok {
 			p.line("  %-32s %9s  %5.1f s", label, Bytes(n), took.Seconds())
 		}
 	}}
 }
 
-// timed counts bytes and calls done once with the sum.
-type timed struct {
+// timedTask calls done once, with the sum of the bytes and the duration.
+type timedTask struct {
 	begin time.Time
 	bytes atomic.Int64
 	once  sync.Once
 	done  func(bytes int64, took time.Duration, ok bool)
 }
 
-func (t *timed) Add(n int64) { t.bytes.Add(n) }
-func (t *timed) Done(ok bool) {
+func (t *timedTask) Add(n int64) { t.bytes.Add(n) }
+func (t *timedTask) Done(ok bool) {
 	t.once.Do(func() { t.done(t.bytes.Load(), time.Since(t.begin), ok) })
 }
 
-// jsonLines writes one JSON object a line.
+// jsonLines prints one JSON object for each step, note and finished task.
 type jsonLines struct {
 	mu sync.Mutex
 	w  io.Writer
 }
 
-// event is the shape of a line.
+// event is one line of jsonLines.
 type event struct {
 	Event string `json:"event"` // step, note or done
 	Text  string `json:"text"`
@@ -64,7 +64,7 @@ type event struct {
 func (j *jsonLines) write(e event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	json.NewEncoder(j.w).Encode(e)
+	_ = json.NewEncoder(j.w).Encode(e)
 }
 
 func (j *jsonLines) Step(name string) { j.write(event{Event: "step", Text: name}) }
@@ -74,7 +74,7 @@ func (j *jsonLines) Note(format string, args ...any) {
 }
 
 func (j *jsonLines) Begin(label string, _ int64) Task {
-	return &timed{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
-		j.write(event{"done", label, n, took.Milliseconds(), &ok})
+	return &timedTask{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
+		j.write(event{Event: "done", Text: label, Bytes: n, MS: took.Milliseconds(), OK: &ok})
 	}}
 }

@@ -1,8 +1,8 @@
-// Package progress tells a person how far the work is: moving bars on a terminal,
-// one plain line a finished piece in a log, one JSON object a piece for programs.
+// Package progress reports the progress of a run: as bars on a terminal, as one line for
+// each finished task in a log, or as one JSON object for each for programs.
 //
-// Every step of the line reports to a Reporter and knows nothing about where it
-// goes. Nothing here can fail the work: a closed terminal is ignored.
+// Every step of the pipeline reports to a Reporter. Errors of the output are ignored, so
+// that a closed terminal does not fail a run.
 package progress
 
 import (
@@ -14,31 +14,31 @@ import (
 	"golang.org/x/term"
 )
 
-// Reporter is where work is reported. Its methods may be called at the same time.
+// Reporter receives the progress of a run. Its methods are safe for concurrent use.
 type Reporter interface {
-	// Step opens a step of the line: resolve, verify, assemble …
+	// Step begins a step of the pipeline: resolve, verify, assemble.
 	Step(name string)
-	// Note tells one line about the step.
+	// Note prints one line in the current step.
 	Note(format string, args ...any)
-	// Begin opens a piece of work of total bytes; 0 where that is not known.
+	// Begin begins a task of total bytes; 0 where the total is unknown.
 	Begin(label string, total int64) Task
-	// Close waits until everything is shown.
+	// Close flushes the output.
 	Close()
 }
 
-// Task is one piece of work that moves bytes.
+// Task is a transfer or a computation over bytes.
 type Task interface {
-	// Add says that n more bytes are done.
+	// Add adds n bytes, which may be negative, to the progress.
 	Add(n int64)
-	// Done ends the task, well or not.
+	// Done ends the task; ok is whether it succeeded.
 	Done(ok bool)
 }
 
 // Modes are the values of --progress.
 var Modes = []string{"auto", "tty", "plain", "json"}
 
-// New returns the reporter for a mode of --progress. "auto" is bars where w is a
-// terminal, and plain lines elsewhere.
+// New returns the reporter for a mode of --progress. The mode "auto" is "tty" where w is a
+// terminal, else "plain".
 func New(mode string, w io.Writer) (Reporter, error) {
 	switch mode {
 	case "auto":
@@ -53,27 +53,27 @@ func New(mode string, w io.Writer) (Reporter, error) {
 	case "json":
 		return &jsonLines{w: w}, nil
 	}
-	return nil, fmt.Errorf("--progress %q must be one of %v", mode, Modes)
+	return nil, fmt.Errorf("--progress %q: must be one of %v", mode, Modes)
 }
 
-// Silent reports to nobody.
+// Silent returns a reporter without output.
 func Silent() Reporter { return &plain{w: io.Discard} }
 
-// Reader counts what is read from r towards a task.
-func Reader(r io.Reader, task Task) io.Reader { return &counted{r, task} }
+// Reader returns a reader that adds the bytes read from r to a task.
+func Reader(r io.Reader, task Task) io.Reader { return &taskReader{r, task} }
 
-type counted struct {
+type taskReader struct {
 	io.Reader
 	task Task
 }
 
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.task.Add(int64(n))
+func (r *taskReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.task.Add(int64(n))
 	return n, err
 }
 
-// Bytes writes a size as a person reads it: 812 B, 3.4 kB, 71.0 MB.
+// Bytes formats a size in decimal units: 812 B, 3.4 kB, 71.0 MB.
 func Bytes(n int64) string {
 	const unit = 1000
 	if n < unit {
@@ -86,14 +86,14 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %cB", value, "kMGT"[prefix])
 }
 
-// Lines returns a writer whose every line becomes a note.
-func Lines(r Reporter) io.Writer { return lines{r} }
+// Lines returns a writer that reports each line as a note.
+func Lines(r Reporter) io.Writer { return noteWriter{r} }
 
-type lines struct{ r Reporter }
+type noteWriter struct{ r Reporter }
 
-func (l lines) Write(p []byte) (int, error) {
+func (w noteWriter) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
-		l.r.Note("%s", strings.TrimRight(line, "\n"))
+		w.r.Note("%s", strings.TrimRight(line, "\n"))
 	}
 	return len(p), nil
 }

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// story reports a little of everything.
-func story(r Reporter) {
+// report calls every method of a reporter.
+func report(r Reporter) {
 	r.Step("assemble")
 	task := r.Begin("kernel", 4)
-	io.Copy(io.Discard, Reader(strings.NewReader("1234"), task))
+	_, _ = io.Copy(io.Discard, Reader(strings.NewReader("1234"), task))
 	task.Done(true)
 	task.Done(true)
 	r.Begin("broken", 4).Done(false)
@@ -21,28 +21,28 @@ func story(r Reporter) {
 	r.Close()
 }
 
-func TestPlainIsOneLineForEachPiece(t *testing.T) {
+func TestPlainPrintsOneLineForEachTask(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r, err := New("auto", &out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	story(r)
+	report(r)
 	want := "• assemble\n  kernel                                 4 B    0.0 s\n  1 of 2\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
 
-func TestJSONIsOneObjectALine(t *testing.T) {
+func TestJSONPrintsOneObjectALine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r, err := New("json", &out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	story(r)
+	report(r)
 	var events []event
 	for dec := json.NewDecoder(&out); dec.More(); {
 		var e event
@@ -51,26 +51,27 @@ func TestJSONIsOneObjectALine(t *testing.T) {
 		}
 		events = append(events, e)
 	}
-	if len(events) != 4 || events[0].Event != "step" || events[1].Bytes != 4 || !*events[1].OK || *events[2].OK || events[3].Text != "1 of 2" {
+	if len(events) != 4 || events[0].Event != "step" || events[1].Bytes != 4 || !*events[1].OK || *events[2].OK ||
+		events[3].Text != "1 of 2" {
 		t.Errorf("got %+v", events)
 	}
 }
 
-func TestBarsEndAndKeepNotes(t *testing.T) {
+func TestBarsKeepNotes(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r, err := New("tty", &out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	story(r)
-	story(r) // a second step, with bars of its own
+	report(r)
+	report(r) // a second step, with bars of its own
 	if got := out.String(); strings.Count(got, "assemble") != 2 || !strings.Contains(got, "1 of 2") {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestReportersTakeManyAtOnce(t *testing.T) {
+func TestReportersAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"plain", "tty", "json"} {
 		var out bytes.Buffer
@@ -92,25 +93,28 @@ func TestReportersTakeManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestUnknownMode(t *testing.T) {
+func TestRejectsUnknownMode(t *testing.T) {
 	t.Parallel()
-	if _, err := New("loud", io.Discard); err == nil || !strings.Contains(err.Error(), `"loud" must be one of [auto tty plain json]`) {
+	_, err := New("loud", io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `"loud": must be one of [auto tty plain json]`) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestLinesBecomeNotes(t *testing.T) {
+func TestLinesReportsNotes(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	io.WriteString(Lines(&plain{w: &out}), "one\ntwo\n")
+	_, _ = io.WriteString(Lines(&plain{w: &out}), "one\ntwo\n")
 	if out.String() != "  one\n  two\n" {
 		t.Errorf("got %q", out.String())
 	}
 }
 
-func TestBytesReadsWell(t *testing.T) {
+func TestBytesFormatsDecimalUnits(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 71_000_000: "71.0 MB", 4_200_000_000: "4.2 GB", 5e15: "5000.0 TB"} {
+	for n, want := range map[int64]string{
+		0: "0 B", 999: "999 B", 1000: "1.0 kB", 71_000_000: "71.0 MB", 4_200_000_000: "4.2 GB", 5e15: "5000.0 TB",
+	} {
 		if got := Bytes(n); got != want {
 			t.Errorf("Bytes(%d) = %s, want %s", n, got, want)
 		}

@@ -26,21 +26,21 @@ func (r *Report) Markdown() string {
 	}
 	out.WriteString("\n\n| component | image | digest | verdict | by whom, or why not | rule |\n|---|---|---|---|---|---|\n")
 	for _, f := range r.Components {
-		fmt.Fprintf(&out, "| %s | %s | <code>%s</code> | %s %s | %s | %s |\n", markup.Text(f.users()), markup.Text(f.image),
-			short(f.digest.Hex), marks[f.Verdict], f.Verdict, f.because(), markup.Text(f.Rule))
+		fmt.Fprintf(&out, "| %s | %s | <code>%s</code> | %s %s | %s | %s |\n", markup.Escape(f.users()), markup.Escape(f.image),
+			short(f.digest.Hex), marks[f.Verdict], f.Verdict, f.because(), markup.Escape(f.Rule))
 	}
 	out.WriteByte('\n')
-	return string(markup.Mute([]byte(out.String())))
+	return string(markup.EscapeCommands([]byte(out.String())))
 }
 
 // because returns the content of a cell: the reason, or a line for each signature.
 func (f Finding) because() string {
 	if f.Verdict == Refused {
-		return markup.Text(f.Reason)
+		return markup.Escape(f.Reason)
 	}
 	var lines []string
 	for _, s := range f.Signatures {
-		lines = append(lines, markup.Text(strings.Join(s.words(), ", ")))
+		lines = append(lines, markup.Escape(strings.Join(s.words(), ", ")))
 	}
 	return strings.Join(lines, "<br>")
 }

@@ -34,7 +34,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 func (r *Report) HTML() ([]byte, error) {
 	var out bytes.Buffer
 	err := pageTemplate.Execute(&out, r)
-	return markup.Mute(out.Bytes()), err
+	return markup.EscapeCommands(out.Bytes()), err
 }
 
 func pixels(b Boot) []pixel {

@@ -48,7 +48,7 @@ func (r *Report) JUnit() ([]byte, error) {
 		all.Suites = append(all.Suites, b.suite(r.Name))
 	}
 	content, err := xml.MarshalIndent(all, "", "  ")
-	return markup.Mute(append([]byte(xml.Header), append(content, '\n')...)), err
+	return markup.EscapeCommands(append([]byte(xml.Header), append(content, '\n')...)), err
 }
 
 func (b Boot) suite(name string) junitSuite {

@@ -16,7 +16,7 @@ func (r *Report) Markdown() ([]byte, error) {
 	for _, b := range r.Boots {
 		b.markdown(&out, r.Name)
 	}
-	return markup.Mute([]byte(out.String())), nil
+	return markup.EscapeCommands([]byte(out.String())), nil
 }
 
 func (b Boot) markdown(out *strings.Builder, name string) {
@@ -24,14 +24,14 @@ func (b Boot) markdown(out *strings.Builder, name string) {
 	if b.Verdict == judge.Ready {
 		mark = "✅"
 	}
-	fmt.Fprintf(out, "### %s %s (%s): %s\n\n", mark, markup.Text(name), markup.Text(b.Format), b.Verdict)
-	fmt.Fprintf(out, "%s, under %s.\n\n", markup.Text(b.Reason), strings.ToUpper(b.Accelerator))
+	fmt.Fprintf(out, "### %s %s (%s): %s\n\n", mark, markup.Escape(name), markup.Escape(b.Format), b.Verdict)
+	fmt.Fprintf(out, "%s, under %s.\n\n", markup.Escape(b.Reason), strings.ToUpper(b.Accelerator))
 	if b.Remedy != "" {
-		fmt.Fprintf(out, "**Remedy:** %s\n\n", markup.Text(b.Remedy))
+		fmt.Fprintf(out, "**Remedy:** %s\n\n", markup.Escape(b.Remedy))
 	}
 	b.table(out)
 	for _, n := range b.Notes {
-		fmt.Fprintf(out, "- %s\n", markup.Text(n))
+		fmt.Fprintf(out, "- %s\n", markup.Escape(n))
 	}
 	if b.Verdict != judge.Ready {
 		details(out, "Last words of "+b.Culprit, strings.Split(b.Tail, "\n"))
@@ -48,7 +48,7 @@ func (b Boot) table(out *strings.Builder) {
 			fmt.Fprintf(out, "| … and %d more | | | |\n", len(rows)-maxRows)
 			break
 		}
-		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", r.Kind, markup.Text(r.Name),
+		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", r.Kind, markup.Escape(r.Name),
 			strings.ReplaceAll(strings.TrimRight(r.bar(b.end()), " "), " ", "&nbsp;"), seconds(r.length()), r.State)
 	}
 	out.WriteByte('\n')
@@ -64,6 +64,6 @@ func details(out *strings.Builder, title string, lines []string) {
 		}
 	}
 	if len(text) > 0 {
-		fmt.Fprintf(out, "<details><summary>%s</summary>\n<pre>\n%s\n</pre>\n</details>\n\n", markup.Text(title), strings.Join(text, "\n"))
+		fmt.Fprintf(out, "<details><summary>%s</summary>\n<pre>\n%s\n</pre>\n</details>\n\n", markup.Escape(title), strings.Join(text, "\n"))
 	}
 }

@@ -1,12 +1,13 @@
-// Package lock is the file that fixes what a manifest's references mean:
-// linuxkit.lock. It belongs into the repository, beside the manifest, so that the same
-// commit builds the same image however tags move, and a moved one shows in a review.
+// Package lock reads and writes linuxkit.lock, which pins each image reference of a
+// manifest to a digest. Committed beside the manifest, it makes the same commit build the
+// same image when tags move, and makes every update reviewable.
 //
-// It is YAML, sorted, and holds nothing that differs from run to run. It comes from a
-// repository, so it is read as strictly as the manifest.
+// The file is YAML, sorted by reference, and the same for the same images. It is parsed as
+// strictly as the manifest: unknown keys, duplicates and malformed digests are errors.
 package lock
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,54 +18,59 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"gopkg.in/yaml.v3"
 )
 
-// DefaultFile is where the lock is looked for.
+// DefaultFile is the lock that Load reads without a path.
 const DefaultFile = "linuxkit.lock"
 
-// ErrUnreadable is wrapped by the error for a lock that is not there. One with mistakes
-// in it is strict.ErrInvalid.
-var ErrUnreadable = errors.New("no lock to read")
+// ErrUnreadable is wrapped by the error for a file that cannot be opened. Errors in the
+// file wrap strict.ErrInvalid.
+var ErrUnreadable = errors.New("cannot read lock file")
 
-// version is that of the format.
+// version of the file format.
 const version = 1
 
-// Lock says which image each reference means.
+// header is the comment at the top of the file.
+const header = "Which image each reference means. Written by `linuxkit-action lock`; keep it with the manifest."
+
+// Lock is the content of the file. A nil Lock has no images.
 type Lock struct {
 	strict.At
 	Version int              `yaml:"version,required"`
-	Images  map[string]Image `yaml:"images,required"` // by reference, as manifest.Canonical writes it
+	Images  map[string]Image `yaml:"images,required"` // by reference, in the form of manifest.Canonical
 }
 
-// Image is what a reference means.
+// Image is the entry of one reference.
 type Image struct {
 	strict.At
-	IndexDigest Digest            `yaml:"digest,required"` // of the index, or of the image itself
-	Platforms   map[string]Digest `yaml:"platforms"`       // the images for linux, by platform: linux/amd64
-	Signer      string            `yaml:"signer"`          // who signed it, where the policy asked for somebody
+	IndexDigest Digest            `yaml:"digest,required"` // of the index, or else of the image
+	Platforms   map[string]Digest `yaml:"platforms"`       // images for linux by platform: linux/amd64
+	Signer      string            `yaml:"signer"`          // where the policy requires a signature
 }
 
-// Digest is sha256:… in the file.
+// Digest is a SHA-256 digest, sha256:HEX in the file.
 type Digest struct{ v1.Hash }
 
 // New returns a lock without images.
 func New() *Lock { return &Lock{Version: version, Images: map[string]Image{}} }
 
-// Load reads a lock. Without a name it takes DefaultFile if it is there; where there is
-// none the lock is nil.
+// Load reads a lock file. Without a path it reads DefaultFile, and returns nil where that
+// does not exist. Errors wrap ErrUnreadable or strict.ErrInvalid.
 func Load(path string) (*Lock, error) {
-	wanted := path != ""
-	if !wanted {
+	required := path != ""
+	if !required {
 		path = DefaultFile
 	}
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && !wanted {
+	if errors.Is(err, fs.ErrNotExist) && !required {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w; linuxkit-action lock writes one", ErrUnreadable, err)
+		return nil, fmt.Errorf("%w: %w; run linuxkit-action lock to write it", ErrUnreadable, err)
 	}
 	defer f.Close()
 	data, err := strict.Read(path, f)
@@ -74,29 +80,31 @@ func Load(path string) (*Lock, error) {
 	return Parse(path, data)
 }
 
-// Parse reads a lock from the text of a file. The error tells every mistake and wraps
-// strict.ErrInvalid.
+// Parse parses the content of a lock file; path is for errors, which list every problem
+// and wrap strict.ErrInvalid.
 func Parse(path string, data []byte) (*Lock, error) {
 	l := &Lock{}
 	if err := strict.Decode(path, data, l); err != nil {
 		return nil, err
 	}
-	if l.Version != version { // a file that is one null
-		return nil, strict.Join([]strict.Problem{{Place: strict.Place{File: path}, Text: "says nothing; remove it, or write it anew with linuxkit-action lock"}})
+	if l.Version != version { // the document is null
+		empty := strict.Problem{Place: strict.Place{File: path}, Text: "is empty; remove it, or run linuxkit-action lock"}
+		return nil, strict.Join([]strict.Problem{empty})
 	}
 	return l, nil
 }
 
-// Check finds mistakes that a key alone does not show.
+// Check implements strict.Checked: it validates the version, and the keys of Images.
 func (l *Lock) Check() []strict.Problem {
 	if l.Has("version") && l.Version != version {
-		return []strict.Problem{l.Problem("version", "is %d, and this program knows %d; use a newer one, or write the lock anew", l.Version, version)}
+		const text = "%d is not supported, only %d; use a newer linuxkit-action, or write the lock again"
+		return []strict.Problem{l.Problem("version", text, l.Version, version)}
 	}
 	var problems []strict.Problem
 	seen := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(l.Images)) {
 		image := l.Images[key]
-		if image.Place == (strict.Place{}) { // a null, which is read as nothing at all
+		if image.Place == (strict.Place{}) { // the value is null
 			problems = append(problems, l.Problem("images", "%q has no digest", key))
 		}
 		reference, err := manifest.ParseReference(key)
@@ -115,13 +123,12 @@ func (l *Lock) Check() []strict.Problem {
 	return problems
 }
 
-// platform is how a platform is written (OCI image specification, image-index.md): the
-// system, the architecture, and maybe its variant.
+// platform matches OS/ARCHITECTURE[/VARIANT] (OCI image specification, image-index.md).
 var platform = regexp.MustCompile(`^linux/[a-z0-9]{1,32}(/[a-z0-9.]{1,32})?$`)
 
-// Check finds mistakes in what is said of one image.
+// Check implements strict.Checked: it validates the keys of Platforms.
 func (i *Image) Check() []strict.Problem {
-	maps.DeleteFunc(i.Platforms, func(_ string, d Digest) bool { return d == Digest{} }) // a null is the same as leaving out
+	maps.DeleteFunc(i.Platforms, func(_ string, d Digest) bool { return d == Digest{} }) // null is the same as absent
 	var problems []strict.Problem
 	for _, key := range slices.Sorted(maps.Keys(i.Platforms)) {
 		if !platform.MatchString(key) {
@@ -131,7 +138,7 @@ func (i *Image) Check() []strict.Problem {
 	return problems
 }
 
-// DecodeYAML reads a digest.
+// DecodeYAML implements strict.Custom.
 func (d *Digest) DecodeYAML(n strict.Node) {
 	var text string
 	n.Into(&text)
@@ -143,7 +150,8 @@ func (d *Digest) DecodeYAML(n strict.Node) {
 	d.Hash = hash
 }
 
-// Find returns what a reference means. A lock that is nil knows none.
+// Find returns the entry of a reference in any of its forms: alpine,
+// docker.io/library/alpine:latest.
 func (l *Lock) Find(reference name.Reference) (Image, bool) {
 	if l == nil {
 		return Image{}, false
@@ -156,8 +164,8 @@ func (l *Lock) Find(reference name.Reference) (Image, bool) {
 	return Image{}, false
 }
 
-// Forget takes out what an image means, however its reference is written.
-func (l *Lock) Forget(image string) {
+// Remove deletes the entry of a reference in any of its forms.
+func (l *Lock) Remove(image string) {
 	reference, err := manifest.ParseReference(image)
 	if err != nil {
 		return
@@ -166,4 +174,33 @@ func (l *Lock) Forget(image string) {
 		parsed, err := manifest.ParseReference(key)
 		return err == nil && parsed.Name() == reference.Name()
 	})
+}
+
+// YAML returns the content of the file. It is the same for the same images.
+func (l *Lock) YAML() ([]byte, error) {
+	node := strict.Encode(l)
+	node.HeadComment = header
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(node); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	// An index may name platforms that are not valid in a lock.
+	if _, err := Parse(DefaultFile, out.Bytes()); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// Write replaces the file at path, whole or not at all.
+func (l *Lock) Write(path string) error {
+	text, err := l.YAML()
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(path, text, 0o644); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// digest makes one of a repeated digit.
+// digest returns a digest of one repeated digit.
 func digest(digit string) Digest {
 	return Digest{v1.Hash{Algorithm: "sha256", Hex: strings.Repeat(digit, 64)}}
 }
@@ -27,19 +27,23 @@ func reference(t *testing.T, image string) name.Reference {
 	return parsed
 }
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	l := New()
-	l.Images["docker.io/library/alpine"] = Image{IndexDigest: digest("a"), Platforms: map[string]Digest{"linux/arm/v7": digest("c"), "linux/amd64": digest("b")}, Signer: "key sha256:1"}
+	l.Images["docker.io/library/alpine"] = Image{
+		IndexDigest: digest("a"),
+		Platforms:   map[string]Digest{"linux/arm/v7": digest("c"), "linux/amd64": digest("b")},
+		Signer:      "key sha256:1",
+	}
 	l.Images["ghcr.io/acme/web:1"] = Image{IndexDigest: digest("d")}
 	path := filepath.Join(t.TempDir(), "linuxkit.lock")
-	for range 2 { // over the first as well
+	for range 2 { // the second replaces the file
 		if err := l.Write(path); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
-		t.Errorf("left: %v, %v", entries, err)
+		t.Errorf("directory: %v, %v", entries, err)
 	}
 	read, err := Load(path)
 	if err != nil {
@@ -57,7 +61,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-func TestFindKnowsEveryFormOfAReference(t *testing.T) {
+func TestFindsEveryFormOfReference(t *testing.T) {
 	t.Parallel()
 	l := New()
 	l.Images["docker.io/library/alpine"] = Image{IndexDigest: digest("a")}
@@ -71,40 +75,50 @@ func TestFindKnowsEveryFormOfAReference(t *testing.T) {
 	}
 	var none *Lock
 	if _, ok := none.Find(reference(t, "alpine")); ok {
-		t.Error("there is no lock, and it knows an image")
+		t.Error("a nil lock has an image")
 	}
-	l.Forget("alpine:latest")
+	l.Remove("alpine:latest")
 	if len(l.Images) != 0 {
-		t.Errorf("not forgotten: %v", l.Images)
+		t.Errorf("not removed: %v", l.Images)
 	}
 }
 
-func TestMistakesAreTold(t *testing.T) {
+func TestReportsProblems(t *testing.T) {
 	t.Parallel()
-	good := "{digest: " + digest("a").String() + "}"
-	for in, want := range map[string]string{
-		"images: {}":                                     "version is missing",
-		"version: 2\nimages: {}":                         "l.lock:1:1: version: is 2, and this program knows 1",
-		"version: 1":                                     "images is missing",
-		"version: 1\nimages: {alpine: {}}":               "images: alpine: digest is missing",
-		"version: 1\nimages: {alpine: null}":             `"alpine" has no digest`,
-		"version: 1\nimages: {alpine: {digest: latest}}": `"latest" must be a digest: sha256: and 64`,
-		"version: 1\nimages: {alpine: {digest: 'sha512:" + strings.Repeat("a", 128) + "'}}":                                 "must be a digest: sha256:",
-		"version: 1\nimages: {'A B': " + good + "}":                                                                         "images: A B: not an image reference",
-		"version: 1\nimages:\n  alpine: " + good + "\n  alpine:latest: " + good:                                             `l.lock:4:18: images: alpine:latest: is the same image as "alpine"`,
-		"version: 1\nimages: {'a/b@" + digest("b").String() + "': " + good + "}":                                            "digest: must be the one in the reference",
-		"version: 1\nimages: {a: {digest: " + digest("a").String() + ", platforms: {amd64: " + digest("a").String() + "}}}": `"amd64" must be a platform, such as linux/amd64`,
-		"version: 1\nimages: {a: {digst: x}}":                                                                               `unknown key "digst"; did you mean "digest"?`,
-		"<<<<<<< HEAD\nversion: 1\n=======\n":                                                                               "not YAML",
-		"version: 1\nimages: {}\n---\nversion: 1\n":                                                                         "a second document",
+	a, b, sha512 := digest("a").String(), digest("b").String(), "sha512:"+strings.Repeat("a", 128)
+	for name, tt := range map[string]struct{ in, want string }{
+		"no version":     {in: "images: {}", want: "version is missing"},
+		"newer version":  {in: "version: 2\nimages: {}", want: "l.lock:1:1: version: 2 is not supported, only 1"},
+		"empty":          {in: "null", want: "l.lock: is empty; remove it, or run linuxkit-action lock"},
+		"not YAML":       {in: "<<<<<<< HEAD\nversion: 1\n=======\n", want: "not YAML"},
+		"two documents":  {in: "version: 1\nimages: {}\n---\nversion: 1\n", want: "a second document"},
+		"no images":      {in: "version: 1", want: "images is missing"},
+		"no digest":      {in: image("alpine", "{}"), want: "images: alpine: digest is missing"},
+		"null":           {in: image("alpine", "null"), want: `"alpine" has no digest`},
+		"tag as digest":  {in: image("alpine", "{digest: latest}"), want: `"latest" must be a digest: sha256: and 64`},
+		"sha512":         {in: image("alpine", "{digest: '"+sha512+"'}"), want: "must be a digest: sha256:"},
+		"bad reference":  {in: image("'A B'", "{digest: "+a+"}"), want: "images: A B: not an image reference"},
+		"other digest":   {in: image("'a/b@"+b+"'", "{digest: "+a+"}"), want: "digest: must be the one in the reference"},
+		"bad platform":   {in: image("a", "{digest: "+a+", platforms: {amd64: "+a+"}}"), want: `"amd64" must be a platform, such as`},
+		"misspelled key": {in: image("a", "{digst: x}"), want: `unknown key "digst"; did you mean "digest"?`},
+		"same image twice": {
+			in:   "version: 1\nimages:\n  alpine: {digest: " + a + "}\n  alpine:latest: {digest: " + a + "}",
+			want: `l.lock:4:18: images: alpine:latest: is the same image as "alpine"`,
+		},
 	} {
-		if _, err := Parse("l.lock", []byte(in)); !errors.Is(err, strict.ErrInvalid) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s:\ngot  %v\nwant %s", in, err, want)
+		_, err := Parse("l.lock", []byte(tt.in))
+		if !errors.Is(err, strict.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s:\ngot  %v\nwant %s", name, err, tt.want)
 		}
 	}
 }
 
-func TestNothingUnreadableIsWritten(t *testing.T) {
+// image returns a lock with one entry.
+func image(reference, entry string) string {
+	return "version: 1\nimages: {" + reference + ": " + entry + "}"
+}
+
+func TestRejectsInvalidLockOnWrite(t *testing.T) {
 	t.Parallel()
 	l := New()
 	l.Images["alpine"] = Image{IndexDigest: digest("a"), Platforms: map[string]Digest{"linux/a b": digest("a")}}
@@ -113,27 +127,28 @@ func TestNothingUnreadableIsWritten(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(path); err == nil {
-		t.Error("written")
+		t.Error("an invalid lock was written")
 	}
 	if err := New().Write(filepath.Join(path, "no", "folder")); err == nil {
-		t.Error("written to nowhere")
+		t.Error("written to a missing directory")
 	}
 }
 
-// TestLoadWithoutAName runs alone: it looks in the working directory.
-func TestLoadWithoutAName(t *testing.T) {
+// TestLoadDefaultFile is not parallel: it changes the working directory.
+func TestLoadDefaultFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if l, err := Load(""); l != nil || err != nil {
-		t.Errorf("none there: %v, %v", l, err)
+		t.Errorf("missing: %v, %v", l, err)
 	}
-	if _, err := Load("other.lock"); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "linuxkit-action lock writes one") {
-		t.Errorf("asked for: %v", err)
+	_, err := Load("other.lock")
+	if !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "run linuxkit-action lock to write it") {
+		t.Errorf("missing, with a path: %v", err)
 	}
 	if err := New().Write(DefaultFile); err != nil {
 		t.Fatal(err)
 	}
 	if l, err := Load(""); l == nil || err != nil {
-		t.Errorf("there: %v, %v", l, err)
+		t.Errorf("present: %v, %v", l, err)
 	}
 	if err := os.WriteFile(DefaultFile, []byte(strings.Repeat("#", strict.MaxBytes+1)), 0o600); err != nil {
 		t.Fatal(err)
@@ -143,10 +158,12 @@ func TestLoadWithoutAName(t *testing.T) {
 	}
 }
 
-func TestChanges(t *testing.T) {
+func TestChangesAreSorted(t *testing.T) {
 	t.Parallel()
 	old, newer := New(), New()
-	for reference, digits := range map[string][2]string{"stays": {"a", "a"}, "moves": {"a", "b"}, "goes": {"a", ""}, "comes": {"", "a"}} {
+	for reference, digits := range map[string][2]string{
+		"unchanged": {"a", "a"}, "moved": {"a", "b"}, "removed": {"a", ""}, "added": {"", "a"},
+	} {
 		if digits[0] != "" {
 			old.Images[reference] = Image{IndexDigest: digest(digits[0])}
 		}
@@ -154,32 +171,34 @@ func TestChanges(t *testing.T) {
 			newer.Images[reference] = Image{IndexDigest: digest(digits[1])}
 		}
 	}
-	old.Images["signed"], newer.Images["signed"] = Image{IndexDigest: digest("a")}, Image{IndexDigest: digest("a"), Signer: "key"}
+	old.Images["signed"] = Image{IndexDigest: digest("a")}
+	newer.Images["signed"] = Image{IndexDigest: digest("a"), Signer: "key"}
 	var got []string
 	for _, c := range old.Changes(newer) {
 		got = append(got, c.Reference)
 	}
-	if text := strings.Join(got, " "); text != "comes goes moves signed" {
+	if text := strings.Join(got, " "); text != "added moved removed signed" {
 		t.Errorf("got %s", text)
 	}
 	var none *Lock
 	if changes := none.Changes(newer); len(changes) != 4 || changes[0].Old != nil {
-		t.Errorf("from nothing: %+v", changes)
+		t.Errorf("nil to newer: %+v", changes)
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte("version: 1\nimages: {alpine: {digest: " + digest("a").String() + ", platforms: {linux/amd64: " + digest("b").String() + "}, signer: x}}"))
+	platforms := "{linux/amd64: " + digest("b").String() + "}"
+	f.Add([]byte("version: 1\nimages: {alpine: {digest: " + digest("a").String() + ", platforms: " + platforms + ", signer: x}}"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		l, err := Parse("l.lock", in)
 		if err != nil {
 			if !errors.Is(err, strict.ErrInvalid) {
-				t.Errorf("no kind: %v", err)
+				t.Errorf("error of no kind: %v", err)
 			}
 			return
 		}
 		if _, err := l.YAML(); err != nil {
-			t.Errorf("read, and cannot be written: %v", err)
+			t.Errorf("parsed, but cannot be written: %v", err)
 		}
 	})
 }

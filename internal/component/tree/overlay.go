@@ -5,15 +5,13 @@ import (
 	"fmt"
 )
 
-// Overlay lays another tree over the folder at prefix, as unpacking a second
-// archive there would: files replace files, folders join. A folder over a link to
-// a folder joins what the link leads to, so that a merged /usr (/lib → usr/lib)
-// stays whole. Where a file would replace a folder, or a folder a file, neither
-// component would work as built: that is ErrConflict, and both are named.
+// Overlay applies another tree to the folder at prefix: files replace files, folders are
+// merged. A folder over a link to a folder is merged into the target, so that a merged /usr
+// (/lib → usr/lib) works. A file over a folder, or a folder over a file, would break one of
+// the two components; the error wraps ErrConflict and names both.
 //
-// What is laid over has the origin given from then on, unless that is the zero value:
-// one image may be used at several places. So its inodes are copied; hard links share
-// one copy.
+// Inodes are copied, as one image may be used several times; hard links share a copy. The
+// copies get the given origin unless it is zero.
 func (t *Tree) Overlay(prefix string, other *Tree, origin Origin) error {
 	if prefix != "" {
 		if err := t.MkdirAll(prefix, origin); err != nil {
@@ -21,30 +19,30 @@ func (t *Tree) Overlay(prefix string, other *Tree, origin Origin) error {
 		}
 	}
 	copies := map[*Inode]*Inode{}
-	return other.Walk(func(name string, theirs *Inode) error {
-		inode := copies[theirs]
+	return other.Walk(func(name string, original *Inode) error {
+		inode := copies[original]
 		if inode == nil {
-			own := *theirs
+			duplicate := *original
 			if origin != (Origin{}) {
-				own.Origin = origin
+				duplicate.Origin = origin
 			}
-			inode = &own
-			copies[theirs] = inode
+			inode = &duplicate
+			copies[original] = inode
 		}
 		full := Clean(prefix + "/" + name)
 		if inode.Type == tar.TypeDir {
-			return t.join(full, inode)
+			return t.mergeFolder(full, inode)
 		}
-		if old := t.find(full, false); old != nil && t.holdsFolder(full, old, inode) {
+		if old := t.find(full, false); old != nil && t.replacesFolder(full, old, inode) {
 			return conflict(full, inode, old.inode)
 		}
 		return t.Put(full, inode)
 	})
 }
 
-// holdsFolder reports whether a file put over old would take a folder away: one that
-// stands there, or one that old leads to. A link may replace a link.
-func (t *Tree) holdsFolder(full string, old *node, inode *Inode) bool {
+// replacesFolder reports whether a file over old would replace a folder, or a link to one. A
+// link may replace a link.
+func (t *Tree) replacesFolder(full string, old *node, inode *Inode) bool {
 	if old.isDir() || inode.Type == tar.TypeSymlink {
 		return old.isDir()
 	}
@@ -52,8 +50,8 @@ func (t *Tree) holdsFolder(full string, old *node, inode *Inode) bool {
 	return target != nil && target.isDir()
 }
 
-// join puts a folder where there may be one, or a link to one.
-func (t *Tree) join(full string, inode *Inode) error {
+// mergeFolder puts a folder at a path with none, a folder, or a link to one.
+func (t *Tree) mergeFolder(full string, inode *Inode) error {
 	old := t.find(full, false)
 	switch {
 	case old == nil || old.isDir():
@@ -67,7 +65,7 @@ func (t *Tree) join(full string, inode *Inode) error {
 }
 
 func conflict(full string, later, earlier *Inode) error {
-	return fmt.Errorf("%w: /%s is a %s in %s and a %s in %s; leave one of them out, or change its image",
+	return fmt.Errorf("%w: /%s is a %s in %s and a %s in %s; remove one of them, or change its image",
 		ErrConflict, full, kind(earlier), earlier.Origin, kind(later), later.Origin)
 }
 
@@ -81,7 +79,7 @@ func kind(i *Inode) string {
 	return "file"
 }
 
-// MkdirAll makes a folder and those above it, where they are missing.
+// MkdirAll creates a folder with its parents, where they are missing.
 func (t *Tree) MkdirAll(name string, origin Origin) error {
 	walker := &walker{tree: t, make: true, origin: origin}
 	_, err := walker.descend(Clean(name))

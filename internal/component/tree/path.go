@@ -6,24 +6,25 @@ import (
 	"strings"
 )
 
-// parent returns the folder that holds name, and the last element of name. It
-// makes the folders that are missing.
-func (t *Tree) parent(name string, origin Origin) (*node, string, error) {
+// makeParent returns the folder of name, and the last element of name. It creates missing
+// folders.
+func (t *Tree) makeParent(name string, origin Origin) (*node, string, error) {
 	name = Clean(name)
-	if len(name) > maxPathLen || strings.Count(name, "/") > maxDepth {
-		return nil, "", fmt.Errorf("%w: %s brings a path of %d bytes, %d folders deep", ErrTooLarge, origin, len(name), strings.Count(name, "/"))
+	if depth := strings.Count(name, "/"); len(name) > maxPathLen || depth > maxDepth {
+		return nil, "", fmt.Errorf("%w: %s: path of %d bytes in %d folders; the limits are %d and %d",
+			ErrTooLarge, origin, len(name), depth, maxPathLen, maxDepth)
 	}
 	walker := &walker{tree: t, make: true, origin: origin}
 	dirs, base := cutLast(name)
 	if len(base) > maxNameLen {
-		return nil, "", fmt.Errorf("%w: %s brings a name of %d bytes", ErrTooLarge, origin, len(base))
+		return nil, "", fmt.Errorf("%w: %s: name of %d bytes; the limit is %d", ErrTooLarge, origin, len(base), maxNameLen)
 	}
 	dir, err := walker.descend(dirs)
 	return dir, base, err
 }
 
-// split is parent without making anything: nil where a folder is missing.
-func (t *Tree) split(name string) (*node, string) {
+// lookupParent is makeParent without creating folders. It returns nil where one is missing.
+func (t *Tree) lookupParent(name string) (*node, string) {
 	dirs, base := cutLast(Clean(name))
 	walker := &walker{tree: t}
 	dir, err := walker.descend(dirs)
@@ -33,8 +34,8 @@ func (t *Tree) split(name string) (*node, string) {
 	return dir, base
 }
 
-// find returns the node at a path, or nil. Links in the folders above it are
-// followed; one at its end only where follow says so.
+// find returns the node at a path, or nil. It follows symbolic links; one at the end of the
+// path only with follow.
 func (t *Tree) find(name string, follow bool) *node {
 	walker := &walker{tree: t}
 	n, err := walker.lookup(Clean(name), follow)
@@ -52,13 +53,12 @@ func cutLast(name string) (dirs, base string) {
 	return name[:i], name[i+1:]
 }
 
-// walker goes down a path of folders as the kernel would with the tree as its
-// root: symbolic links are followed, and ".." never leaves the root.
+// walker resolves a path as the kernel does after chroot(2) into the tree.
 type walker struct {
 	tree   *Tree
-	make   bool   // missing folders
-	origin Origin // of what needs them
-	hops   int
+	make   bool   // create missing folders
+	origin Origin // of the file whose path it is
+	links  int    // followed so far
 }
 
 // descend returns the folder at a path.
@@ -71,7 +71,7 @@ func (w *walker) descend(dirs string) (*node, error) {
 }
 
 func (w *walker) lookup(name string, followLast bool) (*node, error) {
-	trail := []*node{w.tree.root}
+	parents := []*node{w.tree.root} // the last is the current folder
 	rest := strings.Split(name, "/")
 	for len(rest) > 0 {
 		element := rest[0]
@@ -80,23 +80,23 @@ func (w *walker) lookup(name string, followLast bool) (*node, error) {
 		case "", ".":
 			continue
 		case "..":
-			trail = trail[:max(1, len(trail)-1)]
+			parents = parents[:max(1, len(parents)-1)]
 			continue
 		}
-		next, err := w.child(trail[len(trail)-1], element)
+		next, err := w.child(parents[len(parents)-1], element)
 		if err != nil {
 			return nil, err
 		}
 		last := len(rest) == 0
 		switch {
 		case next.isDir():
-			trail = append(trail, next)
+			parents = append(parents, next)
 		case next.inode.Type == tar.TypeSymlink && (followLast || !last):
-			if w.hops++; w.hops > maxHops {
-				return nil, fmt.Errorf("%w: %s: too many symbolic links at /%s", ErrConflict, w.origin, name)
+			if w.links++; w.links > maxLinks {
+				return nil, fmt.Errorf("%w: %s: more than %d symbolic links in /%s", ErrConflict, w.origin, maxLinks, name)
 			}
 			if strings.HasPrefix(next.inode.Target, "/") {
-				trail = trail[:1]
+				parents = parents[:1]
 			}
 			rest = append(strings.Split(next.inode.Target, "/"), rest...)
 		case last:
@@ -105,20 +105,20 @@ func (w *walker) lookup(name string, followLast bool) (*node, error) {
 			return nil, w.notFolder(name, next)
 		}
 	}
-	return trail[len(trail)-1], nil
+	return parents[len(parents)-1], nil
 }
 
 func (w *walker) notFolder(name string, n *node) error {
-	return fmt.Errorf("%w: %s needs a folder on the way to /%s, where %s brings a file", ErrConflict, w.origin, name, n.inode.Origin)
+	return fmt.Errorf("%w: %s: /%s needs a folder where %s has a file", ErrConflict, w.origin, name, n.inode.Origin)
 }
 
-// child returns one name in a folder, made where it is missing and wanted.
+// child returns one entry of a folder, and creates it where make is set.
 func (w *walker) child(dir *node, base string) (*node, error) {
 	if next, exists := dir.children[base]; exists {
 		return next, nil
 	}
 	if !w.make {
-		return nil, fmt.Errorf("%w: %s is not there", ErrConflict, base)
+		return nil, fmt.Errorf("%w: %s does not exist", ErrConflict, base)
 	}
 	if err := w.tree.add(dir, base, Folder(0o755).From(w.origin)); err != nil {
 		return nil, err

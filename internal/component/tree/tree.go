@@ -1,9 +1,9 @@
-// Package tree is a file system as an index: every path with its owner, mode and
-// links in memory, every content where it already lies on disk.
+// Package tree is an in-memory file system whose contents stay on disk.
 //
-// Images flatten to a tree, trees are laid over each other to make the root file
-// system, and every output format is a walk over the result. So memory grows with
-// the number of paths, which is bounded, and never with their content.
+// Layers are unpacked into a tree, trees are overlaid to make the root file system, and an
+// output format is written by a walk over the result. Memory grows with the number of paths,
+// which is bounded, and not with the contents. Paths are resolved within the tree: neither
+// ".." nor a symbolic link leads out of it.
 package tree
 
 import (
@@ -25,22 +25,23 @@ const (
 	maxPathLen = 4095     // PATH_MAX without its NUL (linux/limits.h)
 	maxNameLen = 255      // NAME_MAX
 	maxDepth   = 256      // folders
-	maxHops    = 40       // symbolic links in one path, as the kernel (MAXSYMLINKS)
+	maxLinks   = 40       // symbolic links in one path, as in the kernel (MAXSYMLINKS)
 	maxText    = 64 << 20 // bytes of names, link targets and attributes
 )
 
-// ErrConflict is wrapped by the error for two things that want the same path and
-// cannot both have it. ErrTooLarge is wrapped where a bound is passed.
+// Errors by kind.
 var (
+	// ErrConflict: a file and a folder, or a link, at the same path.
 	ErrConflict = errors.New("conflict")
+	// ErrTooLarge: a bound is exceeded.
 	ErrTooLarge = errors.New("too large")
 )
 
-// Epoch is the modification time of everything that no image brought: LinuxKit's
+// Epoch is the modification time of files that are not from an image, as LinuxKit sets it:
 // 2017-04-18T16:30:00Z.
 var Epoch = time.Unix(1492533000, 0).UTC()
 
-// Inode is a file without its name. Hard links share one.
+// Inode is a file, folder, link or device without its name. Hard links share one.
 type Inode struct {
 	Type         byte   // tar.TypeReg, TypeDir, TypeSymlink, TypeChar, TypeBlock or TypeFifo
 	Perm         uint32 // the low 12 bits of st_mode
@@ -54,29 +55,29 @@ type Inode struct {
 	Origin       Origin
 }
 
-// Origin says who brought a file.
+// Origin is the part of the manifest that a file comes from.
 type Origin struct {
-	Source   string // reference of the image, as LinuxKit records it, or what else made it: linuxkit.files
-	Location string // what it is of in the manifest: kernel, init[0], services[1]
-	Place    string // where a person finds it, if no image brought it: os.yml:3:5
+	Source   string // reference of the image in LinuxKit's form, else for example linuxkit.files
+	Location string // entry of the manifest: kernel, init[0], services[1]
+	Place    string // position in the manifest where there is no image: os.yml:3:5
 }
 
-// String names the origin in an error.
+// String returns the origin for errors.
 func (o Origin) String() string { return cmp.Or(o.Place, o.Source) }
 
-// From sets the origin of a new inode and returns it.
+// From sets the origin and returns the inode.
 func (i *Inode) From(o Origin) *Inode {
 	i.Origin = o
 	return i
 }
 
-// Open returns the content.
+// Open returns a reader of the content.
 func (i *Inode) Open() io.Reader { return io.NewSectionReader(i.Data, 0, i.Size) }
 
-// node is one name in a folder. It is a folder itself where its inode is one.
+// node is one name in a folder.
 type node struct {
 	inode    *Inode
-	children map[string]*node
+	children map[string]*node // by name, where the inode is a folder
 }
 
 func (n *node) isDir() bool { return n.inode.Type == tar.TypeDir }
@@ -84,41 +85,41 @@ func (n *node) isDir() bool { return n.inode.Type == tar.TypeDir }
 // Tree is a file system. The zero value is not usable; see New.
 type Tree struct {
 	root  *node
-	paths int
-	text  int
+	paths int // without the root
+	text  int // bytes, see maxText
 }
 
-// New returns a tree that holds the root folder alone.
+// New returns a tree with an empty root folder.
 func New() *Tree {
 	return &Tree{root: &node{inode: Folder(0o755)}}
 }
 
-// Folder returns a folder of root's with these permissions.
+// Folder returns a folder of root with the given permissions.
 func Folder(perm uint32) *Inode { return &Inode{Type: tar.TypeDir, Perm: perm, ModTime: Epoch} }
 
-// Symlink returns a symbolic link of root's.
+// Symlink returns a symbolic link of root.
 func Symlink(target string) *Inode {
 	return &Inode{Type: tar.TypeSymlink, Perm: 0o777, ModTime: Epoch, Target: target}
 }
 
-// CharDevice returns a character device of root's.
+// CharDevice returns a character device of root.
 func CharDevice(perm uint32, major, minor int64) *Inode {
 	return &Inode{Type: tar.TypeChar, Perm: perm, ModTime: Epoch, Major: major, Minor: minor}
 }
 
-// File returns a file of root's with the given content.
+// File returns a regular file of root with the given content.
 func File(perm uint32, content []byte) *Inode {
 	return &Inode{Type: tar.TypeReg, Perm: perm, ModTime: Epoch, Size: int64(len(content)), Data: strings.NewReader(string(content))}
 }
 
-// Len returns the number of paths, the root not counted.
+// Len returns the number of paths without the root.
 func (t *Tree) Len() int { return t.paths }
 
-// Put sets a path as unpacking a layer would: what is there is replaced, but a
-// folder over a folder keeps its content. Missing folders above it are made, and
-// symbolic links in the path are followed within the tree.
+// Put sets a path as unpacking a layer does: it replaces what exists, but a folder over a
+// folder keeps its content. It creates missing parents, and follows symbolic links in the
+// path.
 func (t *Tree) Put(name string, inode *Inode) error {
-	dir, base, err := t.parent(name, inode.Origin)
+	dir, base, err := t.makeParent(name, inode.Origin)
 	if err != nil {
 		return err
 	}
@@ -138,27 +139,27 @@ func (t *Tree) Put(name string, inode *Inode) error {
 	return t.add(dir, base, inode)
 }
 
-// Link makes name another name of the file at target.
+// Link makes name a hard link to the file at target.
 func (t *Tree) Link(name, target, source string) error {
 	found := t.find(target, false)
 	if found == nil || found.isDir() {
-		return fmt.Errorf("%w: %s: %s is a hard link to %s, which is no file there", ErrConflict, source, name, target)
+		return fmt.Errorf("%w: %s: %s is a hard link to %s, which is not a file", ErrConflict, source, name, target)
 	}
 	return t.Put(name, found.inode)
 }
 
-// Remove takes a path and all below it out. A path that is not there is no error.
+// Remove removes a path and everything below it, if it exists.
 func (t *Tree) Remove(name string) {
-	if dir, base := t.split(name); dir != nil {
+	if dir, base := t.lookupParent(name); dir != nil {
 		t.drop(dir, base)
 	}
 }
 
-// Cut takes a folder out and returns what was in it as a tree of its own; an empty
-// one where there is no such folder.
+// Cut removes a folder and returns its content as a tree; an empty one where there is no
+// such folder.
 func (t *Tree) Cut(name string) *Tree {
 	out := New()
-	dir, base := t.split(name)
+	dir, base := t.lookupParent(name)
 	if dir == nil || dir.children[base] == nil {
 		return out
 	}
@@ -169,29 +170,28 @@ func (t *Tree) Cut(name string) *Tree {
 	return out
 }
 
-// Prune takes out all below a folder but what is in keep, and the folders that
-// lead there.
+// Prune removes everything below a folder except the inodes in keep and their parents.
 func (t *Tree) Prune(name string, keep map[*Inode]bool) {
 	if n := t.find(name, true); n != nil {
 		t.prune(n, keep)
 	}
 }
 
-// prune reports whether anything of keep is left below n.
+// prune reports whether an inode in keep is below n.
 func (t *Tree) prune(n *node, keep map[*Inode]bool) bool {
-	left := false
+	found := false
 	for base, child := range n.children {
 		if below := t.prune(child, keep); below || keep[child.inode] {
-			left = true
+			found = true
 			continue
 		}
 		t.drop(n, base)
 	}
-	return left
+	return found
 }
 
-// Get returns what lies at a path; links in the folders above it are followed, a
-// link at its end is not.
+// Get returns the inode at a path. It follows symbolic links but not one at the end of the
+// path.
 func (t *Tree) Get(name string) (*Inode, bool) {
 	n := t.find(name, false)
 	if n == nil {
@@ -200,7 +200,7 @@ func (t *Tree) Get(name string) (*Inode, bool) {
 	return n.inode, true
 }
 
-// Resolve returns what lies at a path, with all links followed within the tree.
+// Resolve returns the inode at a path. It follows all symbolic links.
 func (t *Tree) Resolve(name string) (*Inode, bool) {
 	n := t.find(name, true)
 	if n == nil {
@@ -209,7 +209,7 @@ func (t *Tree) Resolve(name string) (*Inode, bool) {
 	return n.inode, true
 }
 
-// Names returns the sorted names in a folder.
+// Names returns the names in a folder, sorted.
 func (t *Tree) Names(name string) []string {
 	n := t.find(name, true)
 	if n == nil {
@@ -218,8 +218,8 @@ func (t *Tree) Names(name string) []string {
 	return slices.Sorted(maps.Keys(n.children))
 }
 
-// Walk calls visit for every path below the root, folders before what is in them,
-// names in byte order. Paths have no leading slash.
+// Walk calls visit for every path below the root in byte order, a folder before its
+// content. Paths have no leading slash.
 func (t *Tree) Walk(visit func(name string, inode *Inode) error) error {
 	return walk(t.root, "", visit)
 }
@@ -238,11 +238,11 @@ func walk(n *node, prefix string, visit func(string, *Inode) error) error {
 	return nil
 }
 
-// Size returns the bytes of content, each file counted once.
+// Size returns the bytes of all contents. Hard links count once.
 func (t *Tree) Size() int64 {
 	var size int64
 	seen := map[*Inode]bool{}
-	t.Walk(func(_ string, inode *Inode) error {
+	_ = t.Walk(func(_ string, inode *Inode) error {
 		if !seen[inode] {
 			seen[inode] = true
 			size += inode.Size
@@ -254,14 +254,14 @@ func (t *Tree) Size() int64 {
 
 func (t *Tree) add(dir *node, base string, inode *Inode) error {
 	if t.paths++; t.paths > MaxPaths {
-		return fmt.Errorf("%w: %s brings more than %d paths", ErrTooLarge, inode.Origin, MaxPaths)
+		return fmt.Errorf("%w: %s: more than %d paths", ErrTooLarge, inode.Origin, MaxPaths)
 	}
 	t.text += len(base) + len(inode.Target)
 	for key, value := range inode.Xattrs {
 		t.text += len(key) + len(value)
 	}
 	if t.text > maxText || len(inode.Target) > maxPathLen {
-		return fmt.Errorf("%w: %s brings more than %d MiB of names, links and attributes", ErrTooLarge, inode.Origin, maxText>>20)
+		return fmt.Errorf("%w: %s: more than %d MiB of names, link targets and attributes", ErrTooLarge, inode.Origin, maxText>>20)
 	}
 	if dir.children == nil {
 		dir.children = map[string]*node{}
@@ -285,6 +285,6 @@ func count(n *node) int {
 	return total
 }
 
-// Clean returns a path of an archive as a path in the tree: no leading slash, no
-// dots, and never above the root. The root itself is "".
+// Clean returns a path of an archive as a path of the tree: without leading slash, "." and
+// "..", and never above the root, which is "".
 func Clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }

@@ -13,7 +13,7 @@ import (
 // show lists a tree, one path a line.
 func show(t *Tree) string {
 	var lines []string
-	t.Walk(func(name string, i *Inode) error {
+	_ = t.Walk(func(name string, i *Inode) error {
 		switch i.Type {
 		case tar.TypeDir:
 			lines = append(lines, name+"/")
@@ -28,8 +28,8 @@ func show(t *Tree) string {
 	return strings.Join(lines, "\n")
 }
 
-// grow makes a tree from lines: "a/" is a folder, "a -> b" a link, "a text" a file.
-func grow(t *testing.T, source string, lines ...string) *Tree {
+// newTree makes a tree from lines: "a/" is a folder, "a -> b" a link, "a text" a file.
+func newTree(t *testing.T, source string, lines ...string) *Tree {
 	t.Helper()
 	out := New()
 	for _, line := range lines {
@@ -53,24 +53,24 @@ func put(out *Tree, source, line string) error {
 	return out.Put(name, inode.From(Origin{Source: source}))
 }
 
-func TestPutUnpacksLikeALayer(t *testing.T) {
+func TestPutAppliesEntriesInOrder(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ lines, want string }{
-		"parents come first":                     {"a/b/c x", "a/\na/b/\na/b/c x"},
-		"later file wins":                        {"a x|a y", "a y"},
-		"folder keeps its content":               {"d/|d/f x|d/", "d/\nd/f x"},
-		"file replaces a folder":                 {"d/f x|d y", "d y"},
-		"folder replaces a file":                 {"d y|d/f x", "error"},
-		"folder entry replaces a file":           {"d y|d/|d/f x", "d/\nd/f x"},
-		"link in the path is followed":           {"usr/lib/|lib -> usr/lib|lib/f x", "lib -> usr/lib\nusr/\nusr/lib/\nusr/lib/f x"},
-		"absolute link stays inside":             {"lib -> /usr/lib|lib/f x", "lib -> /usr/lib\nusr/\nusr/lib/\nusr/lib/f x"},
-		"link above the root stays inside":       {"etc -> ../../../etc2|etc/f x", "etc -> ../../../etc2\netc2/\netc2/f x"},
-		"dots cannot climb":                      {"../../x 1|a/../../y 2", "x 1\ny 2"},
-		"link loop":                              {"a -> b|b -> a|a/f x", "error"},
-		"link to itself":                         {"a -> a|a/f x", "error"},
-		"link is replaced by a file of its name": {"a -> b|b x|a y", "a y\nb x"},
-		"name too long":                          {strings.Repeat("n", 256) + " x", "error"},
-		"too deep":                               {strings.Repeat("d/", 300) + "f x", "error"},
+		"parents are created":          {"a/b/c x", "a/\na/b/\na/b/c x"},
+		"later file wins":              {"a x|a y", "a y"},
+		"folder keeps its content":     {"d/|d/f x|d/", "d/\nd/f x"},
+		"file replaces a folder":       {"d/f x|d y", "d y"},
+		"folder replaces a file":       {"d y|d/f x", "error"},
+		"folder entry replaces a file": {"d y|d/|d/f x", "d/\nd/f x"},
+		"link in the path is followed": {"usr/lib/|lib -> usr/lib|lib/f x", "lib -> usr/lib\nusr/\nusr/lib/\nusr/lib/f x"},
+		"absolute link":                {"lib -> /usr/lib|lib/f x", "lib -> /usr/lib\nusr/\nusr/lib/\nusr/lib/f x"},
+		"link to above the root":       {"etc -> ../../../etc2|etc/f x", "etc -> ../../../etc2\netc2/\netc2/f x"},
+		"dot-dot stays below the root": {"../../x 1|a/../../y 2", "x 1\ny 2"},
+		"link loop":                    {"a -> b|b -> a|a/f x", "error"},
+		"link to itself":               {"a -> a|a/f x", "error"},
+		"file replaces a link":         {"a -> b|b x|a y", "a y\nb x"},
+		"name too long":                {strings.Repeat("n", 256) + " x", "error"},
+		"too deep":                     {strings.Repeat("d/", 300) + "f x", "error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,27 +90,48 @@ func TestPutUnpacksLikeALayer(t *testing.T) {
 	}
 }
 
-func TestOverlayJoinsOrNamesBoth(t *testing.T) {
+func TestOverlayMergesOrRejects(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		under, over []string
 		want        string
 	}{
-		"folders join":                {[]string{"lib/a 1"}, []string{"lib/b 2"}, "lib/\nlib/a 1\nlib/b 2"},
-		"later file wins":             {[]string{"etc/f 1"}, []string{"etc/f 2"}, "etc/\netc/f 2"},
-		"merged usr stays merged":     {[]string{"usr/lib/a 1", "lib -> usr/lib"}, []string{"lib/modules/m 2"}, "lib -> usr/lib\nusr/\nusr/lib/\nusr/lib/a 1\nusr/lib/modules/\nusr/lib/modules/m 2"},
-		"file over a folder":          {[]string{"a/b 1"}, []string{"a x"}, "/a is a folder in first and a file in second"},
-		"link over a folder":          {[]string{"lib/a 1"}, []string{"lib -> usr/lib"}, "/lib is a folder in first and a link to usr/lib in second"},
-		"file over a linked folder":   {[]string{"usr/lib/", "lib -> usr/lib"}, []string{"lib x"}, "/lib is a link to usr/lib in first and a file in second"},
-		"link over a link":            {[]string{"usr/lib/", "lib -> usr/lib"}, []string{"lib -> other"}, "lib -> other\nusr/\nusr/lib/"},
-		"folder over a file":          {[]string{"a x"}, []string{"a/b 1"}, "/a is a file in first and a folder in second"},
-		"folder over a dangling link": {[]string{"a -> nowhere"}, []string{"a/b 1"}, "/a is a link to nowhere in first and a folder in second"},
+		"folders are merged": {under: []string{"lib/a 1"}, over: []string{"lib/b 2"}, want: "lib/\nlib/a 1\nlib/b 2"},
+		"later file wins":    {under: []string{"etc/f 1"}, over: []string{"etc/f 2"}, want: "etc/\netc/f 2"},
+		"folder over a link to a folder": {
+			under: []string{"usr/lib/a 1", "lib -> usr/lib"}, over: []string{"lib/modules/m 2"},
+			want: "lib -> usr/lib\nusr/\nusr/lib/\nusr/lib/a 1\nusr/lib/modules/\nusr/lib/modules/m 2",
+		},
+		"file over a folder": {
+			under: []string{"a/b 1"}, over: []string{"a x"},
+			want: "/a is a folder in first and a file in second",
+		},
+		"link over a folder": {
+			under: []string{"lib/a 1"}, over: []string{"lib -> usr/lib"},
+			want: "/lib is a folder in first and a link to usr/lib in second",
+		},
+		"file over a link to a folder": {
+			under: []string{"usr/lib/", "lib -> usr/lib"}, over: []string{"lib x"},
+			want: "/lib is a link to usr/lib in first and a file in second",
+		},
+		"link over a link": {
+			under: []string{"usr/lib/", "lib -> usr/lib"}, over: []string{"lib -> other"},
+			want: "lib -> other\nusr/\nusr/lib/",
+		},
+		"folder over a file": {
+			under: []string{"a x"}, over: []string{"a/b 1"},
+			want: "/a is a file in first and a folder in second",
+		},
+		"folder over a dangling link": {
+			under: []string{"a -> nowhere"}, over: []string{"a/b 1"},
+			want: "/a is a link to nowhere in first and a folder in second",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			root := grow(t, "first", tt.under...)
+			root := newTree(t, "first", tt.under...)
 			got := ""
-			if err := root.Overlay("", grow(t, "second", tt.over...), Origin{Source: "second"}); err != nil {
+			if err := root.Overlay("", newTree(t, "second", tt.over...), Origin{Source: "second"}); err != nil {
 				if !errors.Is(err, ErrConflict) {
 					t.Errorf("not ErrConflict: %v", err)
 				}
@@ -125,26 +146,27 @@ func TestOverlayJoinsOrNamesBoth(t *testing.T) {
 	}
 }
 
-func TestOverlayStampsWhereItIsUsed(t *testing.T) {
+func TestOverlaySetsOrigin(t *testing.T) {
 	t.Parallel()
-	image, root := grow(t, "image", "bin/sh 1", "etc/"), New()
+	image, root := newTree(t, "image", "bin/sh 1", "etc/"), New()
 	if err := image.Link("bin/ash", "bin/sh", "image"); err != nil {
 		t.Fatal(err)
 	}
 	for _, place := range []string{"onboot[0]", "services[1]"} {
-		if err := root.Overlay("containers/"+place, image, Origin{"docker.io/library/busybox", place, ""}); err != nil {
+		if err := root.Overlay("containers/"+place, image, Origin{Source: "docker.io/library/busybox", Location: place}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []string
-	root.Walk(func(name string, i *Inode) error {
+	_ = root.Walk(func(name string, i *Inode) error {
 		got = append(got, name+" "+i.Origin.Location)
 		return nil
 	})
-	want := []string{
-		"containers onboot[0]", // the first that needed it
-		"containers/onboot[0] onboot[0]", "containers/onboot[0]/bin onboot[0]", "containers/onboot[0]/bin/ash onboot[0]", "containers/onboot[0]/bin/sh onboot[0]", "containers/onboot[0]/etc onboot[0]",
-		"containers/services[1] services[1]", "containers/services[1]/bin services[1]", "containers/services[1]/bin/ash services[1]", "containers/services[1]/bin/sh services[1]", "containers/services[1]/etc services[1]",
+	want := []string{"containers onboot[0]"} // the overlay that created it
+	for _, place := range []string{"onboot[0]", "services[1]"} {
+		for _, name := range []string{"", "/bin", "/bin/ash", "/bin/sh", "/etc"} {
+			want = append(want, "containers/"+place+name+" "+place)
+		}
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got:\n%s", strings.Join(got, "\n"))
@@ -152,17 +174,17 @@ func TestOverlayStampsWhereItIsUsed(t *testing.T) {
 	ash, _ := root.Get("containers/services[1]/bin/ash")
 	sh, _ := root.Get("containers/services[1]/bin/sh")
 	if ash != sh {
-		t.Error("the hard link became a copy")
+		t.Error("the hard link is a copy")
 	}
 	if own, _ := image.Get("bin/sh"); own.Origin.Location != "" {
-		t.Error("the image itself was stamped")
+		t.Error("the origin of the image changed")
 	}
 }
 
-func TestOriginNamesAPlaceBeforeASource(t *testing.T) {
+func TestOriginPrefersPlace(t *testing.T) {
 	t.Parallel()
-	loose := Origin{"linuxkit.files", "files[0]", "os.yml:3:5"}
-	if got := loose.String(); got != "os.yml:3:5" {
+	file := Origin{Source: "linuxkit.files", Location: "files[0]", Place: "os.yml:3:5"}
+	if got := file.String(); got != "os.yml:3:5" {
 		t.Errorf("got %s", got)
 	}
 	if got := (Origin{Source: "docker.io/library/a"}).String(); got != "docker.io/library/a" {
@@ -170,21 +192,21 @@ func TestOriginNamesAPlaceBeforeASource(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
+func TestCutReturnsFolder(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		lines     []string
 		cut, rest string
 	}{
-		"a folder":          {[]string{"boot/dtb/a 1", "lib/m 2"}, "dtb/\ndtb/a 1", "lib/\nlib/m 2"},
-		"nothing there":     {[]string{"lib/m 2"}, "", "lib/\nlib/m 2"},
-		"a file":            {[]string{"boot 1", "lib/m 2"}, "", "lib/\nlib/m 2"},
-		"a link to a place": {[]string{"boot -> lib", "lib/m 2"}, "", "lib/\nlib/m 2"},
+		"folder":         {lines: []string{"boot/dtb/a 1", "lib/m 2"}, cut: "dtb/\ndtb/a 1", rest: "lib/\nlib/m 2"},
+		"missing":        {lines: []string{"lib/m 2"}, rest: "lib/\nlib/m 2"},
+		"file":           {lines: []string{"boot 1", "lib/m 2"}, rest: "lib/\nlib/m 2"},
+		"link to folder": {lines: []string{"boot -> lib", "lib/m 2"}, rest: "lib/\nlib/m 2"},
 	} {
-		tree := grow(t, "image", tt.lines...)
+		tree := newTree(t, "image", tt.lines...)
 		cut := tree.Cut("boot")
 		if show(cut) != tt.cut || show(tree) != tt.rest {
-			t.Errorf("%s: cut\n%s\nand left\n%s", name, show(cut), show(tree))
+			t.Errorf("%s: cut\n%s\nrest\n%s", name, show(cut), show(tree))
 		}
 		if cut.Len() != strings.Count(tt.cut, "\n")+min(1, len(tt.cut)) || tree.Len() != 2 {
 			t.Errorf("%s: %d and %d paths", name, cut.Len(), tree.Len())
@@ -192,9 +214,9 @@ func TestCut(t *testing.T) {
 	}
 }
 
-func TestRemovePruneAndCount(t *testing.T) {
+func TestRemoveAndPruneCountPaths(t *testing.T) {
 	t.Parallel()
-	tree := grow(t, "image", "a/b/c 1", "a/d 2", "e 3")
+	tree := newTree(t, "image", "a/b/c 1", "a/d 2", "e 3")
 	tree.Remove("a/b")
 	tree.Remove("not/there")
 	if got := show(tree); got != "a/\na/d 2\ne 3" || tree.Len() != 3 {
@@ -215,7 +237,7 @@ func TestRemovePruneAndCount(t *testing.T) {
 
 func TestHardLinksShareOneInode(t *testing.T) {
 	t.Parallel()
-	tree := grow(t, "image", "a 12345")
+	tree := newTree(t, "image", "a 12345")
 	if err := tree.Link("b", "a", "image"); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +248,7 @@ func TestHardLinksShareOneInode(t *testing.T) {
 	}
 	tree.Remove("a")
 	if got := show(tree); got != "b 12345" {
-		t.Errorf("the other name lost the content: %q", got)
+		t.Errorf("after removing the other name: %q", got)
 	}
 	for _, target := range []string{"a", "nowhere", ""} {
 		if err := tree.Link("c", target, "image"); !errors.Is(err, ErrConflict) {
@@ -235,9 +257,9 @@ func TestHardLinksShareOneInode(t *testing.T) {
 	}
 }
 
-func TestResolveFollowsToTheEnd(t *testing.T) {
+func TestResolveFollowsAllLinks(t *testing.T) {
 	t.Parallel()
-	tree := grow(t, "image", "usr/bin/runc R", "bin -> usr/bin", "sbin/init -> /bin/runc", "loop -> loop", "dangling -> nowhere")
+	tree := newTree(t, "image", "usr/bin/runc R", "bin -> usr/bin", "sbin/init -> /bin/runc", "loop -> loop", "dangling -> nowhere")
 	for name, want := range map[string]bool{"sbin/init": true, "bin/runc": true, "loop": false, "dangling": false, "bin": true} {
 		if _, ok := tree.Resolve(name); ok != want {
 			t.Errorf("Resolve(%s) = %v", name, ok)
@@ -251,7 +273,7 @@ func TestResolveFollowsToTheEnd(t *testing.T) {
 	}
 }
 
-func TestTooManyPaths(t *testing.T) {
+func TestRejectsTooManyPaths(t *testing.T) {
 	t.Parallel()
 	tree, inode := New(), File(0o644, nil)
 	var err error

@@ -5,14 +5,13 @@ import (
 	"slices"
 )
 
-// Change is a reference that does not mean what it meant.
+// Change is a reference whose entry differs between two locks.
 type Change struct {
 	Reference string
-	Old, New  *Image // nil where the lock did not know it, or does no longer
+	Old, New  *Image // nil where the lock has no entry
 }
 
-// Changes returns what is different in a newer lock, sorted by reference. A lock that is
-// nil knows no image.
+// Changes returns the differences to a newer lock, sorted by reference.
 func (l *Lock) Changes(newer *Lock) []Change {
 	old := map[string]Image{}
 	if l != nil {
@@ -22,22 +21,22 @@ func (l *Lock) Changes(newer *Lock) []Change {
 	maps.Copy(all, newer.Images)
 	var changes []Change
 	for _, reference := range slices.Sorted(maps.Keys(all)) {
-		c := Change{reference, at(old, reference), at(newer.Images, reference)}
-		if c.Old == nil || c.New == nil || !c.Old.same(c.New) {
+		c := Change{Reference: reference, Old: entry(old, reference), New: entry(newer.Images, reference)}
+		if c.Old == nil || c.New == nil || !c.Old.equal(c.New) {
 			changes = append(changes, c)
 		}
 	}
 	return changes
 }
 
-func at(images map[string]Image, reference string) *Image {
+func entry(images map[string]Image, reference string) *Image {
 	if image, ok := images[reference]; ok {
 		return &image
 	}
 	return nil
 }
 
-// same compares what is said of an image, not where it stood.
-func (i *Image) same(other *Image) bool {
+// equal ignores the position in the file.
+func (i *Image) equal(other *Image) bool {
 	return i.IndexDigest == other.IndexDigest && i.Signer == other.Signer && maps.Equal(i.Platforms, other.Platforms)
 }
