@@ -5,7 +5,7 @@ BIN      := bin
 PAYLOAD  := internal/build/payload/bin
 # PID 1 is small rather than fast: without inlining in these packages it is 5 % smaller.
 PLAIN    := github.com/org/linuxkit-action/... golang.org/x/sys/... os strings strconv syscall time
-INIT     := CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" $(PLAIN:%=-gcflags=%=-l)
+INIT     := CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOFLAGS= $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" $(PLAIN:%=-gcflags=%=-l)
 
 .PHONY: help demo test build lint bench conformance soak image clean need-demo need-test
 
@@ -23,12 +23,23 @@ need-demo:
 	@fixtures/setup/need.sh qemu-system-x86 kmod
 
 need-test: need-demo
-	@fixtures/setup/need.sh containerd cpio docker-registry runc
+	@fixtures/setup/need.sh containerd cpio docker-registry runc zstd
 
-build:
+# The toolchain is that of go.mod, whatever Go is installed: the same commit gives the same bytes.
+payload: export GOTOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
+payload:
 	@$(INIT) -o $(PAYLOAD)/init-amd64 ./cmd/init
 	@GOARCH=arm64 $(INIT) -o $(PAYLOAD)/init-arm64 ./cmd/init
+	@$(GO) run ./internal/build/payload/pack $(PAYLOAD)/init-amd64 $(PAYLOAD)/init-arm64
+
+build: payload
 	@$(GO) build -trimpath -ldflags="-s -w" -o $(BIN)/linuxkit-action ./cmd/linuxkit-action
+
+cross:
+	@for target in linux/arm64 darwin/amd64 darwin/arm64; do \
+		echo "go build for $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -trimpath -o /dev/null ./cmd/linuxkit-action || exit 1; \
+	done
 
 # The real cosign, for tests that must not take our own word for a signature.
 $(BIN)/cosign: fixtures/tools/cosign/go.mod

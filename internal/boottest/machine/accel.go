@@ -7,8 +7,6 @@ import (
 	"os"
 	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Accel is what runs the guest's instructions.
@@ -65,8 +63,8 @@ func checkKVM(arch string) error {
 		return err
 	}
 	defer f.Close()
-	const getAPIVersion, stable = 0xAE00, 12 // linux/kvm.h
-	if v, err := unix.IoctlRetInt(int(f.Fd()), getAPIVersion); err != nil || v != stable {
+	const stable = 12 // linux/kvm.h
+	if v, err := kvmVersion(f); err != nil || v != stable {
 		return fmt.Errorf("/dev/kvm answers with version %d, not %d (%v)", v, stable, err)
 	}
 	return nil

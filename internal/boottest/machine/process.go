@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/digitalocean/go-qemu/qmp"
-	"golang.org/x/sys/unix"
 )
 
 // start starts cmd so that it dies with us, and returns a channel that is closed at
@@ -21,7 +20,7 @@ import (
 // the thread that forked ends. A group of its own keeps a Ctrl-C at the terminal
 // from QEMU: we end it.
 func start(cmd *exec.Cmd) (<-chan struct{}, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	cmd.SysProcAttr = childAttributes()
 	started, exited := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
@@ -64,7 +63,13 @@ func openSockets(dir string) (*sockets, error) {
 
 // pair returns a connection and the file of its other end.
 func pair() (net.Conn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	syscall.ForkLock.RLock() // no child may inherit the sockets before they are closed on exec
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, nil, fmt.Errorf("console socket: %w", err)
 	}

@@ -1,6 +1,7 @@
-// Package payload carries our PID 1 inside the program, one static binary for each
-// architecture. `make build` puts them into bin/ beside this file before it
-// compiles the program; a program compiled without them says so when it needs one.
+// Package payload embeds the built-in PID 1 in the program: one static binary for each
+// architecture, compressed by zstd. `make payload` compiles the binaries and writes them
+// to bin/ beside this file; git ignores them on the main branch, and the commit of a
+// release contains them, so that go install gives a complete program.
 package payload
 
 import (
@@ -8,19 +9,43 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 //go:embed bin
 var files embed.FS
 
 // ErrMissing is wrapped by the error for an architecture that was not compiled in.
-var ErrMissing = errors.New("no PID 1 in this program")
+var ErrMissing = errors.New("this program was built without PID 1")
 
-// Init returns the binary of PID 1 for an architecture, as Go names it.
+// maxSize limits the memory for one decompressed binary, in bytes.
+const maxSize = 16 << 20
+
+// Init returns the binary of PID 1 for an architecture, as Go names it. The error wraps
+// ErrMissing if the program was compiled without it.
 func Init(arch string) ([]byte, error) {
-	binary, err := files.ReadFile("bin/init-" + arch)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w for %s; compile it with make build", ErrMissing, arch)
+	compressed, err := Compressed(arch)
+	if err != nil {
+		return nil, err
 	}
-	return binary, err
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxSize))
+	if err != nil {
+		return nil, err
+	}
+	defer decoder.Close()
+	binary, err := decoder.DecodeAll(compressed, nil)
+	if err != nil {
+		return nil, fmt.Errorf("PID 1 for %s: %w", arch, err)
+	}
+	return binary, nil
+}
+
+// Compressed returns the binary of PID 1 for an architecture as it is embedded.
+func Compressed(arch string) ([]byte, error) {
+	compressed, err := files.ReadFile("bin/init-" + arch + ".zst")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w for %s; run make build in the repository, or go install a released version", ErrMissing, arch)
+	}
+	return compressed, err
 }
