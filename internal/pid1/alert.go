@@ -1,18 +1,18 @@
 package pid1
 
 import (
+	"context"
 	"time"
 
-	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 )
 
-// alertTimeout is how long the command of an alert may take.
+// alertTimeout limits the command of onFailure: {exec: …}.
 const alertTimeout = time.Minute
 
-// gaveUp does what the configuration asks for when a service has failed, beside the
-// record that there always is. It is called on the loop.
-func (m *machine) gaveUp(service, reason string) {
+// serviceFailed carries out the onFailure setting of a service that has failed. The
+// failed record is written in any case. It is called on the loop.
+func (m *machine) serviceFailed(service, reason string) {
 	switch a := m.config.Service(service).OnFailure; a.Kind {
 	case "reboot":
 		m.shutdown(halt.Reboot, "service "+service+" has failed")
@@ -20,8 +20,8 @@ func (m *machine) gaveUp(service, reason string) {
 		m.shutdown(halt.PowerOff, "service "+service+" has failed")
 	case "exec":
 		env := append(environ[:len(environ):len(environ)], "SERVICE="+service, "REASON="+reason)
-		guard.Go("alert of "+service, func() {
-			m.note(m.command(m.context, alertTimeout, env, a.Exec...), "the alert of service "+service)
+		m.spawn("onFailure of "+service, func(ctx context.Context) {
+			m.logError(m.command(ctx, alertTimeout, env, a.Exec...), "onFailure of service "+service)
 		})
 	}
 }

@@ -12,130 +12,130 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// mark is how long one step of the boot took, in whole milliseconds, so that
-// steps that follow one another add up to the time of all.
-type mark struct {
+// span is a part of the boot and its duration in whole milliseconds, so that consecutive
+// spans add up to the total.
+type span struct {
 	name string
 	took time.Duration
 }
 
-// clock is console.Uptime in whole milliseconds.
-func clock() time.Duration { return console.Uptime().Truncate(time.Millisecond) }
+// uptime is console.Uptime in whole milliseconds.
+func uptime() time.Duration { return console.Uptime().Truncate(time.Millisecond) }
 
-// mark notes how long a step took.
-func (m *machine) mark(name string, took time.Duration) {
-	m.loop.Post(func() { m.marks = append(m.marks, mark{name, took}) })
-}
-
-// markTime notes the time since a moment, which it sets to now.
-func (m *machine) markTime(name string, since *time.Duration) {
-	now := clock()
-	m.mark(name, now-*since)
+// endSpan records the time from since to now, and sets since to now.
+func (m *machine) endSpan(name string, since *time.Duration) {
+	now := uptime()
+	s := span{name, now - *since}
 	*since = now
+	m.loop.Post(func() { m.spans = append(m.spans, s) })
 }
 
-// account says where the time of a boot went.
-type account struct {
-	total  time.Duration
-	parts  []mark // that make up the total, the slowest first
-	beside []mark // services that started while others did
-	over   bool   // all services were ready; else it is an account so far
+// bootTimes is an account of the time of a boot.
+type bootTimes struct {
+	total    time.Duration
+	spans    []span // that add up to the total, slowest first
+	parallel []span // services that the boot did not wait for
+	complete bool   // all services were ready
 }
 
-// waiting is the time in which no service was being started that the next one waited for.
-const waiting = "services/waiting"
+const (
+	servicePrefix = "service/"
+	// waitingName is the name of the time in which the boot waited, but started no service.
+	waitingName = "services/waiting"
+)
 
-// account adds the steps up, which follow one another, and then the services
-// that the boot waited for, one after another.
-func (m *machine) account() account {
-	a := account{total: clock() - m.origin, over: m.ready, parts: slices.Clone(m.marks)}
+// bootTimes returns the consecutive spans of the boot: its stages, and then the critical path
+// of the services.
+func (m *machine) bootTimes() bootTimes {
+	b := bootTimes{total: uptime() - m.origin, complete: m.ready, spans: slices.Clone(m.spans)}
 	if m.ready {
-		a.total = m.readyAt - m.origin
+		b.total = m.readyAt - m.origin
 	}
 	from := m.origin
-	for _, x := range m.marks {
-		from += x.took
+	for _, s := range m.spans {
+		from += s.took
 	}
 	if m.services == nil {
-		a.parts = append(a.parts, mark{m.phase, m.origin + a.total - from})
-		return a.sorted()
+		b.spans = append(b.spans, span{m.phase, m.origin + b.total - from})
+		return b.sorted()
 	}
-	idle := mark{name: waiting}
-	for _, step := range m.services.CriticalPath(from, m.origin+a.total) {
+	waiting := span{name: waitingName}
+	for _, step := range m.services.CriticalPath(from, m.origin+b.total) {
 		if step.Name == "" {
-			idle.took += step.Took
+			waiting.took += step.Took
 			continue
 		}
-		a.parts = append(a.parts, mark{servicePrefix + step.Name, step.Took})
+		b.spans = append(b.spans, span{servicePrefix + step.Name, step.Took})
 	}
-	a.parts = append(a.parts, idle)
-	m.services.Took(a.besides)
-	return a.sorted()
+	b.spans = append(b.spans, waiting)
+	m.services.StartTimes(b.addParallel)
+	return b.sorted()
 }
 
-const servicePrefix = "service/"
-
-// besides adds a service that the boot did not wait for.
-func (a *account) besides(name string, took time.Duration) {
-	x := mark{servicePrefix + name, took.Truncate(time.Millisecond)}
-	if !slices.ContainsFunc(a.parts, func(part mark) bool { return part.name == x.name }) {
-		a.beside = append(a.beside, x)
+// addParallel adds a service, unless it is on the critical path.
+func (b *bootTimes) addParallel(name string, took time.Duration) {
+	s := span{servicePrefix + name, took.Truncate(time.Millisecond)}
+	if !slices.ContainsFunc(b.spans, func(other span) bool { return other.name == s.name }) {
+		b.parallel = append(b.parallel, s)
 	}
 }
 
-// sorted puts the slowest first, and drops what took no time.
-func (a account) sorted() account {
-	a.parts = slices.DeleteFunc(a.parts, func(x mark) bool { return x.took == 0 })
-	for _, list := range [][]mark{a.parts, a.beside} {
-		slices.SortStableFunc(list, func(a, b mark) int { return cmp.Compare(b.took, a.took) })
+// sorted sorts the spans, slowest first, and drops those of 0 ms.
+func (b bootTimes) sorted() bootTimes {
+	b.spans = slices.DeleteFunc(b.spans, func(s span) bool { return s.took == 0 })
+	for _, list := range [][]span{b.spans, b.parallel} {
+		slices.SortStableFunc(list, func(x, y span) int { return cmp.Compare(y.took, x.took) })
 	}
-	return a
+	return b
 }
 
-// barWidth is how long the bar of the whole boot would be.
+// barWidth is the width of a bar of 100 %.
 const barWidth = 40
 
-// String shows it as a table.
-func (a account) String() string {
-	text := milliseconds(a.total) + " ms until all services were ready\n\n"
-	if !a.over {
-		text = milliseconds(a.total) + " ms, and the boot is not over\n\n"
+// String formats the times as tables.
+func (b bootTimes) String() string {
+	text := milliseconds(b.total) + " ms until all services were ready\n\n"
+	if !b.complete {
+		text = milliseconds(b.total) + " ms, boot in progress\n\n"
 	}
 	rows := [][]string{{"MS", "", "", "STEP"}}
-	for _, x := range a.parts {
-		share := int(100 * x.took / max(a.total, 1))
-		rows = append(rows, []string{milliseconds(x.took), strconv.Itoa(share) + "%", strings.Repeat("#", share*barWidth/100), control.Plain(x.name)})
+	for _, s := range b.spans {
+		share := int(100 * s.took / max(b.total, 1))
+		bar := strings.Repeat("#", share*barWidth/100)
+		rows = append(rows, []string{milliseconds(s.took), strconv.Itoa(share) + "%", bar, control.Sanitize(s.name)})
 	}
-	text += table(append(rows, []string{milliseconds(a.total), "100%", "", "sum"}), 0, 1)
-	if len(a.beside) == 0 {
+	text += table(append(rows, []string{milliseconds(b.total), "100%", "", "total"}), 0, 1)
+	if len(b.parallel) == 0 {
 		return text
 	}
-	rows = [][]string{{"MS", "BESIDE THESE"}}
-	for _, x := range a.beside {
-		rows = append(rows, []string{milliseconds(x.took), control.Plain(x.name)})
+	rows = [][]string{{"MS", "IN PARALLEL"}}
+	for _, s := range b.parallel {
+		rows = append(rows, []string{milliseconds(s.took), control.Sanitize(s.name)})
 	}
 	return text + "\n" + table(rows, 0)
 }
 
-// blameSize bounds the list so that the record fits a line.
+// blameSize limits the list of spans, so that the record fits one line.
 const blameSize = record.MaxLen - 80
 
-// showBlame says where the boot time went.
-func (m *machine) showBlame() {
-	a := m.account()
-	m.console.Emit(record.Blame, record.Field{Key: record.KeyTotal, Value: milliseconds(a.total)}, record.Field{Key: record.KeyItems, Value: a.items(blameSize)})
+// emitBlame writes the blame record.
+func (m *machine) emitBlame() {
+	b := m.bootTimes()
+	m.console.Emit(record.Blame,
+		record.Field{Key: record.KeyTotal, Value: milliseconds(b.total)},
+		record.Field{Key: record.KeyItems, Value: b.items(blameSize)})
 }
 
-// items lists the parts, the slowest first. What does not fit is one item at
-// the end, so that the list adds up to the total as well.
-func (a account) items(size int) string {
+// items formats the spans as a list of at most size bytes, slowest first. The spans that do not fit
+// are one item, "others", so that the list adds up to the total.
+func (b bootTimes) items(size int) string {
 	var text strings.Builder
-	rest := a.total
-	for i, x := range a.parts {
-		item := escape(x.name) + ":" + milliseconds(x.took)
+	rest := b.total
+	for i, s := range b.spans {
+		item := escape(s.name) + ":" + milliseconds(s.took)
 		others := ",others:" + milliseconds(rest)
 		room := size - len(others)
-		if i == len(a.parts)-1 {
+		if i == len(b.spans)-1 {
 			room = size // there are no others
 		}
 		if text.Len()+1+len(item) > room {
@@ -146,7 +146,7 @@ func (a account) items(size int) string {
 			text.WriteByte(',')
 		}
 		text.WriteString(item)
-		rest -= x.took
+		rest -= s.took
 	}
 	return strings.TrimPrefix(text.String(), ",")
 }

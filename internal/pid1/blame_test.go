@@ -9,19 +9,19 @@ import (
 
 const ms = time.Millisecond
 
-func TestBlameIsAsPeopleSeeIt(t *testing.T) {
+func TestBlameOutput(t *testing.T) {
 	t.Parallel()
-	a := account{
-		total: 3412 * ms, over: true,
-		parts:  []mark{{"early", 12 * ms}, {"kernel", 2100 * ms}, {"onboot/dhcp", 800 * ms}, {waiting, 0}, {"service/\x1bweb", 500 * ms}},
-		beside: []mark{{"service/a", 20 * ms}, {"service/b", 300 * ms}},
+	a := bootTimes{
+		total: 3412 * ms, complete: true,
+		spans:    []span{{"early", 12 * ms}, {"kernel", 2100 * ms}, {"onboot/dhcp", 800 * ms}, {waitingName, 0}, {"service/\x1bweb", 500 * ms}},
+		parallel: []span{{"service/a", 20 * ms}, {"service/b", 300 * ms}},
 	}.sorted()
 	golden(t, "blame", a.String())
-	a.over, a.beside = false, nil
+	a.complete, a.parallel = false, nil
 	golden(t, "blame-so-far", a.String())
 }
 
-// sum adds up a list of the blame record.
+// sum returns the sum of the items of a blame record.
 func sum(t *testing.T, items string) int {
 	t.Helper()
 	total := 0
@@ -36,9 +36,9 @@ func sum(t *testing.T, items string) int {
 	return total
 }
 
-func TestTheBlameRecordAddsUpAlsoWhereItIsCut(t *testing.T) {
+func TestBlameItemsAddUp(t *testing.T) {
 	t.Parallel()
-	a := account{total: 1820 * ms, parts: []mark{{"early", 20 * ms}, {"service/web", 1000 * ms}, {"onboot/a,b:c", 800 * ms}}}.sorted()
+	a := bootTimes{total: 1820 * ms, spans: []span{{"early", 20 * ms}, {"service/web", 1000 * ms}, {"onboot/a,b:c", 800 * ms}}}.sorted()
 	for size, want := range map[int]string{
 		blameSize: "service/web:1000,onboot/a%2Cb%3Ac:800,early:20",
 		46:        "service/web:1000,others:820",
@@ -50,9 +50,9 @@ func TestTheBlameRecordAddsUpAlsoWhereItIsCut(t *testing.T) {
 		}
 	}
 	for n := range 200 {
-		long := account{}
+		long := bootTimes{}
 		for i := range n {
-			long.parts = append(long.parts, mark{"onboot/number-" + strconv.Itoa(i), time.Duration(i) * ms})
+			long.spans = append(long.spans, span{"onboot/number-" + strconv.Itoa(i), time.Duration(i) * ms})
 			long.total += time.Duration(i) * ms
 		}
 		if items := long.sorted().items(blameSize); n > 1 && sum(t, items) != int(long.total/ms) || len(items) > blameSize {
@@ -61,11 +61,11 @@ func TestTheBlameRecordAddsUpAlsoWhereItIsCut(t *testing.T) {
 	}
 }
 
-func TestAccountOfAMachineWithoutServicesYet(t *testing.T) {
+func TestBootTimesDuringBoot(t *testing.T) {
 	t.Parallel()
-	m := &machine{origin: clock() - 1000*ms, phase: "onboot", marks: []mark{{"kernel", 300 * ms}, {"early", 100 * ms}}}
-	a := m.account()
-	if len(a.parts) != 3 || a.parts[0].name != "onboot" || a.parts[0].took != a.total-400*ms || a.over {
-		t.Errorf("%+v: what is under way has the rest", a)
+	m := &machine{origin: uptime() - 1000*ms, phase: "onboot", spans: []span{{"kernel", 300 * ms}, {"early", 100 * ms}}}
+	a := m.bootTimes()
+	if len(a.spans) != 3 || a.spans[0].name != "onboot" || a.spans[0].took != a.total-400*ms || a.complete {
+		t.Errorf("%+v: want the rest of the time in the current phase", a)
 	}
 }

@@ -10,40 +10,40 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/watchdog"
 )
 
-// threads is how many PID 1 makes for when no more can be had: twice as many as
-// a machine with some services was ever seen to use.
+// threads is the number of threads that PID 1 reserves: twice the most that a machine with some
+// services was observed to use.
 const threads = 16
 
-// bootSequence takes the machine from the kernel's hands to running services.
-// It runs in a goroutine of its own; ctx ends when a shutdown is asked for.
+// bootSequence boots the machine up to the start of the services, in its own goroutine. ctx ends
+// when a shutdown is requested.
 func (m *machine) bootSequence(ctx context.Context) {
 	began := m.origin
-	m.markTime("kernel", &began)
+	m.endSpan("kernel", &began)
 	o := m.earlyBoot()
-	process.SpareFromOOM()
+	process.ProtectFromOOM()
 	guard.Reserve(threads)
-	m.serveOperator()
-	m.passed(record.MilestoneEarly, &began)
+	m.serveControl()
+	m.endStage(record.MilestoneEarly, &began)
 	if !m.container {
-		m.runInstead(o)
+		m.execInit(o)
 		m.loadModules()
 		m.watchdog.Store(watchdog.Start(m.config.Watchdog, m.loop, m.console.Log)) // its driver may be a module
-		m.passed(record.MilestoneModules, &began)
+		m.endStage(record.MilestoneModules, &began)
 	}
-	m.system(ctx)
-	m.markTime("system", &began)
+	m.setUpSystem(ctx)
+	m.endSpan("system", &began)
 	if !m.runOnboot(ctx, &began) {
 		return
 	}
 	m.loop.Post(func() {
-		m.reach(record.MilestoneNetwork)
-		m.reach(record.MilestoneOnboot)
+		m.reachMilestone(record.MilestoneNetwork)
+		m.reachMilestone(record.MilestoneOnboot)
 	})
 	m.startServices(m.serviceRuntime(ctx, &began))
 }
 
-// passed announces a milestone and notes the time since the one before.
-func (m *machine) passed(name string, since *time.Duration) {
-	m.markTime(name, since)
-	m.loop.Post(func() { m.reach(name) })
+// endStage records the time of a stage of the boot, and its milestone.
+func (m *machine) endStage(name string, since *time.Duration) {
+	m.endSpan(name, since)
+	m.loop.Post(func() { m.reachMilestone(name) })
 }

@@ -15,37 +15,34 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/suggest"
 )
 
-// ownName is what the operator calls this program by.
-const ownName = "linuxkit-init"
+// toolName is the name of this program as the operator's tool.
+const toolName = "linuxkit-init"
 
-const usage = `linuxkit-init is the first process of a LinuxKit machine: put it into the image as /init.
-Under other names it is modprobe, poweroff, reboot and halt.
+const usage = `linuxkit-init is PID 1 of a LinuxKit machine: install it as /init of the image.
+Called as modprobe, poweroff, reboot or halt, it acts as that command.
 
-Once the machine runs:
-  linuxkit-init status               what runs, and since when
-  linuxkit-init blame                where the boot time went
-  linuxkit-init stop NAME            stop a service until it is started
-  linuxkit-init start NAME           start a service that is stopped, or has failed
-  linuxkit-init restart NAME         stop a service and start it
-  linuxkit-init logs [NAME [-n N]]   last lines of a container's logs, or of PID 1's records
+On a running machine:
+  linuxkit-init status               show all containers, their state and since when
+  linuxkit-init blame                show how long each step of the boot took
+  linuxkit-init stop NAME            stop a service until it is started again
+  linuxkit-init start NAME           start a service that is stopped or has failed
+  linuxkit-init restart NAME         stop a service and start it again
+  linuxkit-init logs [NAME [-n N]]   show the last lines of a container's logs, or PID 1's records
   linuxkit-init poweroff | reboot | halt [-f]
-                                     end the machine; -f: without stopping anything
-  linuxkit-init kexec                reboot into the kernel that was loaded, as does reboot -k
+                                     shut down; -f: at once, without stopping services
+  linuxkit-init kexec                boot the kernel that is loaded, as does reboot -k
 `
 
-// Bounds of a command.
+// Timeouts of requests to PID 1, and the default of logs -n.
 const (
-	answerWait   = 15 * time.Minute // for a service that stops and starts in its own time
-	endWait      = 10 * time.Second // for PID 1 to begin a shutdown
-	defaultLines = 20
+	responseTimeout = 15 * time.Minute // a service may need its own timeouts to stop and start
+	endTimeout      = 10 * time.Second // for PID 1 to begin a shutdown
+	defaultLines    = 20
 )
-
-// serviceLogs is where LinuxKit puts the logs of services.
-const serviceLogs = "/var/log"
 
 var logDirs = []string{serviceLogs, logDir}
 
-// isCommand reports whether a word is what command knows.
+// isCommand reports whether command handles a word.
 func isCommand(word string) bool {
 	switch word {
 	case "status", "blame", "stop", "start", "restart", "logs", "help", "-h", "--help":
@@ -54,60 +51,65 @@ func isCommand(word string) bool {
 	return halt.How(word).Known()
 }
 
-// command does what an operator types, and returns the exit status: 0 done, 1
-// not done, 2 not understood.
+// command runs a command of the operator and returns its exit code: 0 done, 1 failed, 2 invalid.
 func command(args []string) int {
 	if len(args) == 0 || !isCommand(args[0]) {
-		return say(control.Answer{Text: usage, Code: control.Unclear})
+		return printResponse(control.Response{Text: usage, Code: control.Invalid})
 	}
 	verb, args := args[0], args[1:]
 	switch {
 	case verb == "help" || verb == "-h" || verb == "--help":
-		return say(control.Answer{Text: usage})
+		return printResponse(control.Response{Text: usage})
 	case halt.How(verb).Known():
-		return end(halt.How(verb), args)
+		return endMachine(halt.How(verb), args)
 	case verb == "logs" && len(args) > 0:
 		return showLogs(args)
 	}
-	takes := 1
+	maxArgs := 1
 	if verb == "status" || verb == "blame" || verb == "logs" {
-		takes = 0
+		maxArgs = 0
 	}
-	if len(args) > takes {
-		return say(control.Answer{Text: verb + ": " + args[takes] + " is too much; see " + ownName + " help", Code: control.Unclear})
+	if len(args) > maxArgs {
+		return invalid(verb + ": unexpected argument " + args[maxArgs])
 	}
-	return ask(control.Request{Verb: verb, Name: strings.Join(args, "")})
+	return call(control.Request{Verb: verb, Name: strings.Join(args, "")})
 }
 
-// ask asks PID 1 and shows its answer.
-func ask(r control.Request) int {
-	answer, err := control.Ask(control.Path, r, answerWait)
+// call sends a request to PID 1 and prints the response.
+func call(r control.Request) int {
+	response, err := control.Call(control.Path, r, responseTimeout)
 	if err != nil {
-		return report(err)
+		return printError(err)
 	}
-	return say(answer)
+	return printResponse(response)
 }
 
-// say shows an answer: on standard output, or on standard error what is not good.
-func say(a control.Answer) int {
+// printResponse prints a response, to standard error unless its code is Done, and returns the code.
+func printResponse(a control.Response) int {
 	to := os.Stdout
 	if a.Code != control.Done {
 		to = os.Stderr
 	}
 	if a.Text != "" {
-		_, _ = to.WriteString(strings.TrimSuffix(a.Text, "\n") + "\n") // nowhere else to say it
+		_, _ = to.WriteString(strings.TrimSuffix(a.Text, "\n") + "\n") // nowhere to report an error
 	}
 	return a.Code
 }
 
-func report(err error) int {
+// invalid prints the error of a command line.
+func invalid(text string) int {
+	return printResponse(control.Response{Text: text + "; see " + toolName + " help", Code: control.Invalid})
+}
+
+// printError prints an error, if there is one, and returns the exit code.
+func printError(err error) int {
 	if err == nil {
 		return control.Done
 	}
-	return say(control.Answer{Text: ownName + ": " + err.Error(), Code: control.Failed})
+	return printResponse(control.Response{Text: toolName + ": " + err.Error(), Code: control.Failed})
 }
 
-// showLogs shows logs NAME [-n N].
+// showLogs runs logs NAME [-n N].
 func showLogs(args []string) int {
 	lines, err := defaultLines, error(nil)
 	if len(args) == 3 && args[1] == "-n" {
@@ -115,32 +117,32 @@ func showLogs(args []string) int {
 		args = args[:1]
 	}
 	if err != nil || lines < 0 || len(args) != 1 {
-		return say(control.Answer{Text: "logs NAME -n N; see " + ownName + " help", Code: control.Unclear})
+		return invalid("logs: must be logs NAME [-n N]")
 	}
 	err = control.Logs(os.Stdout, logDirs, args[0], lines)
 	if errors.Is(err, control.ErrNoLog) {
-		err = noLog(args[0])
+		err = noLogError(args[0])
 	}
-	return report(err)
+	return printError(err)
 }
 
-// noLog says where the log that is not there may be.
-func noLog(container string) error {
+// noLogError describes where a missing log may be.
+func noLogError(container string) error {
 	text := container + ": " + control.ErrNoLog.Error()
-	near := suggest.Nearest(container, control.LogNames(logDirs))
+	nearest := suggest.Nearest(container, control.LogNames(logDirs))
 	_, err := os.Lstat(logs.Logger)
 	switch {
-	case near != "":
-		text += "; did you mean " + near + "?"
+	case nearest != "":
+		text += "; did you mean " + nearest + "?"
 	case err == nil:
-		text += "; the machine has a logging daemon, which may have it: try logread"
+		text += "; it may be in the logging daemon; try logread"
 	}
 	return errors.New(text)
 }
 
-// end tells PID 1 to end the machine: by the control socket, or where nobody
-// answers there by a signal. With -f it is done here and now.
-func end(how halt.How, args []string) int {
+// endMachine requests a shutdown on the control socket, or by a signal if PID 1 does not respond
+// there. With -f it ends the machine at once.
+func endMachine(how halt.How, args []string) int {
 	force := false
 	for _, arg := range args {
 		switch {
@@ -149,20 +151,20 @@ func end(how halt.How, args []string) int {
 		case arg == "-k" && how == halt.Reboot:
 			how = halt.Kexec
 		default:
-			return say(control.Answer{Text: string(how) + " does not know " + arg + "; see " + ownName + " help", Code: control.Unclear})
+			return invalid(string(how) + ": unknown option " + arg)
 		}
 	}
 	if force {
-		return report(endNow(how))
+		return printError(haltNow(how))
 	}
-	answer, err := control.Ask(control.Path, control.Request{Verb: string(how)}, endWait)
+	response, err := control.Call(control.Path, control.Request{Verb: string(how)}, endTimeout)
 	if err != nil {
-		return report(signalEnd(how))
+		return printError(signalPID1(how))
 	}
-	return say(answer)
+	return printResponse(response)
 }
 
-func endNow(how halt.How) error {
+func haltNow(how halt.How) error {
 	if err := halt.Check(how); err != nil {
 		return err
 	}
@@ -170,7 +172,7 @@ func endNow(how halt.How) error {
 	return os.NewSyscallError("reboot", halt.Now(how))
 }
 
-func signalEnd(how halt.How) error {
+func signalPID1(how halt.How) error {
 	for _, s := range signals {
 		if s.how == how {
 			return os.NewSyscallError("signal PID 1", unix.Kill(1, s.signal))

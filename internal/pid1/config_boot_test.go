@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// config adds the configuration.
+// config adds the configuration file.
 func (im image) config(text string) {
 	im.Helper()
 	im.file(configPath, text, 0o644)
 }
 
-// read returns a file of the running machine.
+// read returns the content of a file of the running machine.
 func (g *guest) read(path string) string {
 	g.Helper()
 	data, err := os.ReadFile(g.path(path))
@@ -36,10 +36,10 @@ func (g *guest) count(text string) int {
 	return n
 }
 
-func TestServicesStartAndStopInTheOrderOfTheConfiguration(t *testing.T) {
+func TestServiceOrder(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
-	im.bundle("onboot", "000-dhcp", "say", "hello")
+	im.bundle("onboot", "000-dhcp", "echo", "hello")
 	for _, name := range []string{"app", "cache", "db", "web"} {
 		im.bundle("services", name, "stay", "0")
 	}
@@ -71,7 +71,7 @@ services:
 	}
 }
 
-func TestEnvironmentReachesEveryContainer(t *testing.T) {
+func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("onboot", "000-dhcp", "env", "T_")
@@ -97,16 +97,19 @@ services:
 	g.off()
 }
 
-// Whatever is in the file, the machine boots, and what is wrong is on the console.
-func TestABrokenConfigurationIsReportedAndTheMachineBoots(t *testing.T) {
+// A machine boots with any configuration file, and its mistakes are logged.
+func TestInvalidConfiguration(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ config, told string }{
-		"garbage":  {"\x7fELF\x02\x01\x00", "line 1: not read: a character that cannot be printed"},
-		"too long": {strings.Repeat("# x\n", 1<<15), "read " + configPath + ": larger than allowed; without it"},
-		"cyclic":   {"services:\n- {name: a, after: [b]}\n- {name: b, after: [a]}\n", "line 3: service b: waits in a circle: a after b after a; it does not wait for a"},
-		"unknown":  {"services: [{name: a, after: [x]}]", `line 1: service a: nothing to wait for is called "x"`},
-		"nobody":   {"services: [{name: x, requires: [a]}]", `line 1: there is no service "x"`},
-		"half":     {"restart: always\nservices: [{name: a, restart: sometimes}]", `line 1: unknown key "restart"`},
+	for name, tt := range map[string]struct{ config, want string }{
+		"garbage":  {"\x7fELF\x02\x01\x00", "line 1: not parsed: unprintable character"},
+		"too long": {strings.Repeat("# x\n", 1<<15), "read " + configPath + ": larger than allowed; affects"},
+		"cyclic": {
+			"services:\n- {name: a, after: [b]}\n- {name: b, after: [a]}\n",
+			"line 3: service b: dependency cycle: a after b after a; b does not wait for a",
+		},
+		"unknown":         {"services: [{name: a, after: [x]}]", `line 1: service a: unknown dependency "x"`},
+		"unknown service": {"services: [{name: x, requires: [a]}]", `line 1: no such service "x"`},
+		"partly valid":    {"restart: always\nservices: [{name: a, restart: sometimes}]", `line 1: unknown key "restart"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,45 +119,48 @@ func TestABrokenConfigurationIsReportedAndTheMachineBoots(t *testing.T) {
 			im.config(tt.config)
 			g := im.boot()
 			g.until("milestone name=ready")
-			told := slices.ContainsFunc(g.seen, func(s string) bool {
-				return strings.HasPrefix(s, "log level=error msg=") && strings.Contains(s, configPath) && strings.Contains(s, tt.told)
+			want := slices.ContainsFunc(g.seen, func(s string) bool {
+				return strings.HasPrefix(s, "log level=error msg=") && strings.Contains(s, configPath) && strings.Contains(s, tt.want)
 			})
-			if !told {
-				t.Errorf("not told of %q:\n%s", tt.told, strings.Join(g.seen, "\n"))
+			if !want {
+				t.Errorf("no error %q:\n%s", tt.want, strings.Join(g.seen, "\n"))
 			}
 			g.off()
 		})
 	}
 }
 
-func TestTheBootStopsWithAnOnbootThatFails(t *testing.T) {
+func TestOnbootFailureStops(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("onboot", "000-bad", "fail", "3")
-	im.bundle("onboot", "001-never", "say", "never")
+	im.bundle("onboot", "001-never", "echo", "never")
 	im.bundle("services", "web", "stay", "0")
 	im.config("onboot: {onFailure: stop}\n")
 	g := im.boot()
-	g.until("failed onboot=bad reason=exit 3; the boot stops here (onboot.onFailure) tail=guest: about to fail")
+	g.until("failed onboot=bad reason=exit 3; boot stopped (onboot.onFailure: stop) tail=guest: about to fail")
 	g.until("state phase=onboot onboot=bad:3 services=")
 	g.off()
-	if all := strings.Join(g.seen, "\n"); strings.Contains(all, "never") || strings.Contains(all, "service=web") || strings.Contains(all, "milestone name=onboot") {
-		t.Errorf("the boot went on:\n%s", all)
+	all := strings.Join(g.seen, "\n")
+	for _, text := range []string{"never", "service=web", "milestone name=onboot"} {
+		if strings.Contains(all, text) {
+			t.Errorf("the boot continued: %q in\n%s", text, all)
+		}
 	}
 }
 
-func TestAnOnbootHasItsTimeFromTheConfiguration(t *testing.T) {
+func TestOnbootTimeout(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
-	im.bundle("onboot", "000-hang", "deaf", "")
+	im.bundle("onboot", "000-hang", "ignoreTERM", "")
 	im.config("onboot: {timeout: 500ms}\n")
 	g := im.boot()
-	g.until("onboot name=hang error=killed: it did not end in time")
+	g.until("onboot name=hang error=timed out and was killed")
 	g.until("milestone name=ready")
 	g.off()
 }
 
-func TestAnAlertRunsOnceWhenAServiceIsGivenUp(t *testing.T) {
+func TestOnFailureExec(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "fail", "4")
@@ -169,16 +175,16 @@ services:
   - {name: db, restart: never, onFailure: log}
 `)
 	g := im.boot()
-	g.until("log level=error msg=/etc/alert: exit 1; without it: the alert of service web")
+	g.until("log level=error msg=/etc/alert: exit 1; affects: onFailure of service web")
 	g.off()
-	const why = "code 4; started 2 times within 1h0m0s"
-	if g.count("failed service=web reason="+why) != 1 || g.count("text alert a b web: "+why) != 1 || // in either order: the alert does not wait for a record
+	const reason = "code 4; started 2 times within 1h0m0s"
+	if g.count("failed service=web reason="+reason) != 1 || g.count("text alert a b web: "+reason) != 1 || // in either order
 		g.count("text alert") != 1 || g.count("exited service=web") != 2 || g.count("exited service=db") != 1 {
-		t.Errorf("not once, twice and once:\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("want one alert, two runs of web and one of db:\n%s", strings.Join(g.seen, "\n"))
 	}
 }
 
-func TestAMachineGoesDownWithItsService(t *testing.T) {
+func TestOnFailureShutdown(t *testing.T) {
 	t.Parallel()
 	for word, signal := range map[string]syscall.Signal{"poweroff": syscall.SIGINT, "reboot": syscall.SIGHUP} {
 		t.Run(word, func(t *testing.T) {
@@ -189,12 +195,12 @@ func TestAMachineGoesDownWithItsService(t *testing.T) {
 			g := im.boot()
 			g.until("shutdown how=" + word + " cause=service web has failed")
 			g.until("bye how=" + word)
-			g.over(signal)
+			g.checkExit(signal)
 		})
 	}
 }
 
-func TestAServiceIsStoppedByItsOwnSignal(t *testing.T) {
+func TestStopSignal(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "await", "3") // SIGQUIT
@@ -204,14 +210,14 @@ func TestAServiceIsStoppedByItsOwnSignal(t *testing.T) {
 	g.until("milestone name=ready")
 	g.off()
 	if g.count("exited service=web code=3 ") != 1 || g.count("exited service=os code=37 ") != 1 {
-		t.Errorf("not stopped by their signals:\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("not stopped by the configured signals:\n%s", strings.Join(g.seen, "\n"))
 	}
 }
 
-func TestAShutdownEndsInItsTime(t *testing.T) {
+func TestShutdownTimeout(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
-	im.bundle("services", "web", "deaf", "")
+	im.bundle("services", "web", "ignoreTERM", "")
 	im.bundle("services", "db", "await", "15")
 	im.config("shutdown: {timeout: 3s}\nservices: [{name: web, stop: {timeout: 1h}}]\n")
 	g := im.boot()
@@ -219,18 +225,18 @@ func TestAShutdownEndsInItsTime(t *testing.T) {
 	began := time.Now()
 	g.signal(syscall.SIGUSR2)
 	bye := g.until("bye how=poweroff")
-	g.over(syscall.SIGINT)
+	g.checkExit(syscall.SIGINT)
 	if took := time.Since(began); took > 20*time.Second || bye.Get("stopped") != "1" {
-		t.Errorf("it took %v, and who would stop had no time to: %s", took, show(bye))
+		t.Errorf("the shutdown took %v; want one service stopped: %s", took, show(bye))
 	}
 }
 
-func TestMountsAreThereBeforeOnboot(t *testing.T) {
+func TestMounts(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.config("mounts:\n- {type: tmpfs, target: /data, options: [size=64k, nosuid]}\n- {type: nofs, target: /none}\n")
 	g := im.boot()
-	g.until("log level=error msg=mount nofs on /none: no such device; without it: /none")
+	g.until("log level=error msg=mount nofs on /none: no such device; affects: /none")
 	g.until("milestone name=ready")
 	if mounts := g.read("/proc/1/mounts"); !strings.Contains(mounts, " /data tmpfs rw,nosuid,") || !strings.Contains(mounts, "size=64k") {
 		t.Errorf("%s", mounts)
@@ -238,24 +244,24 @@ func TestMountsAreThereBeforeOnboot(t *testing.T) {
 	g.off()
 }
 
-func TestTheLevelOfTheFileIsTheWeakest(t *testing.T) {
+func TestLogLevelPrecedence(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		file, args, env string
 		shown           bool
 	}{
-		"nobody says":             {file: "", args: "", env: "", shown: false},
-		"the file":                {file: "debug", args: "", env: "", shown: true},
-		"the environment over it": {file: "debug", args: "", env: "error", shown: false},
-		"and louder":              {file: "error", args: "", env: "debug", shown: true},
-		"--debug over both":       {file: "error", args: "--debug", env: "warn", shown: true},
+		"default":                        {file: "", args: "", env: "", shown: false},
+		"file":                           {file: "debug", args: "", env: "", shown: true},
+		"environment over file, quieter": {file: "debug", args: "", env: "error", shown: false},
+		"environment over file, louder":  {file: "error", args: "", env: "debug", shown: true},
+		"--debug over both":              {file: "error", args: "--debug", env: "warn", shown: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			im := newImage(t)
 			im.file("etc/init.d/000-x", "#!/bin/sh\n", 0o755)
 			im.config("log: {level: " + tt.file + "}\n")
-			g := im.boot(stageArgs+"="+tt.args, stageLevel+"="+tt.env)
+			g := im.boot(envArgs+"="+tt.args, envLevel+"="+tt.env)
 			g.until("milestone name=ready")
 			g.off()
 			if shown := g.count("log level=debug msg=run /etc/init.d/000-x") > 0; shown != tt.shown {
@@ -265,26 +271,26 @@ func TestTheLevelOfTheFileIsTheWeakest(t *testing.T) {
 	}
 }
 
-func TestTheConfigurationMayBeElsewhere(t *testing.T) {
+func TestConfigPath(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "await", "3")
 	im.config("services: [{name: web, stop: {signal: HUP}}]\n")
 	im.file("etc/other.yml", "services: [{name: web, stop: {signal: QUIT}}]\n", 0o644)
-	g := im.boot(stageArgs + "=--config /etc/other.yml")
+	g := im.boot(envArgs + "=--config /etc/other.yml")
 	g.until("milestone name=ready")
 	g.off()
 	if g.count("exited service=web code=3 ") != 1 {
-		t.Errorf("not by the other file:\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("the other file was not used:\n%s", strings.Join(g.seen, "\n"))
 	}
 }
 
-func TestAConfigurationThatWasAskedForAndIsMissingIsReported(t *testing.T) {
+func TestMissingConfigPath(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
-	im.config("services: [{name: nobody}]\n")
-	g := im.boot(stageArgs + "=--config=/etc/none.yml")
-	g.until("log level=error msg=open /etc/none.yml: no such file or directory; without it: its settings; the defaults hold")
+	im.config("services: [{name: unused}]\n")
+	g := im.boot(envArgs + "=--config=/etc/none.yml")
+	g.until("log level=error msg=open /etc/none.yml: no such file or directory; affects: its settings; using the defaults")
 	g.until("milestone name=ready")
 	g.off()
 }

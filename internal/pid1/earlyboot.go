@@ -10,21 +10,22 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// earlyBoot mounts and makes what everything else needs, and begins to write records.
+// earlyBoot makes the mounts and devices that everything else needs, and starts the console
+// records.
 func (m *machine) earlyBoot() options {
 	if m.container {
 		m.console.Start(&m.recent, console.Terminal{FD: 2})
 		return m.readOptions()
 	}
-	m.note(early.MoveRoot(), "running containers: their runtime cannot leave this root")
-	m.do(early.Steps())
+	m.logError(early.MoveRoot(), "running containers: runc cannot pivot away from this root")
+	m.runSteps(early.Steps())
 	early.ExpediteRCU(true)
-	process.Relax()
-	m.note(early.Stdio(), "input and output of scripts")
+	process.RelaxTimerSlack()
+	m.logError(early.Stdio(), "input and output of scripts")
 	o := m.readOptions()
 	m.startConsole(o.quiet)
-	m.do(early.Cgroups(o.unifiedCgroup))
-	m.optional()
+	m.runSteps(early.Cgroups(o.unifiedCgroup))
+	m.mountOptional()
 	return o
 }
 
@@ -32,29 +33,29 @@ func (m *machine) readOptions() options {
 	o := readOptions(m.args[1:])
 	m.console.SetLevel(o.level)
 	c := m.readConfig(o.config)
-	if level, ok := console.ParseLevel(c.LogLevel); ok && !o.levelAsked {
+	if level, ok := console.ParseLevel(c.LogLevel); ok && !o.levelSet {
 		m.console.SetLevel(level)
 	}
 	m.configure(o.config, c)
 	return o
 }
 
-// do takes steps, and reports those that fail.
-func (m *machine) do(steps []early.Step) {
+// runSteps carries out steps and logs their errors.
+func (m *machine) runSteps(steps []early.Step) {
 	for _, s := range steps {
 		m.console.Log(console.Debug, s.String())
-		m.note(s.Do(), s.Impact())
+		m.logError(s.Do(), s.Impact())
 	}
 }
 
-func (m *machine) optional() {
+func (m *machine) mountOptional() {
 	for _, s := range early.Optionals() {
-		m.note(s.Do(), s.Impact())
+		m.logError(s.Do(), s.Impact())
 	}
 }
 
-// startConsole chooses where records go: into the kernel's log, which shows
-// them unless it is told to be quiet, and otherwise to the console itself.
+// startConsole starts to write records to the kernel log, which prints them on the console. With
+// "quiet" on the command line, or without /dev/kmsg, they are written to the console directly.
 func (m *machine) startConsole(quiet bool) {
 	sinks := []console.Sink{&m.recent}
 	kmsg, err := console.OpenKmsg()
@@ -71,14 +72,14 @@ func (m *machine) startConsole(quiet bool) {
 	m.console.Start(sinks...)
 }
 
-// runInstead gives the process to the program that init= names, with what the
-// kernel has handed on. It returns when there is none, or it cannot be run.
-func (m *machine) runInstead(o options) {
+// execInit executes the program that init= names, with the arguments of the kernel. It returns if
+// there is none, or if it cannot be executed.
+func (m *machine) execInit(o options) {
 	if o.program == "" || o.program == m.args[0] || o.program == "/init" || o.program == "/sbin/init" {
 		return
 	}
-	m.console.Log(console.Warn, "init="+o.program+" on the kernel line: it takes over as PID 1")
-	m.console.Flush(flushWait)
+	m.console.Log(console.Warn, "init="+o.program+" on the kernel command line: executing it as PID 1")
+	m.console.Flush(flushTimeout)
 	err := unix.Exec(o.program, append([]string{o.program}, m.args[1:]...), os.Environ())
-	m.note(&os.PathError{Op: "init=: exec", Path: o.program, Err: err}, "that program; the normal boot goes on")
+	m.logError(&os.PathError{Op: "exec", Path: o.program, Err: err}, "init="+o.program+"; continuing the normal boot")
 }

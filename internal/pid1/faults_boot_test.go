@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// graph is thirty services in six rows of five: each comes after its neighbours in
-// the row above, and requires the one straight above it.
+// graph returns thirty services in six rows of five: each comes after its neighbors in the row
+// above, and requires the one directly above.
 func graph() (names []string, after map[string][]string, text string) {
 	const rows, columns = 6, 5
 	name := func(row, column int) string { return fmt.Sprintf("s%d%d", row, column%columns) }
@@ -32,7 +32,7 @@ func graph() (names []string, after map[string][]string, text string) {
 	return names, after, text
 }
 
-func TestThirtyServicesStartAndStopInTheirOrder(t *testing.T) {
+func TestOrderOfThirtyServices(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	names, after, text := graph()
@@ -61,7 +61,7 @@ func TestThirtyServicesStartAndStopInTheirOrder(t *testing.T) {
 	}
 }
 
-func TestACrashLoopBacksOffAndIsGivenUpWithItsAlert(t *testing.T) {
+func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "fail", "4")
@@ -83,9 +83,9 @@ services:
 		}
 	}
 	g.until("failed service=web reason=code 4; started 5 times within 1m0s tail=guest: about to fail")
-	g.hears("alert web")
+	g.untilText("alert web")
 	if row := g.row("db"); row[1] != "ready" {
-		t.Errorf("its neighbour: %q", row)
+		t.Errorf("other service: %q", row)
 	}
 	g.off()
 }
@@ -99,23 +99,23 @@ func number(t *testing.T, text string) int {
 	return n
 }
 
-func TestAServiceThatIgnoresSIGTERMIsKilledAndStartsAgain(t *testing.T) {
+func TestRestartKillsAfterTimeout(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
-	im.bundle("services", "web", "deaf", "")
+	im.bundle("services", "web", "ignoreTERM", "")
 	im.config("services: [{name: web, stop: {timeout: 500ms}}]\n")
 	g := im.boot()
 	g.until("milestone name=ready")
-	g.says("web: ready\n", 0, "restart", "web")
+	g.checkCommand("web: ready\n", 0, "restart", "web")
 	g.until("log level=warn msg=service web: not stopped by SIGTERM within 500ms; killed")
 	g.until("exited service=web signal=SIGKILL restarts=0")
 	g.until("ready service=web")
 	g.off()
 }
 
-// Ten thousand dead are handed to PID 1 at once, while it starts and stops a
-// service whose exit code must not get lost among them.
-func TestABurstOfOrphansIsReapedAndNoStatusIsLost(t *testing.T) {
+// PID 1 gets ten thousand zombies at once while it starts and stops a service, whose exit code must
+// not be lost.
+func TestBurstOfOrphans(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "stay", "7")
@@ -125,18 +125,18 @@ func TestABurstOfOrphansIsReapedAndNoStatusIsLost(t *testing.T) {
 	if out, code := g.run("/orphans", "orphans", "10000"); out != "10000\n" || code != 0 {
 		t.Fatalf("exit %d, %s", code, out)
 	}
-	g.says("web: stopped, code 7\n", 0, "stop", "web")
+	g.checkCommand("web: stopped, code 7\n", 0, "stop", "web")
 	for end := time.Now().Add(wait); zombies(g) > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d are left", zombies(g))
+			t.Fatalf("%d zombies are left", zombies(g))
 		}
 	}
 	g.off()
 }
 
-// zombies counts the dead of the machine that nobody has waited for.
+// zombies returns the number of zombies of the machine.
 func zombies(g *guest) int {
-	paths, _ := filepath.Glob(g.inside("/proc/[0-9]*/stat"))
+	paths, _ := filepath.Glob(g.path("proc/[0-9]*/stat"))
 	n := 0
 	for _, path := range paths {
 		if stat, err := os.ReadFile(path); err == nil && strings.Contains(string(stat), ") Z ") {
@@ -146,8 +146,8 @@ func zombies(g *guest) int {
 	return n
 }
 
-// Where the disk is full of logs their lines are lost, and nothing waits for them.
-func TestLogsThatFillTheDiskBlockNobody(t *testing.T) {
+// Log lines are lost on a full disk, but nothing blocks.
+func TestFullLogDiskDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "flood", "flood", "3000000")

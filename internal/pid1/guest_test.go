@@ -14,10 +14,10 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// wait bounds every wait of the tests that boot.
+// wait limits every wait of the boot tests.
 const wait = 60 * time.Second
 
-// guest is a machine in namespaces of its own.
+// guest is a machine: PID 1 in new namespaces.
 type guest struct {
 	*testing.T
 	cmd     *exec.Cmd
@@ -25,14 +25,14 @@ type guest struct {
 	seen    []string
 }
 
-// image is the files of a machine, beside those of this one.
+// image is the files of a machine that are not the host's.
 type image struct {
 	*testing.T
 	dir     string
 	bindPID string // where the pid namespace of bundles is bound to
 }
 
-// newImage begins an image with this init.
+// newImage returns an image with this PID 1.
 func newImage(t *testing.T) image {
 	t.Helper()
 	if _, err := exec.LookPath("runc"); err != nil {
@@ -65,7 +65,7 @@ func (im image) copy(from, name string) {
 	im.file(name, string(data), 0o755)
 }
 
-// bundle adds a container as LinuxKit lays out a writable one, which runs the guest program.
+// bundle adds a writable container in LinuxKit's layout, which runs the guest program.
 func (im image) bundle(section, name string, args ...string) {
 	im.Helper()
 	dir := "/containers/" + section + "/" + name
@@ -82,17 +82,18 @@ func (im image) bundle(section, name string, args ...string) {
 	im.file(dir+"/runtime.json", strings.NewReplacer("DIR", dir, "NSPATH", im.bindPID).Replace(`{"cgroups": [], "mounts": [
 {"type": "tmpfs", "source": "tmpfs", "destination": "DIR/tmp"},
 {"destination": "DIR/tmp", "options": ["remount", "private"]},
-{"type": "overlay", "source": "overlay", "destination": "DIR/rootfs", "options": ["lowerdir=DIR/lower", "upperdir=DIR/tmp/upper", "workdir=DIR/tmp/work"]}],
+{"type": "overlay", "source": "overlay", "destination": "DIR/rootfs",
+ "options": ["lowerdir=DIR/lower", "upperdir=DIR/tmp/upper", "workdir=DIR/tmp/work"]}],
 "mkdir": [], "interfaces": [], "bindNS": {"net": "", "pid": "NSPATH"}, "namespace": ""}`), 0o644)
 }
 
-// group is the cgroup of the containers of this image.
+// group returns the cgroup of the image's containers.
 func (im image) group() string {
 	return fmt.Sprintf("pid1-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(im.dir)))
 }
 
-// cgroupsPath sets where a container's cgroup is. Who is not root can make none,
-// and runc is content when none is asked for.
+// cgroupsPath sets the cgroup of a container. An unprivileged user cannot make one, and runc does
+// not need it.
 func (im image) cgroupsPath(name string) string {
 	if os.Getuid() != 0 {
 		return ""
@@ -100,7 +101,7 @@ func (im image) cgroupsPath(name string) string {
 	return fmt.Sprintf(`"cgroupsPath": "/%s/%s", `, im.group(), name)
 }
 
-// removeCgroups removes what runc has made: a machine that goes down leaves it.
+// removeCgroups removes the cgroups that runc has made, which remain after a shutdown.
 func (im image) removeCgroups() {
 	for _, pattern := range []string{"/*", ""} {
 		for _, hierarchy := range []string{"/sys/fs/cgroup/*/", "/sys/fs/cgroup/"} {
@@ -114,12 +115,14 @@ func (im image) removeCgroups() {
 	}
 }
 
-// boot starts the machine.
+// boot boots the machine.
 func (im image) boot(env ...string) *guest {
 	im.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(env, stageRoot+"="+im.dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
+	cmd.Env = append(env, envRoot+"="+im.dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+	}
 	if uid := os.Getuid(); uid != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
@@ -155,28 +158,28 @@ func (g *guest) until(text string) record.Record {
 		select {
 		case r, open := <-g.records:
 			if !open {
-				g.Fatalf("it ended before %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
+				g.Fatalf("the machine ended before %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
 			}
 			g.seen = append(g.seen, show(r))
 			if strings.HasPrefix(show(r), text) {
 				return r
 			}
 		case <-deadline:
-			g.Fatalf("never: %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
+			g.Fatalf("timed out: %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
 		}
 	}
 }
 
-// hears waits for a text on the console. It takes another way than the records, and may
-// have come before the last of them.
-func (g *guest) hears(text string) {
+// untilText waits for text on the console, which may arrive before the records that were sent
+// earlier.
+func (g *guest) untilText(text string) {
 	g.Helper()
 	if g.count("text "+text) == 0 {
 		g.until("text " + text)
 	}
 }
 
-// show prints a record without what differs from run to run.
+// show formats a record without the fields that differ between runs.
 func show(r record.Record) string {
 	s := r.Event
 	for _, f := range r.Fields {
@@ -194,12 +197,12 @@ func (g *guest) signal(s syscall.Signal) {
 	}
 }
 
-// over waits for the end, and checks that it is that of reboot(2) in a pid
-// namespace: SIGINT for power off and halt, SIGHUP for reboot.
-func (g *guest) over(want syscall.Signal) {
+// checkExit waits for the end of the machine and checks its signal, which is that of reboot(2) in a
+// pid namespace: SIGINT for power off and halt, SIGHUP for reboot.
+func (g *guest) checkExit(want syscall.Signal) {
 	g.Helper()
 	err := g.cmd.Wait()
 	if status, ok := g.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != want {
-		g.Errorf("it ended with %v, want %v", err, want)
+		g.Errorf("the machine ended with %v, want %v", err, want)
 	}
 }

@@ -23,127 +23,131 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/watchdog"
 )
 
-// machine is all state of PID 1. The loop owns it; the first block is set
-// before the loop runs and never changed.
+// machine is the state of PID 1. The loop owns it. The first group is set before the loop
+// runs, and the last group is atomic.
 type machine struct {
 	loop      *loop.Loop
 	console   *console.Console
 	reaper    *process.Reaper
 	args      []string
-	container bool          // somebody else has set the machine up
-	origin    time.Duration // what the boot's time counts from: the start of the kernel, or of the container
-	context   context.Context
-	cancel    context.CancelCauseFunc // ends the boot, and every start
-	over      chan struct{}           // closed when a container is to end
+	container bool                                        // PID 1 of a container, not of a machine
+	origin    time.Duration                               // start of the kernel, or of the container
+	spawn     func(what string, fn func(context.Context)) // starts a goroutine with the context of the boot
+	cancel    context.CancelCauseFunc                     // ends the boot, and every start
+	exit      chan struct{}                               // closed to end the process in a container
 
-	phase    string
-	config   config.Config     // see configure
-	file     string            // that it is from
-	runtime  container.Runtime // of onboot and onshutdown
-	null     *os.File
-	onboot   []entry
-	services *supervise.Supervisor // nil until services start
-	marks    []mark
-	recent   recent
-	wishes   []wish   // of operators
-	later    []string // modules to load when the services are up
-	booting  bool
-	ready    bool
-	readyAt  time.Duration // on the clock of console.Uptime
-	ending   *ending       // nil until a shutdown is asked for
-	picture  string        // as last shown
-	events   int
+	phase           string
+	config          config.Config // see configure
+	configFile      string
+	runtime         container.Runtime // of onboot and onshutdown
+	null            *os.File
+	onboot          []onbootStatus
+	services        *supervise.Supervisor // nil until services start
+	spans           []span
+	recent          recent
+	waiters         []waiter
+	deferredModules []string // loaded when the services are ready
+	booting         bool
+	ready           bool
+	readyAt         time.Duration  // on the clock of console.Uptime
+	stopping        *shutdownState // nil until a shutdown is requested
+	lastState       string         // in the last state record
+	events          int
 
-	watchdog   atomic.Pointer[watchdog.Watchdog] // nil until it is started; for everyone
-	containerd atomic.Pointer[containerd.Daemon] // the same, and nil where the image has none
+	watchdog   atomic.Pointer[watchdog.Watchdog] // nil until it is started
+	containerd atomic.Pointer[containerd.Daemon] // nil until it is started, or without containerd
 }
 
-// environ is what runc and scripts get. Containers have their own.
+// environ is the environment of runc and scripts. Containers have their own.
 var environ = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=linux"}
 
-// boot runs the machine. It returns only in a container, whose end is the
-// process's: on a real machine it goes on reaping even when reboot(2) fails.
+// boot runs the machine. It returns only in a container, which ends with the process; on a
+// machine it keeps reaping even if reboot(2) fails.
 func boot(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	m := &machine{
 		console: console.New(), reaper: process.NewReaper(), args: args, container: early.InContainer(),
-		context: ctx, cancel: cancel, phase: record.PhaseEarly, config: config.Default(), runtime: container.None{}, booting: true, over: make(chan struct{}),
+		spawn:  func(what string, fn func(context.Context)) { guard.Go(what, func() { fn(ctx) }) },
+		cancel: cancel, exit: make(chan struct{}), phase: record.PhaseEarly, config: config.Default(),
+		runtime: container.NoRuntime{}, booting: true,
 	}
 	if m.container {
-		m.origin = clock()
+		m.origin = uptime()
 	}
 	m.recent.Size = recentSize
 	m.loop = loop.New(m.advance)
-	guard.OnPanic(func(what, why string) { m.console.Log(console.Error, "fault in this init: "+what+": "+why) })
-	m.console.Emit(record.Start, record.Field{Key: record.KeyVersion, Value: Version}, record.Field{Key: record.KeyKernel, Value: kernel()})
+	guard.OnPanic(func(what, why string) { m.console.Log(console.Error, "bug in linuxkit-init: "+what+": "+why) })
+	m.console.Emit(record.Start,
+		record.Field{Key: record.KeyVersion, Value: Version}, record.Field{Key: record.KeyKernel, Value: kernel()})
 	m.serveSignals(catchSignals())
 	guard.Go("reaper", func() { m.reaper.Reap(nil) })
 	guard.Go("boot", func() {
 		guard.Do("boot", func() { m.bootSequence(ctx) })
 		m.loop.Post(func() { m.booting = false })
 	})
-	for !guard.Do("loop", func() { m.loop.Run(m.over) }) {
-		m.console.Log(console.Error, "the event loop goes on")
+	for !guard.Do("loop", func() { m.loop.Run(m.exit) }) {
+		m.console.Log(console.Error, "the event loop is restarted")
 	}
 	return 0
 }
 
+// kernel returns the release of the kernel, or "" if it is unknown.
 func kernel() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
-		return "" // it is told for information only
+		return ""
 	}
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// advance follows every event: it takes the steps the new picture calls for,
-// and shows the picture where it has changed.
+// advance is called after every event: it takes the next steps and writes changes of state.
 func (m *machine) advance() {
 	if m.services != nil {
 		m.services.Advance()
 	}
 	m.checkReady()
-	m.checkEnding()
-	m.showState()
-	m.grant()
-	if m.events++; m.events%tidyEvery == 0 {
+	m.checkShutdown()
+	m.emitState()
+	m.wake()
+	if m.events++; m.events%gcInterval == 0 {
 		runtime.GC()
 	}
 }
 
-// tidyEvery is after how many events to collect garbage, and so to keep the
-// heap below the 4 MB at which Go's runtime first would.
-const tidyEvery = 128
+// gcInterval is the number of events between garbage collections. They keep the heap below the
+// 4 MB at which the Go runtime collects for the first time.
+const gcInterval = 128
 
-// checkReady announces, once, that all services are ready.
+// checkReady ends the boot, once, when all services are ready.
 func (m *machine) checkReady() {
-	if m.ready || m.services == nil || m.ending != nil || !m.services.AllReady() {
+	if m.ready || m.services == nil || m.stopping != nil || !m.services.AllReady() {
 		return
 	}
-	m.ready, m.readyAt = true, clock()
+	m.ready, m.readyAt = true, uptime()
 	m.phase = record.PhaseReady
-	m.reach(record.MilestoneReady)
-	m.showBlame()
-	m.calm()
-	runtime.GC() // the boot has left some
+	m.reachMilestone(record.MilestoneReady)
+	m.emitBlame()
+	m.endBootTuning()
+	runtime.GC() // frees the garbage of the boot
 }
 
-// reach announces a milestone.
-func (m *machine) reach(name string) {
+// reachMilestone writes the record of a milestone and starts services that wait for it.
+func (m *machine) reachMilestone(name string) {
 	m.console.Emit(record.Milestone, record.Field{Key: record.KeyName, Value: name})
 	if m.services != nil {
-		m.services.Reach(name)
+		m.services.ReachMilestone(name)
 	}
 }
 
-// note reports an error of a step that the boot goes on without, and what is lost by it.
-func (m *machine) note(err error, lost string) {
+// logError logs an error that does not stop the boot, and what it affects. A nil error is
+// ignored.
+func (m *machine) logError(err error, affects string) {
 	if err == nil {
 		return
 	}
 	msg := err.Error()
-	if lost != "" {
-		msg += "; without it: " + lost
+	if affects != "" {
+		msg += "; affects: " + affects
 	}
 	m.console.Log(console.Error, msg)
 }

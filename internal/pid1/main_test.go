@@ -13,23 +13,22 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/containerd"
 )
 
-// The tests that boot run the real binary as the first process of new
-// namespaces, with the real runc, in a root of their own that borrows this
-// machine's programs. Nothing outside is touched.
+// The boot tests run the real binary as PID 1 of new namespaces, with the real runc, in a
+// root that bind mounts the host's programs. They change nothing outside of it.
 
 const (
-	stageRoot  = "PID1_TEST_ROOT"  // set: this process is the one that becomes PID 1
-	stageHide  = "PID1_TEST_HIDE"  // a file to hide
-	stageTasks = "PID1_TEST_TASKS" // set: services are containerd's; else this machine's containerd is hidden
-	stageArgs  = "PID1_TEST_ARGS"  // set: the arguments of PID 1, which then has no INIT_LOG_LEVEL but stageLevel
-	stageLevel = "PID1_TEST_LEVEL"
+	envRoot  = "PID1_TEST_ROOT"  // set: this process becomes PID 1
+	envHide  = "PID1_TEST_HIDE"  // a file to hide
+	envTasks = "PID1_TEST_TASKS" // set: services run in containerd; else the host's containerd is hidden
+	envArgs  = "PID1_TEST_ARGS"  // set: the arguments of PID 1, with envLevel as INIT_LOG_LEVEL
+	envLevel = "PID1_TEST_LEVEL"
 )
 
 var initBinary, guestBinary string
 
 func TestMain(m *testing.M) {
-	if root := os.Getenv(stageRoot); root != "" {
-		stage(root)
+	if root := os.Getenv(envRoot); root != "" {
+		becomePID1(root)
 	}
 	os.Exit(runTests(m))
 }
@@ -51,49 +50,48 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// stage makes the root of a machine from the files in dir and this machine's
-// programs, and becomes its PID 1.
-func stage(dir string) {
-	const root = "/tmp/root" // in a tmpfs that only this process sees
+// becomePID1 makes the root of a machine from the files in dir and the host's programs, and
+// executes its PID 1.
+func becomePID1(dir string) {
+	const root = "/tmp/root" // in a tmpfs of this mount namespace
 	source, err := os.OpenRoot(dir)
 	must(err)
 	must(unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""))
 	must(unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""))
 	must(os.CopyFS(root, source.FS()))
-	must(unix.Mount(root, root, "", unix.MS_BIND, "")) // a root that can be pivoted away from
+	must(unix.Mount(root, root, "", unix.MS_BIND, "")) // pivot_root(2) needs a mount
 	for _, d := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib64", "/sys", "/dev"} {
-		borrow(d, root+d)
+		bindFromHost(d, root+d)
 	}
 	for _, d := range []string{"/proc", "/run", "/var/log"} {
 		must(os.MkdirAll(root+d, 0o755))
 	}
 	must(unix.Mount("proc", root+"/proc", "proc", 0, ""))
-	for _, path := range hidden() {
+	for _, path := range hiddenFiles() {
 		must(unix.Mount("/dev/null", root+path, "", unix.MS_BIND, ""))
 	}
 	must(unix.Chroot(root))
 	must(unix.Chdir("/"))
 	args, level := []string{"/init"}, "debug"
-	if words, set := os.LookupEnv(stageArgs); set {
-		args, level = append(args, strings.Fields(words)...), os.Getenv(stageLevel)
+	if words, set := os.LookupEnv(envArgs); set {
+		args, level = append(args, strings.Fields(words)...), os.Getenv(envLevel)
 	}
 	must(syscall.Exec("/init", args, []string{"INIT_LOG_LEVEL=" + level}))
 }
 
-// hidden returns the files of this machine that the other one is not to have.
-func hidden() (paths []string) {
-	if hide := os.Getenv(stageHide); hide != "" {
+// hiddenFiles returns the host's files that are hidden in the machine.
+func hiddenFiles() (paths []string) {
+	if hide := os.Getenv(envHide); hide != "" {
 		paths = append(paths, hide)
 	}
-	if os.Getenv(stageTasks) == "" && containerd.Stock.Exists() {
+	if os.Getenv(envTasks) == "" && containerd.Stock.Exists() {
 		paths = append(paths, containerd.Stock.Daemon)
 	}
 	return paths
 }
 
-// borrow makes a directory of this machine, or the link that stands for it,
-// appear in the other root.
-func borrow(path, to string) {
+// bindFromHost bind mounts a directory of the host, or copies a link, to the other root.
+func bindFromHost(path, to string) {
 	if target, err := os.Readlink(path); err == nil {
 		must(os.Symlink(target, to))
 		return

@@ -4,91 +4,80 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/pid1/bundle"
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// oneshot is a container that runs to its end: of onboot or onshutdown.
+// oneshot is an onboot or onshutdown container, which runs once and to its end.
 type oneshot struct {
 	event   string // record.Onboot or record.Onshutdown
 	dir     string
-	id      string // NNN-name, as the directory is called
+	id      string // NNN-name, the name of its directory
 	logs    string // prefix of the paths of its logs
 	timeout time.Duration
-	stop    bool // the boot stops where it fails
+	stop    bool // a failure stops the boot
 }
 
-// name returns the name in the manifest: the id without its number.
-func (o oneshot) name() string {
-	if number, name, found := strings.Cut(o.id, "-"); found && number != "" && strings.Trim(number, "0123456789") == "" {
-		return name
-	}
-	return o.id
-}
-
-// reason says how it failed, and what follows from it.
-func (o oneshot) reason(r result) string {
-	text := r.key + " " + r.value
+// reason is the reason in the record of a failure.
+func (o oneshot) reason(r process.Outcome) string {
 	if o.stop {
-		text += "; the boot stops here (onboot.onFailure)"
+		return r.String() + "; boot stopped (onboot.onFailure: stop)"
 	}
-	return text
+	return r.String()
 }
 
-// result is how a oneshot ended: by record.KeyExit, KeySignal or KeyError.
-type result struct{ key, value string }
-
-func (r result) well() bool { return r == result{record.KeyExit, "0"} }
-
-// killWait is how long a container that was killed may take to go.
+// killWait limits the wait for a container that was killed.
 const killWait = 5 * time.Second
 
-// run runs a container to its end and reports it. It returns in time, whatever
-// the container does: one that does not end is killed.
-func (m *machine) run(ctx context.Context, o oneshot) result {
+// run runs a container to its end and writes its records. A container that does not end
+// within its timeout is killed.
+func (m *machine) run(ctx context.Context, o oneshot) process.Outcome {
 	began := time.Now()
+	name := bundle.Name(o.id)
 	job := &container.Job{
 		ID: o.id, Dir: filepath.Join(o.dir, o.id), Env: environ, Null: m.null,
-		RunDir: runDir, Environ: slices.Concat(m.config.Env, m.config.Service(o.name()).Env),
+		RunDir: runDir, Environ: slices.Concat(m.config.Env, m.config.Service(name).Env),
 		Log: o.logs + o.id + ".log", OutLog: o.logs + o.id + ".out.log",
-		Warn: func(msg string) { m.console.Log(console.Error, o.event+" "+o.name()+": "+msg) },
+		Warn: func(msg string) { m.console.Log(console.Error, o.event+" "+name+": "+msg) },
 	}
-	r := m.await(ctx, job, o.timeout)
-	m.console.Emit(o.event, record.Field{Key: record.KeyName, Value: o.name()}, record.Field{Key: r.key, Value: r.value},
+	r := m.runJob(ctx, job, o.timeout)
+	m.console.Emit(o.event,
+		record.Field{Key: record.KeyName, Value: name},
+		record.Field{Key: r.Key, Value: r.Value},
 		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(began))})
-	if !r.well() && ctx.Err() == nil { // one that a shutdown ended has not failed
-		m.console.Emit(record.Failed, record.Field{Key: o.event, Value: o.name()},
-			record.Field{Key: record.KeyReason, Value: o.reason(r)}, record.Field{Key: record.KeyTail, Value: job.Tail.Lines(record.TailLines, record.TailBytes)})
+	if !r.Success() && ctx.Err() == nil { // an interruption by a shutdown is not a failure
+		m.console.Emit(record.Failed,
+			record.Field{Key: o.event, Value: name},
+			record.Field{Key: record.KeyReason, Value: o.reason(r)},
+			record.Field{Key: record.KeyTail, Value: job.Tail.Lines(record.TailLines, record.TailBytes)})
 	}
 	if err := job.Release(); err != nil {
-		m.console.Log(console.Warn, o.name()+": "+err.Error()) // memory that is not given back
+		m.console.Log(console.Warn, name+": "+err.Error())
 	}
 	return r
 }
 
-func (m *machine) await(ctx context.Context, job *container.Job, timeout time.Duration) result {
+func (m *machine) runJob(ctx context.Context, job *container.Job, timeout time.Duration) process.Outcome {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	run, err := job.Start(ctx, m.runtime)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return result{record.KeyError, process.Ended(ctx).Error()}
+		return process.ErrorOutcome(process.ContextError(ctx))
 	case err != nil:
-		return result{record.KeyError, err.Error()}
+		return process.ErrorOutcome(err)
 	}
 	defer run.Drain()
 	select {
 	case <-run.Done():
-		return resultOf(process.Outcome(run.Status()))
+		return process.OutcomeOf(run.Status())
 	case <-ctx.Done():
 	}
 	run.Kill(killWait)
-	return result{record.KeyError, process.Ended(ctx).Error()}
+	return process.ErrorOutcome(process.ContextError(ctx))
 }
-
-func resultOf(key, value string) result { return result{key, value} }

@@ -11,91 +11,95 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
-// Waits for an operator's sake.
+// Timeouts of operations.
 const (
-	loopWait  = 5 * time.Second  // for the loop to answer
-	startWait = 90 * time.Second // for a start: runc may take a minute, and then the service has to prove itself
+	loopTimeout  = 5 * time.Second  // for the loop to handle a request
+	startTimeout = 90 * time.Second // for a start: up to a minute for the runtime, and then for readiness
 )
 
-// serveOperator answers on the control socket from now on.
-func (m *machine) serveOperator() {
+// serveControl starts to serve the control socket.
+func (m *machine) serveControl() {
 	server, err := control.Listen(control.Path)
-	m.note(err, "the commands of "+ownName)
+	m.logError(err, "the commands of "+toolName)
 	if err == nil {
-		guard.Go("control", func() { server.Serve(m.answer) })
+		guard.Go("control", func() { server.Serve(m.handle) })
 	}
 }
 
-// answer answers a request. It is called in a goroutine of the client's.
-func (m *machine) answer(r control.Request) control.Answer {
+// handle handles a request. It runs in a goroutine of the client.
+func (m *machine) handle(r control.Request) control.Response {
 	switch r.Verb {
 	case "status":
-		return m.onLoop(func() control.Answer { return control.Answer{Text: m.scene().String()} })
+		return m.callLoop(func() control.Response { return control.Response{Text: m.snapshot().String()} })
 	case "blame":
-		return m.onLoop(func() control.Answer { return control.Answer{Text: m.account().String()} })
+		return m.callLoop(func() control.Response { return control.Response{Text: m.bootTimes().String()} })
 	case "logs":
-		return control.Answer{Text: m.recent.String()}
+		return control.Response{Text: m.recent.String()}
 	case "stop":
 		return m.operate(r, (*supervise.Supervisor).Stop, supervise.Status.Over)
 	case "start":
-		return m.operate(r, (*supervise.Supervisor).Start, supervise.Status.Settled)
+		return m.operate(r, (*supervise.Supervisor).Start, supervise.Status.StartFinished)
 	case "restart":
-		return m.operate(r, (*supervise.Supervisor).Restart, supervise.Status.Settled)
+		return m.operate(r, (*supervise.Supervisor).Restart, supervise.Status.StartFinished)
 	}
 	if how := halt.How(r.Verb); how.Known() {
-		return m.onLoop(func() control.Answer { return failure(m.end(how, "operator")) })
+		return m.callLoop(func() control.Response { return errorResponse(m.requestShutdown(how, "operator")) })
 	}
-	return control.Answer{Text: "PID 1 does not know " + control.Plain(r.Verb), Code: control.Unclear}
+	return control.Response{Text: "unknown command " + control.Sanitize(r.Verb), Code: control.Invalid}
 }
 
-func failure(err error) control.Answer {
+func errorResponse(err error) control.Response {
 	if err == nil {
-		return control.Answer{}
+		return control.Response{}
 	}
-	return control.Answer{Text: err.Error(), Code: control.Failed}
+	return control.Response{Text: err.Error(), Code: control.Failed}
 }
 
-// onLoop asks the loop, which answers between two events.
-func (m *machine) onLoop(ask func() control.Answer) control.Answer {
-	answer := make(chan control.Answer, 1)
-	m.loop.Post(func() { answer <- ask() })
+// callLoop calls fn on the loop and returns its response.
+func (m *machine) callLoop(fn func() control.Response) control.Response {
+	response := make(chan control.Response, 1)
+	m.loop.Post(func() { response <- fn() })
 	select {
-	case a := <-answer:
-		return a
-	case <-time.After(loopWait):
-		return control.Answer{Text: "the event loop of PID 1 does not answer", Code: control.Failed}
+	case r := <-response:
+		return r
+	case <-time.After(loopTimeout):
+		return control.Response{Text: "timeout: the event loop of PID 1 does not respond", Code: control.Failed}
 	}
 }
 
-// operate does something to a service, waits until that has come to its end,
-// and tells how.
-func (m *machine) operate(r control.Request, do func(*supervise.Supervisor, string) error, over func(supervise.Status) bool) control.Answer {
+// operate starts an operation on a service, waits until over holds for its status, and returns
+// the outcome.
+func (m *machine) operate(
+	r control.Request, do func(*supervise.Supervisor, string) error, over func(supervise.Status) bool,
+) control.Response {
 	if r.Name == "" {
-		return control.Answer{Text: r.Verb + " what? Name a service; status lists them", Code: control.Unclear}
+		return control.Response{
+			Text: r.Verb + ": no service named; " + toolName + " status lists the services", Code: control.Invalid,
+		}
 	}
 	var s supervise.Status
-	look := func() bool {
+	check := func() bool {
 		s = m.status(r.Name)
 		return over(s)
 	}
-	answer := m.onLoop(func() control.Answer {
+	response := m.callLoop(func() control.Response {
 		if m.services == nil {
-			return failure(errors.New("services are not started yet: the boot is at " + m.phase))
+			return errorResponse(errors.New("services are not started yet; the boot is in phase " + m.phase))
 		}
 		if err := do(m.services, r.Name); err != nil {
-			return failure(m.explain(err, r.Name))
+			return errorResponse(m.describeError(err, r.Name))
 		}
-		look()
-		return control.Answer{}
+		check()
+		return control.Response{}
 	})
-	if answer.Code != control.Done {
-		return answer
+	if response.Code != control.Done {
+		return response
 	}
-	done := m.until(look, startWait+s.Patience)
-	return m.onLoop(func() control.Answer { return outcome(m.status(r.Name), done, r.Verb == "stop") })
+	done := m.waitUntil(check, startTimeout+s.StopTime)
+	return m.callLoop(func() control.Response { return operationResponse(m.status(r.Name), done, r.Verb == "stop") })
 }
 
-// status returns what is known of a service.
+// status returns the status of a service.
 func (m *machine) status(name string) supervise.Status {
 	for _, s := range m.services.Status() {
 		if s.Name == name {
@@ -105,33 +109,33 @@ func (m *machine) status(name string) supervise.Status {
 	return supervise.Status{Name: name}
 }
 
-// outcome tells where an operation has led.
-func outcome(s supervise.Status, done, stop bool) control.Answer {
-	text := control.Plain(s.Name) + ": " + string(s.State)
-	up := s.State == supervise.Ready || s.State == supervise.Done
+// operationResponse returns the response to an operation on a service, from the status after it.
+func operationResponse(s supervise.Status, done, stop bool) control.Response {
+	text := control.Sanitize(s.Name) + ": " + string(s.State)
 	if s.Last != "" && s.State != supervise.Ready {
-		text += ", " + line(s.Last)
+		text += ", " + oneLine(s.Last)
 	}
 	if !done {
-		text += "; that is still under way"
+		text += " (still in progress)"
 	}
-	if done && (stop || up) {
-		return control.Answer{Text: text}
+	if done && (stop || s.Up()) {
+		return control.Response{Text: text}
 	}
-	return control.Answer{Text: text, Code: control.Failed}
+	return control.Response{Text: text, Code: control.Failed}
 }
 
-// explain adds to an error of the supervisor what may have been meant.
-func (m *machine) explain(err error, name string) error {
-	text := control.Plain(name) + ": " + err.Error()
+// describeError adds the name of the service to an error, and a suggestion for an unknown name.
+func (m *machine) describeError(err error, name string) error {
+	text := control.Sanitize(name) + ": " + err.Error()
 	if errors.Is(err, supervise.ErrUnknown) {
 		var names []string
 		for _, s := range m.services.Status() {
 			names = append(names, s.Name)
 		}
-		if near := suggest.Nearest(name, names); near != "" {
-			text += "; did you mean " + near + "?"
+		if nearest := suggest.Nearest(name, names); nearest != "" {
+			return errors.New(text + "; did you mean " + nearest + "?")
 		}
+		text += "; " + toolName + " status lists the services"
 	}
 	return errors.New(text)
 }

@@ -9,23 +9,23 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// configPath is where the configuration is unless somebody names another place.
+// configPath is the default path of the configuration.
 const configPath = "/etc/init/config.yml"
 
-// options are what the kernel line, the arguments and the environment ask for.
+// options are the settings of the kernel command line, the arguments and the environment.
 type options struct {
 	level         console.Level
-	levelAsked    bool // for level, so that the configuration's does not hold
+	levelSet      bool // level is set, and overrides the configuration
 	config        string
-	program       string // to run instead, init=
-	quiet         bool   // the kernel shows no records
+	program       string // to execute instead of this one: init=
+	quiet         bool   // the kernel prints no log messages
 	unifiedCgroup bool
 }
 
-// readOptions reads the kernel line and os.Args. The kernel hands on what it
-// does not know: words as arguments, KEY=VALUE as environment.
+// readOptions reads the kernel command line and the arguments. The kernel passes parameters that it
+// does not know to PID 1: words as arguments, KEY=VALUE as environment.
 func readOptions(args []string) options {
-	line, _ := file.Read("/proc/cmdline", cmdline.MaxLen) // without it there are no options
+	line, _ := file.Read("/proc/cmdline", cmdline.MaxLen) // if it fails there are no options
 	return parseOptions(cmdline.Parse(string(line)), args, os.Getenv("INIT_LOG_LEVEL"))
 }
 
@@ -39,24 +39,24 @@ func parseOptions(line cmdline.Line, args []string, level string) options {
 		o.unifiedCgroup = false
 	}
 	if line.Has("debug") {
-		o.askLevel(console.Debug)
+		o.setLevel(console.Debug)
 	}
 	if l, ok := console.ParseLevel(level); ok {
-		o.askLevel(l)
+		o.setLevel(l)
 	}
 	o.arguments(args)
 	return o
 }
 
-func (o *options) askLevel(l console.Level) { o.level, o.levelAsked = l, true }
+func (o *options) setLevel(l console.Level) { o.level, o.levelSet = l, true }
 
-// arguments reads --debug, --config FILE and --config=FILE.
+// arguments parses --debug, --config FILE and --config=FILE.
 func (o *options) arguments(args []string) {
 	for i, arg := range args {
 		value, isConfig := strings.CutPrefix(arg, "--config=")
 		switch {
 		case arg == "--debug":
-			o.askLevel(console.Debug)
+			o.setLevel(console.Debug)
 		case arg == "--config" && i+1 < len(args):
 			o.config = args[i+1]
 		case isConfig:

@@ -1,34 +1,30 @@
-// Package pid1 is the first process of a LinuxKit machine, and all of it: the
-// work of LinuxKit's /init, busybox init, rc.init, mdev, modprobe and service.
+// Package pid1 is PID 1 of a LinuxKit machine. It replaces LinuxKit's /init, busybox init, rc.init,
+// mdev, modprobe and service.
 //
-//	early     mounts, devices, root without a copy (package early)
-//	modules   drivers for the devices there are (package modules)
+//	early     mounts, devices, the root (package early)
+//	modules   kernel modules for the devices (package modules)
 //	network   loopback, host name, clock, limits; volumes; /etc/init.d
 //	onboot    containers that run once, one after another
-//	services  containers that stay, side by side (package supervise), run by
-//	          containerd where the image has it (package containerd)
-//	ready     every service is
-//	shutdown  services, onshutdown, everybody else, file systems, power
+//	services  long-running containers (package supervise), run by
+//	          containerd if the image has it (package containerd)
+//	ready     every service is ready
+//	shutdown  services, onshutdown, other processes, file systems, power
 //
-// How a machine is to be run says /etc/init/config.yml (package config), where
-// somebody has written one.
+// /etc/init/config.yml (package config) configures it and is optional.
 //
-// One goroutine, the loop (package loop), owns all state. The boot and the
-// shutdown are sequences and so have a goroutine each, which tell the loop what
-// came of every step. A shutdown can be asked for at any moment and ends a boot
-// that hangs.
+// One goroutine, the loop (package loop), owns all state. The boot and the shutdown are sequences
+// with a goroutine each, which post the result of every step to the loop. A shutdown can be
+// requested at any time, and interrupts a boot that hangs.
 //
-// PID 1 must not end, or the kernel panics. So no error ends anything: it is
-// reported on the console (package console) together with what is lost by it,
-// and the next step follows. Every wait has a deadline, every read a bound, no
-// panic leaves a goroutine (package guard), and all signals are caught, since
-// Go's runtime would end the process for most.
+// The kernel panics if PID 1 exits. So no error is fatal: it is logged to the console (package
+// console) with what it affects, and the next step follows. Every wait has a deadline and every
+// read a limit, no panic leaves a goroutine (package guard), and all signals are caught, since the
+// Go runtime exits for most of them.
 //
-// Once the machine runs the same program is its operator's tool: linuxkit-init
-// status, stop and the like ask PID 1 on a socket (package control).
+// On a running machine the same program is the operator's tool: linuxkit-init status, stop and so
+// on send requests to PID 1 on a socket (package control).
 //
-// The package links little: no fmt, no net, no encoding/json. A test names what
-// may not come in.
+// PID 1 must stay small: no fmt, net or encoding/json. A test lists the forbidden imports.
 package pid1
 
 import (
@@ -40,11 +36,11 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/modules"
 )
 
-// Version is set by the linker.
+// Version is the version of this program, set by the linker.
 var Version = "dev"
 
-// Main does what the name it was called by stands for, and returns the exit
-// code. As the first process of a machine it does not return.
+// Main runs the program that args[0] names and returns its exit code. As PID 1 of a machine it does
+// not return.
 func Main(args []string) int {
 	name := ""
 	if len(args) > 0 {
@@ -52,12 +48,12 @@ func Main(args []string) int {
 	}
 	switch {
 	case name == "modprobe":
-		return report(modules.Modprobe(args[1:]))
+		return printError(modules.Modprobe(args[1:]))
 	case halt.How(name).Known():
-		return end(halt.How(name), args[1:])
-	case name == containerd.Name:
-		return between(args)
-	case name == ownName && len(args) > 1 && isCommand(args[1]): // in a container it may be first, and is no init there
+		return endMachine(halt.How(name), args[1:])
+	case name == containerd.RuncName:
+		return runcShim(args)
+	case name == toolName && len(args) > 1 && isCommand(args[1]): // also as PID 1 of a container
 		return command(args[1:])
 	case os.Getpid() == 1:
 		return boot(args)

@@ -18,7 +18,7 @@ const (
 	evKey     = 1
 	keyPower  = 116
 	keyMax    = 0x2ff
-	eviocgbit = 0x80004520 // EVIOCGBIT(ev, len) without both
+	eviocgbit = 0x80004520 // EVIOCGBIT(0, 0)
 )
 
 // inputEvent is struct input_event.
@@ -29,18 +29,17 @@ type inputEvent struct {
 	value int32
 }
 
-// rescan is how often to look for input devices that have appeared.
+// rescan is the interval of the search for new input devices.
 const rescan = 2 * time.Second
 
-// watchPowerButton ends the machine when the power key of any input device is
-// pressed: that is what a hypervisor's "power down" and the button of a PC are.
-// A device that cannot be opened or read has no button; the others count.
+// watchPowerButton powers the machine off when the power key of an input device is pressed: the
+// power button of a PC, or a hypervisor's power-down. Devices that cannot be read are skipped.
 func (m *machine) watchPowerButton() {
 	guard.Go("power button", func() {
 		seen := map[device]bool{}
 		for ; ; time.Sleep(rescan) {
 			present := map[device]bool{}
-			paths, _ := filepath.Glob("/dev/input/event*") // the pattern is well-formed
+			paths, _ := filepath.Glob("/dev/input/event*") // the pattern is valid
 			for _, path := range paths {
 				d := identify(path)
 				if present[d] = true; !seen[d] {
@@ -52,7 +51,7 @@ func (m *machine) watchPowerButton() {
 	})
 }
 
-// device tells a device from one that had its name before.
+// device identifies an input device; a path may be reused with another inode.
 type device struct {
 	path  string
 	inode uint64
@@ -60,17 +59,18 @@ type device struct {
 
 func identify(path string) device {
 	var st unix.Stat_t
-	_ = unix.Stat(path, &st) // one that has gone is looked at again when it is back
-	return device{path, st.Ino}
+	_ = unix.Stat(path, &st) // a device that has gone is looked at again when it is back
+	return device{path: path, inode: st.Ino}
 }
 
+// watchDevice starts a goroutine that reads a device, if it has a power key.
 func (m *machine) watchDevice(path string) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return
 	}
 	if !hasPowerKey(f) {
-		_ = f.Close() // it was only looked at
+		_ = f.Close() // not used
 		return
 	}
 	guard.Go("power button "+path, func() {
@@ -88,7 +88,7 @@ func (m *machine) watchDevice(path string) {
 	})
 }
 
-// hasPowerKey asks the device which keys it has.
+// hasPowerKey reports whether a device has a power key.
 func hasPowerKey(f *os.File) bool {
 	var keys [keyMax/8 + 1]byte
 	raw, err := f.SyscallConn()
@@ -103,5 +103,5 @@ func hasPowerKey(f *os.File) bool {
 	return err == nil && errno == 0 && keys[keyPower/8]&(1<<(keyPower%8)) != 0
 }
 
-// isPower reports whether the power key goes down.
+// isPower reports whether the event is a press of the power key.
 func (e inputEvent) isPower() bool { return e.kind == evKey && e.code == keyPower && e.value == 1 }

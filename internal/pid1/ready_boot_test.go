@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// off powers the machine off.
+// off powers the machine off and checks its end.
 func (g *guest) off() {
 	g.Helper()
 	g.signal(syscall.SIGUSR2)
 	g.until("bye how=poweroff")
-	g.over(syscall.SIGINT)
+	g.checkExit(syscall.SIGINT)
 }
 
-// path is where a file of the machine is, as long as it runs.
+// path returns the host's path of a file of the running machine.
 func (g *guest) path(name string) string {
 	return "/proc/" + strconv.Itoa(g.cmd.Process.Pid) + "/root/" + name
 }
 
-// ownNetwork gives a service a network namespace of its own.
+// ownNetwork gives a service a new network namespace.
 func (im image) ownNetwork(name string) {
 	im.Helper()
 	path := "containers/services/" + name + "/config.json"
@@ -34,18 +34,18 @@ func (im image) ownNetwork(name string) {
 	im.file(path, strings.Replace(string(text), mount, mount+`, {"type": "network"}`, 1), 0o644)
 }
 
-// What a service is given to prove itself with reaches it in its container.
-func TestServicesProveThatTheyAreReady(t *testing.T) {
+// The socket, descriptor or address of each readiness kind works inside of a container.
+func TestReadinessKinds(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "sd", "notify", `STATUS=loaded\nREADY=1`)
-	im.bindPID = "/run/ns/fd" // so that it is made first, and then started
+	im.bindPID = "/run/ns/fd" // created first and then started
 	im.bundle("services", "fd", "newline", "up")
 	im.bindPID = ""
 	im.bundle("services", "tcp", "listen", "8080")
 	im.bundle("services", "log", "print", "now listening on 80")
 	im.bundle("services", "last", "stay", "0")
-	im.ownNetwork("tcp") // where its 127.0.0.1 is not the machine's
+	im.ownNetwork("tcp") // its 127.0.0.1 is not the host's
 	im.file("etc/init/config.yml", `services:
   - {name: sd, ready: {notify: sd}}
   - {name: fd, ready: {notify: fd}}
@@ -56,9 +56,12 @@ func TestServicesProveThatTheyAreReady(t *testing.T) {
 	g := im.boot()
 	g.until("ready service=last")
 	last := slices.Index(g.seen, "starting service=last")
-	for _, want := range []string{"ready service=sd", "ready service=fd", "ready service=tcp", "ready service=log", "log level=debug msg=service sd says: loaded"} {
+	for _, want := range []string{
+		"ready service=sd", "ready service=fd", "ready service=tcp", "ready service=log",
+		"log level=debug msg=service sd: status: loaded",
+	} {
 		if i := slices.Index(g.seen, want); i < 0 || i > last {
-			t.Errorf("no %q before the start of what requires it in\n%s", want, strings.Join(g.seen, "\n"))
+			t.Errorf("no %q before the start of service last in\n%s", want, strings.Join(g.seen, "\n"))
 		}
 	}
 	g.until("state phase=ready")
@@ -68,7 +71,7 @@ func TestServicesProveThatTheyAreReady(t *testing.T) {
 	}
 }
 
-func TestAServiceThatDoesNotBecomeReadyFails(t *testing.T) {
+func TestReadyTimeout(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "print", "starting up")
@@ -78,21 +81,21 @@ func TestAServiceThatDoesNotBecomeReadyFails(t *testing.T) {
   - {name: needs, requires: [web]}
 `, 0o644)
 	g := im.boot()
-	const reason = "not ready within 1s: it has not sent READY=1"
+	const reason = "not ready within 1s: no READY=1 received"
 	for _, restarts := range []string{"0", "1"} {
 		g.until("starting service=web")
-		g.until("log level=warn msg=service web: " + reason + "; it is stopped")
+		g.until("log level=warn msg=service web: " + reason + "; stopping it")
 		g.until("exited service=web code=0 restarts=" + restarts)
 	}
 	g.until("failed service=web reason=" + reason + "; started 2 times within 1m0s tail=starting up")
-	g.until("failed service=needs reason=it requires web, which has failed")
+	g.until("failed service=needs reason=required service web has failed")
 	g.off()
 	if all := strings.Join(g.seen, "\n"); strings.Contains(all, "ready service=") {
-		t.Errorf("something was ready in\n%s", all)
+		t.Errorf("a service was ready in\n%s", all)
 	}
 }
 
-func TestReadinessThatIsLostComesBack(t *testing.T) {
+func TestReadinessLostAndRegained(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("services", "web", "stay", "0")

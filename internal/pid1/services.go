@@ -15,51 +15,54 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
-// hurryFor is how long a boot is in a hurry for services that do not become ready.
-const hurryFor = time.Minute
+// serviceLogs is LinuxKit's directory for the logs of services.
+const serviceLogs = "/var/log"
 
-// calm ends the kernel's hurry, and ours.
-func (m *machine) calm() {
+// bootTuningTimeout ends the settings for a fast boot if services do not become ready.
+const bootTuningTimeout = time.Minute
+
+// endBootTuning ends the settings for a fast boot, and loads the modules that were
+// deferred. It is called on the loop.
+func (m *machine) endBootTuning() {
 	if !m.container {
 		early.ExpediteRCU(false)
-		guard.Go("slack", process.Tighten)
-		m.loadLater()
+		guard.Go("timer slack", process.RestoreTimerSlack)
+		m.loadDeferredModules()
 	}
 }
 
-// startServices hands the services to a supervisor on the loop.
+// startServices gives the services to a supervisor.
 func (m *machine) startServices(rt container.Runtime) {
-	services := m.resolve()
+	services := m.resolveServices()
 	m.loop.Post(func() {
-		if m.ending != nil {
-			return // asked for since the boot last looked
+		if m.stopping != nil { // requested since the last check
+			return
 		}
-		m.services = supervise.New(supervise.Env{
-			Context: m.context, Loop: m.loop, Console: m.console, Runtime: rt,
-			Null: m.null, Environ: environ, LogDir: serviceLogs, RunDir: runDir, Reaper: m.reaper,
-			GaveUp: m.gaveUp,
+		m.services = supervise.New(supervise.Options{
+			Go: m.spawn, Loop: m.loop, Console: m.console, Runtime: rt, Reaper: m.reaper, Null: m.null,
+			Environ: environ, LogDir: serviceLogs, RunDir: runDir, OnFailed: m.serviceFailed,
 		}, services)
-		for _, name := range config.Milestones { // containerd too: it is up, or nothing that is waited for brings it
-			m.services.Reach(name)
+		for _, name := range config.Milestones { // all reached; containerd runs, or the image has none
+			m.services.ReachMilestone(name)
 		}
 		m.setPhase(record.PhaseServices)
-		m.reach(record.MilestoneServices)
-		m.loop.After(hurryFor, m.calm)
+		m.reachMilestone(record.MilestoneServices)
+		m.loop.After(bootTuningTimeout, m.endBootTuning)
 	})
 }
 
-// resolve returns the services of the image, each as the configuration says.
-func (m *machine) resolve() []supervise.Service {
+// resolveServices returns the services of the image with their configuration.
+func (m *machine) resolveServices() []supervise.Service {
 	names, err := bundle.List(bundle.Services)
-	m.note(err, "services")
+	m.logError(err, "services")
 	ids, err := bundle.List(bundle.Onboot)
-	m.note(err, "onboot")
+	m.logError(err, "onboot")
 	var onboot []string
 	for _, id := range ids {
-		onboot = append(onboot, oneshot{id: id}.name())
+		onboot = append(onboot, bundle.Name(id))
 	}
 	resolved, problems := m.config.Resolve(onboot, names)
-	m.report(m.file, problems)
+	m.logProblems(m.configFile, problems)
 	var services []supervise.Service
 	for _, s := range resolved {
 		s.Env = slices.Concat(m.config.Env, s.Env)

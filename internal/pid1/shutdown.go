@@ -13,73 +13,73 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// flushWait is how long the last records may take to reach the console.
-const flushWait = 2 * time.Second
+// flushTimeout limits the wait for the last records to reach the console.
+const flushTimeout = 2 * time.Second
 
-// reserve is what of the time for the shutdown is kept for its last steps: they
-// begin then even if a service or the boot hangs in the kernel.
-func (m *machine) reserve() time.Duration { return min(10*time.Second, m.config.Shutdown/3) }
+// finalStepsTime is the part of shutdown.timeout that is reserved for the final steps: they begin
+// then even if a service or the boot hangs in the kernel.
+func (m *machine) finalStepsTime() time.Duration { return min(10*time.Second, m.config.Shutdown/3) }
 
 var errShutdown = errors.New("the machine is shutting down")
 
-// ending is a shutdown under way.
-type ending struct {
-	how     halt.How
-	began   time.Time
-	late    bool // the time that services have is over
-	last    bool // the last steps have begun
-	said    atomic.Bool
-	stopped int
-	killed  int
+// shutdownState is the state of a shutdown in progress.
+type shutdownState struct {
+	how        halt.How
+	began      time.Time
+	expired    bool // the time for the services is over
+	finalSteps bool // the final steps have begun
+	finished   atomic.Bool
+	stopped    int
+	killed     int
 }
 
-// shutdown begins to end the machine. It may be asked for at any moment; a
-// second wish changes nothing.
+// shutdown begins a shutdown. A second request is logged and ignored. It is called on the loop.
 func (m *machine) shutdown(how halt.How, cause string) {
-	if m.ending != nil {
-		m.console.Log(console.Info, "asked for "+string(how)+" by "+cause+", while a shutdown is under way")
+	if m.stopping != nil {
+		m.console.Log(console.Info, string(how)+" by "+cause+" ignored: a shutdown is in progress")
 		return
 	}
-	e := &ending{how: how, began: time.Now()}
-	m.ending = e
+	s := &shutdownState{how: how, began: time.Now()}
+	m.stopping = s
 	m.phase = record.PhaseShutdown
-	m.console.Emit(record.Shutdown, record.Field{Key: record.KeyHow, Value: string(how)}, record.Field{Key: record.KeyCause, Value: cause})
+	m.console.Emit(record.Shutdown,
+		record.Field{Key: record.KeyHow, Value: string(how)}, record.Field{Key: record.KeyCause, Value: cause})
 	m.cancel(errShutdown)
 	if m.services != nil {
 		m.services.Shutdown()
 	}
-	m.loop.After(m.config.Shutdown-m.reserve(), func() { e.late = true })
+	m.loop.After(m.config.Shutdown-m.finalStepsTime(), func() { s.expired = true })
 	guard.Go("shutdown deadline", func() {
 		time.Sleep(m.config.Shutdown)
-		m.console.Log(console.Error, "the shutdown took longer than "+m.config.Shutdown.String()+"; it ends here")
-		m.bye(e)
+		m.console.Log(console.Error, "shutdown timed out after "+m.config.Shutdown.String()+"; skipping the remaining steps")
+		m.finish(s)
 	})
 }
 
-// checkEnding begins the last steps of a shutdown, once the boot has come to
-// its end and all services have, or their time is over.
-func (m *machine) checkEnding() {
-	e := m.ending
-	if e == nil || e.last {
+// checkShutdown begins the final steps of a shutdown once the boot and all services have
+// ended, or their time is over.
+func (m *machine) checkShutdown() {
+	s := m.stopping
+	if s == nil || s.finalSteps {
 		return
 	}
 	over := !m.booting && (m.services == nil || m.services.Over())
-	if !over && !e.late {
+	if !over && !s.expired {
 		return
 	}
-	e.last = true
+	s.finalSteps = true
 	if m.services != nil {
-		e.stopped, e.killed = m.services.Count()
+		s.stopped, s.killed = m.services.Count()
 	}
-	guard.Go("last steps", func() {
-		guard.Do("last steps", func() { m.lastSteps(e) })
-		m.bye(e)
+	guard.Go("final steps", func() {
+		guard.Do("final steps", func() { m.finalSteps(s) })
+		m.finish(s)
 	})
 }
 
-// lastSteps runs onshutdown and then leaves nothing running and nothing mounted.
-func (m *machine) lastSteps(e *ending) {
-	ctx, cancel := context.WithDeadline(context.Background(), e.began.Add(m.config.Shutdown-m.reserve()))
+// finalSteps runs onshutdown, kills all processes and unmounts all file systems.
+func (m *machine) finalSteps(s *shutdownState) {
+	ctx, cancel := context.WithDeadline(context.Background(), s.began.Add(m.config.Shutdown-m.finalStepsTime()))
 	defer cancel()
 	m.runOnshutdown(ctx)
 	m.runScripts(ctx, "/etc/shutdown.d")
@@ -87,30 +87,30 @@ func (m *machine) lastSteps(e *ending) {
 	halt.KillAll(m.reaper)
 	halt.Sync()
 	if m.container {
-		return // the mounts are the host's
+		return // the mounts belong to the host
 	}
 	if err := halt.UnmountAll(); err != nil {
 		m.console.Log(console.Warn, err.Error())
 	}
 }
 
-// bye says the last word and ends the machine. If that is refused, a container
-// ends with its PID 1, and a machine stays, reaping, until somebody pulls the plug.
-func (m *machine) bye(e *ending) {
-	if !e.said.CompareAndSwap(false, true) {
+// finish writes the last record and ends the machine, once. If reboot(2) fails a container exits with its
+// PID 1, and a machine keeps running and reaping.
+func (m *machine) finish(s *shutdownState) {
+	if !s.finished.CompareAndSwap(false, true) {
 		return
 	}
 	m.console.Emit(record.Bye,
-		record.Field{Key: record.KeyHow, Value: string(e.how)},
-		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(e.began))},
-		record.Field{Key: record.KeyStopped, Value: strconv.Itoa(e.stopped)},
-		record.Field{Key: record.KeyKilled, Value: strconv.Itoa(e.killed)})
-	m.console.Flush(flushWait)
-	m.watchdog.Load().End(e.how)
-	err := halt.Now(e.how)
+		record.Field{Key: record.KeyHow, Value: string(s.how)},
+		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(s.began))},
+		record.Field{Key: record.KeyStopped, Value: strconv.Itoa(s.stopped)},
+		record.Field{Key: record.KeyKilled, Value: strconv.Itoa(s.killed)})
+	m.console.Flush(flushTimeout)
+	m.watchdog.Load().End(s.how)
+	err := halt.Now(s.how)
 	if m.container {
-		close(m.over)
+		close(m.exit)
 		return
 	}
-	m.note(err, "an end of this machine; reset it")
+	m.logError(err, "the "+string(s.how)+"; reset the machine by hand")
 }

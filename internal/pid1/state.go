@@ -7,19 +7,19 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// partSize bounds the lists in one state record, so that with the prefix, the
-// number, the phase, the time and the CRC it fits record.MaxLen.
+// partSize limits the lists in one state record, so that the record fits record.MaxLen together
+// with the prefix, the sequence number, the phase, the time and the CRC.
 const partSize = record.MaxLen - 140
 
 func (m *machine) setPhase(name string) {
-	if m.ending == nil {
+	if m.stopping == nil {
 		m.phase = name
 	}
 }
 
-// showState emits the whole picture if it is another than the last one shown.
-// A record that got lost is healed by the next.
-func (m *machine) showState() {
+// emitState writes the state of all containers if it has changed. A lost record is repaired by the
+// next one.
+func (m *machine) emitState() {
 	var onboot, services []string
 	for _, e := range m.onboot {
 		onboot = append(onboot, escape(e.name)+":"+e.result)
@@ -29,20 +29,19 @@ func (m *machine) showState() {
 			services = append(services, escape(s.Name)+":"+string(s.State)+":"+strconv.Itoa(s.Restarts))
 		}
 	}
-	picture := m.phase + " " + strings.Join(onboot, ",") + " " + strings.Join(services, ",")
-	if picture == m.picture {
+	state := m.phase + " " + strings.Join(onboot, ",") + " " + strings.Join(services, ",")
+	if state == m.lastState {
 		return
 	}
-	m.picture = picture
+	m.lastState = state
 	parts := split(onboot, services, partSize)
 	for i, p := range parts {
 		m.console.Emit(record.State, p.fields(m.phase, i+1, len(parts))...)
 	}
 }
 
-// escape makes a name fit for a list: it writes what separates items, what a
-// record would quote, and "%" itself as %XX. The names that this project's
-// builder lets through have none of these.
+// escape encodes a name for a list: bytes that separate items, that a record would quote, and "%"
+// itself are written as %XX. The names that the builder accepts contain none of them.
 func escape(name string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
@@ -57,13 +56,13 @@ func escape(name string) string {
 	return b.String()
 }
 
-// part is what of the two lists goes into one record.
+// part is the part of the two lists that goes into one record.
 type part struct {
 	onboot, services []string
 	size             int
 }
 
-// split spreads the lists over as many parts as they need; an item is never cut.
+// split distributes the lists over as many parts as needed; items are never cut.
 func split(onboot, services []string, size int) []part {
 	parts := []part{{}}
 	last := func(item string) *part {

@@ -10,30 +10,30 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
-// scene is what an operator gets to see of the machine.
-type scene struct {
+// snapshot is the state of the machine for an operator.
+type snapshot struct {
 	phase    string
 	now      time.Duration // on the clock of console.Uptime
 	origin   time.Duration
-	onboot   []entry
+	onboot   []onbootStatus
 	services []supervise.Status
 }
 
-func (m *machine) scene() scene {
-	s := scene{phase: m.phase, now: console.Uptime(), origin: m.origin, onboot: m.onboot}
+func (m *machine) snapshot() snapshot {
+	s := snapshot{phase: m.phase, now: console.Uptime(), origin: m.origin, onboot: m.onboot}
 	if m.services != nil {
 		s.services = m.services.Status()
 	}
 	return s
 }
 
-// String shows it as tables.
-func (s scene) String() string {
-	text := s.phase + ", up " + age(s.now-s.origin) + ", " + ownName + " " + Version + ", Linux " + kernel() + "\n"
+// String formats the state as tables.
+func (s snapshot) String() string {
+	text := s.phase + ", up " + age(s.now-s.origin) + ", " + toolName + " " + Version + ", Linux " + kernel() + "\n"
 	if len(s.onboot) > 0 {
 		rows := [][]string{{"ONBOOT", "RESULT"}}
 		for _, e := range s.onboot {
-			rows = append(rows, []string{control.Plain(e.name), e.outcome()})
+			rows = append(rows, []string{control.Sanitize(e.name), e.outcome()})
 		}
 		text += "\n" + table(rows)
 	}
@@ -47,27 +47,27 @@ func (s scene) String() string {
 	return text
 }
 
-func (s scene) row(u supervise.Status) []string {
+func (s snapshot) row(u supervise.Status) []string {
 	pid, last := "-", "-"
 	if u.Pid != 0 {
 		pid = strconv.Itoa(u.Pid)
 	}
 	if u.Last != "" {
-		last = line(u.Last)
+		last = oneLine(u.Last)
 	}
-	return []string{control.Plain(u.Name), string(u.State), pid, strconv.Itoa(u.Restarts), age(s.now - u.Since), last}
+	return []string{control.Sanitize(u.Name), string(u.State), pid, strconv.Itoa(u.Restarts), age(s.now - u.Since), last}
 }
 
-// outcome is the result for people: a number is an exit code.
-func (e entry) outcome() string {
+// outcome formats the result: a number is an exit status.
+func (e onbootStatus) outcome() string {
 	if _, err := strconv.Atoi(e.result); err == nil {
 		return "exit " + e.result
 	}
 	return e.result
 }
 
-// line makes one line of a text.
-func line(text string) string { return strings.ReplaceAll(control.Plain(text), "\n", " ") }
+// oneLine returns text as one line of printable characters.
+func oneLine(text string) string { return strings.ReplaceAll(control.Sanitize(text), "\n", " ") }
 
-// age is a time in whole seconds.
+// age formats a duration in whole seconds.
 func age(d time.Duration) string { return d.Truncate(time.Second).String() }

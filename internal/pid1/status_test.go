@@ -13,9 +13,9 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
-// golden compares what people see with a file.
+// golden compares got with a golden file, or writes it with -update.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := "testdata/golden/" + name + ".txt"
@@ -30,11 +30,11 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestStatusIsAsPeopleSeeIt(t *testing.T) {
+func TestStatusOutput(t *testing.T) {
 	t.Parallel()
-	s := scene{
+	s := snapshot{
 		phase: "ready", now: time.Hour, origin: 2 * time.Second,
-		onboot: []entry{{"sysctl", "0"}, {"dhcpcd", "SIGKILL"}, {"mount\x1b[2J", "error"}, {"metadata", "running"}},
+		onboot: []onbootStatus{{"sysctl", "0"}, {"dhcpcd", "SIGKILL"}, {"mount\x1b[2J", "error"}, {"metadata", "running"}},
 		services: []supervise.Status{
 			{Name: "web", State: supervise.Ready, Pid: 412, Since: time.Hour - 90*time.Second - 400*ms},
 			{Name: "containerd", State: supervise.Exited, Restarts: 12, Since: time.Hour - 5*time.Second, Last: "signal SIGSEGV"},
@@ -44,70 +44,71 @@ func TestStatusIsAsPeopleSeeIt(t *testing.T) {
 	}
 	volatile := strings.NewReplacer(Version, "VERSION", kernel(), "KERNEL")
 	golden(t, "status", volatile.Replace(s.String()))
-	golden(t, "status-early", volatile.Replace(scene{phase: "early", now: 300 * ms}.String()))
+	golden(t, "status-early", volatile.Replace(snapshot{phase: "early", now: 300 * ms}.String()))
 }
 
-func TestHelpIsAsPeopleSeeIt(t *testing.T) {
+func TestHelpOutput(t *testing.T) {
 	t.Parallel()
 	golden(t, "help", usage)
 	for line := range strings.Lines(usage) {
-		if verb, _, _ := strings.Cut(strings.TrimPrefix(line, "  "+ownName+" "), " "); strings.HasPrefix(line, "  "+ownName) && !isCommand(verb) {
-			t.Errorf("the help names %s, which is no command", verb)
+		command, isCommandLine := strings.CutPrefix(line, "  "+toolName+" ")
+		if verb, _, _ := strings.Cut(command, " "); isCommandLine && !isCommand(verb) {
+			t.Errorf("the help lists %s, which is not a command", verb)
 		}
 	}
 }
 
-func TestOutcomeOfAnOperation(t *testing.T) {
+func TestOperationResponse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		status     supervise.Status
 		done, stop bool
-		want       control.Answer
+		want       control.Response
 	}{
 		"stopped": {
 			status: supervise.Status{Name: "web", State: supervise.Stopped, Last: "signal SIGTERM"}, done: true, stop: true,
-			want: control.Answer{Text: "web: stopped, signal SIGTERM"},
+			want: control.Response{Text: "web: stopped, signal SIGTERM"},
 		},
 		"failed before": {
 			status: supervise.Status{Name: "web", State: supervise.Failed, Last: "code 1"}, done: true, stop: true,
-			want: control.Answer{Text: "web: failed, code 1"},
+			want: control.Response{Text: "web: failed, code 1"},
 		},
 		"still stopping": {
 			status: supervise.Status{Name: "web", State: supervise.Stopping}, done: false, stop: true,
-			want: control.Answer{Text: "web: stopping; that is still under way", Code: 1},
+			want: control.Response{Text: "web: stopping (still in progress)", Code: 1},
 		},
 		"started": {
 			status: supervise.Status{Name: "web", State: supervise.Ready, Last: "code 1"}, done: true, stop: false,
-			want: control.Answer{Text: "web: ready"},
+			want: control.Response{Text: "web: ready"},
 		},
 		"started and failed": {
 			status: supervise.Status{Name: "web", State: supervise.Exited, Last: "code 1"}, done: true, stop: false,
-			want: control.Answer{Text: "web: exited, code 1", Code: 1},
+			want: control.Response{Text: "web: exited, code 1", Code: 1},
 		},
 		"waits for another": {
 			status: supervise.Status{Name: "web", State: supervise.Waiting}, done: false, stop: false,
-			want: control.Answer{Text: "web: waiting; that is still under way", Code: 1},
+			want: control.Response{Text: "web: waiting (still in progress)", Code: 1},
 		},
 	} {
-		if got := outcome(tt.status, tt.done, tt.stop); got != tt.want {
+		if got := operationResponse(tt.status, tt.done, tt.stop); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
 }
 
-func TestRecentRecordsAreWholeAndBounded(t *testing.T) {
+func TestRecentRecords(t *testing.T) {
 	t.Parallel()
 	kept := &recent{}
 	kept.Size = recentSize
 	if got := kept.String(); got != "" {
-		t.Errorf("of nothing: %q", got)
+		t.Errorf("no records: %q", got)
 	}
 	c := console.New()
 	c.Start(kept)
 	c.Emit(record.Start)
 	c.Flush(wait)
 	if got := kept.String(); !strings.HasPrefix(got, record.Prefix+"1 start ") || strings.Count(got, "\n") != 1 {
-		t.Errorf("of one: %q", got)
+		t.Errorf("one record: %q", got)
 	}
 	for range 1000 {
 		c.Log(console.Info, strings.Repeat("x", 200))
@@ -124,10 +125,11 @@ func TestRecentRecordsAreWholeAndBounded(t *testing.T) {
 	}
 }
 
-func TestNamesInAStateRecordAreOneItemEach(t *testing.T) {
+func TestEscape(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"web": "web", "a-b_c.d+e": "a-b_c.d+e", "a,b:c": "a%2Cb%3Ac", "100%": "100%25", "a b\n": "a%20b%0A", "ü": "%C3%BC", `"\`: "%22%5C", "": "",
+		"web": "web", "a-b_c.d+e": "a-b_c.d+e", "a,b:c": "a%2Cb%3Ac", "100%": "100%25", "a b\n": "a%20b%0A",
+		"ü": "%C3%BC", `"\`: "%22%5C", "": "",
 	} {
 		if got := escape(name); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
@@ -136,6 +138,6 @@ func TestNamesInAStateRecordAreOneItemEach(t *testing.T) {
 	longest := escape(strings.Repeat("\xff", 255)) + ":stopping:1000000" // NAME_MAX of Linux
 	r := record.Record{Seq: 1 << 40, Event: record.State, Fields: split(nil, []string{longest}, partSize)[0].fields("shutdown", 1, 1)}
 	if back, ok := record.Find(r.Append(nil)); !ok || back.Get("services") != longest {
-		t.Errorf("the longest name is cut: %s", r.Append(nil))
+		t.Errorf("the longest name is truncated: %s", r.Append(nil))
 	}
 }

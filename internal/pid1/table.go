@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// table lays rows out in columns as wide as their widest cell, two blanks apart.
-// Columns whose index is in right are flush right.
+// table formats rows in columns as wide as their widest cell, two spaces apart. The columns in
+// right are right-aligned.
 func table(rows [][]string, right ...int) string {
 	var widths []int
 	for _, row := range rows {

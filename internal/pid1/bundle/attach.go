@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// Attaches reports whether there is anything for Attach to do.
+// Attaches reports whether Attach has anything to do.
 func (b *Bundle) Attaches() bool { return len(b.Interfaces) > 0 || len(b.BindNS) > 0 }
 
-// Attach does it for the bundle in dir.
+// Attach opens the bundle in dir and attaches the container whose first process is pid.
 func Attach(dir string, pid int) error {
 	b, err := Open(dir)
 	if err != nil {
@@ -18,9 +18,9 @@ func Attach(dir string, pid int) error {
 	return b.Attach(pid)
 }
 
-// Attach does what needs the container's process, between its making and the
-// start of its program: it gives it the network interfaces, in their order, and
-// binds its namespaces to the paths that the bundle asks for.
+// Attach does what must happen between the creation of a container and the start of its program: it
+// moves network interfaces into the container, in order, and bind mounts its namespaces to the
+// paths of runtime.json.
 func (b *Bundle) Attach(pid int) error {
 	for _, i := range b.Interfaces {
 		if err := i.Attach(pid); err != nil {

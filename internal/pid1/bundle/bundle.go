@@ -1,7 +1,6 @@
-// Package bundle prepares the OCI bundles that LinuxKit lays out below
-// /containers: what runtime.json asks to be done in the root mount namespace
-// before the runtime gets the bundle, and between its making of the container
-// and the start of it (LinuxKit's pkg/init, cmd/service).
+// Package bundle prepares the OCI bundles below /containers: it carries out the runtime.json of
+// each container, in the root mount namespace before the runtime gets the bundle, and between the
+// creation of the container and its start (LinuxKit, pkg/init/cmd/service).
 package bundle
 
 import (
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +26,7 @@ const (
 	Volumes    = "/containers/volumes"
 )
 
-// Bundle is one container's directory and what it asks for.
+// Bundle is the directory of one container with the content of its runtime.json.
 type Bundle struct {
 	Dir        string
 	Mounts     []Mount
@@ -34,16 +34,26 @@ type Bundle struct {
 	Cgroups    []string
 	BindNS     []BindNS
 	Interfaces []netlink.Interface
-	Namespace  string // of containerd, or "" for the usual one
-	made       []string
+	Namespace  string // of containerd; "" for the default
+	mounted    []string
 	prepared   bool
 }
 
-// BindNS asks for a namespace of the container's process to be bound to a path.
+// BindNS is a namespace of the container's process, such as "net", and the path that it is bound
+// to.
 type BindNS struct{ Namespace, Path string }
 
-// List returns the names of the bundles in a directory, in order; none where
-// the directory is missing.
+// Name returns the manifest's name of a bundle: its directory name without the NNN- of
+// onboot and onshutdown.
+func Name(id string) string {
+	number, name, found := strings.Cut(id, "-")
+	if found && number != "" && strings.Trim(number, "0123456789") == "" {
+		return name
+	}
+	return id
+}
+
+// List returns the names of the bundles in dir, sorted, or nil if dir does not exist.
 func List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +68,7 @@ func List(dir string) ([]string, error) {
 	return names, err
 }
 
-// Open reads runtime.json of the bundle in dir. A bundle without one asks for nothing.
+// Open reads the runtime.json of the bundle in dir. The file is optional.
 func Open(dir string) (*Bundle, error) {
 	b := &Bundle{Dir: dir}
 	text, err := file.Read(filepath.Join(dir, "runtime.json"), json.MaxBytes)
@@ -78,7 +88,8 @@ func Open(dir string) (*Bundle, error) {
 
 func (b *Bundle) read(v json.Value) {
 	for _, m := range v.Get("mounts").List() {
-		b.Mounts = append(b.Mounts, NewMount(m.Get("type").Text(), m.Get("source").Text(), b.path(m.Get("destination").Text()), m.Get("options").Texts()))
+		b.Mounts = append(b.Mounts, NewMount(m.Get("type").Text(), m.Get("source").Text(),
+			b.path(m.Get("destination").Text()), m.Get("options").Texts()))
 	}
 	for _, dir := range v.Get("mkdir").Texts() {
 		b.Mkdir = append(b.Mkdir, b.path(dir))
@@ -87,7 +98,8 @@ func (b *Bundle) read(v json.Value) {
 	b.Namespace = v.Get("namespace").Text()
 	for _, i := range v.Get("interfaces").List() {
 		b.Interfaces = append(b.Interfaces, netlink.Interface{
-			Name: i.Get("name").Text(), Add: i.Get("add").Text(), Peer: i.Get("peer").Text(), CreateInRoot: i.Get("createInRoot").True(),
+			Name: i.Get("name").Text(), Add: i.Get("add").Text(), Peer: i.Get("peer").Text(),
+			CreateInRoot: i.Get("createInRoot").True(),
 		})
 	}
 	v.Get("bindNS").Each(func(name string, path json.Value) {
@@ -97,7 +109,7 @@ func (b *Bundle) read(v json.Value) {
 	})
 }
 
-// path resolves a path of runtime.json: a relative one is inside the root of the container.
+// path resolves a path of runtime.json; a relative path is below the root of the container.
 func (b *Bundle) path(p string) string {
 	if filepath.IsAbs(p) {
 		return p
@@ -105,8 +117,8 @@ func (b *Bundle) path(p string) string {
 	return filepath.Join(b.Dir, "rootfs", p)
 }
 
-// Prepare makes the mounts, directories and cgroups, once. When it fails the
-// container cannot run; the next try begins where this one ended.
+// Prepare makes the mounts, directories and cgroups, once. After a failure the next call continues
+// where this one stopped.
 func (b *Bundle) Prepare() error {
 	if b.prepared {
 		return nil
@@ -116,7 +128,7 @@ func (b *Bundle) Prepare() error {
 			return err
 		}
 		if b.Mounts[0].mounts() {
-			b.made = append(b.made, b.Mounts[0].Target)
+			b.mounted = append(b.mounted, b.Mounts[0].Target)
 		}
 		b.Mounts = b.Mounts[1:]
 	}
@@ -129,11 +141,10 @@ func (b *Bundle) Prepare() error {
 	return makeCgroups("/sys/fs/cgroup", b.Cgroups)
 }
 
-// Release takes the mounts inside the bundle away again. One in use goes as
-// soon as it is not.
+// Release unmounts what Prepare has mounted inside the bundle; a busy mount is detached.
 func (b *Bundle) Release() error {
 	var errs []error
-	for _, target := range slices.Backward(b.made) {
+	for _, target := range slices.Backward(b.mounted) {
 		if !inside(b.Dir, target) {
 			continue
 		}
@@ -144,7 +155,7 @@ func (b *Bundle) Release() error {
 			errs = append(errs, &os.PathError{Op: "unmount", Path: target, Err: err})
 		}
 	}
-	b.made, b.prepared = nil, false
+	b.mounted, b.prepared = nil, false
 	return errors.Join(errs...)
 }
 
@@ -153,7 +164,7 @@ func inside(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// makeCgroups makes a cgroup in the hierarchy of version 2, or in each one of version 1.
+// makeCgroups makes cgroups in the version 2 hierarchy, or in every version 1 hierarchy.
 func makeCgroups(root string, names []string) error {
 	if len(names) == 0 {
 		return nil

@@ -14,15 +14,16 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/netlink"
 )
 
-// stock is what linuxkit build writes for a writable container, with all that a
-// manifest can add.
+// stock is the runtime.json that linuxkit build writes for a writable container, with every setting
+// of a manifest.
 const stock = `{
     "cgroups": ["podruntime"],
     "mounts": [
         {"destination": "/containers/services/web/tmp", "type": "tmpfs", "source": "tmpfs"},
         {"destination": "/containers/services/web/tmp", "options": ["remount", "private"]},
         {"destination": "/containers/services/web/rootfs", "type": "overlay", "source": "overlay",
-         "options": ["lowerdir=/containers/services/web/lower", "upperdir=/containers/services/web/tmp/upper", "workdir=/containers/services/web/tmp/work"]},
+         "options": ["lowerdir=/containers/services/web/lower", "upperdir=/containers/services/web/tmp/upper",
+                     "workdir=/containers/services/web/tmp/work"]},
         {"destination": "data", "type": "bind", "source": "/var/data", "options": ["rbind", "ro", "nosuid", "rslave"]}
     ],
     "mkdir": ["/var/data", "inside"],
@@ -31,7 +32,7 @@ const stock = `{
     "namespace": ""
 }`
 
-func TestOpenReadsWhatLinuxKitWrites(t *testing.T) {
+func TestOpenStockRuntimeJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(stock), 0o644); err != nil {
@@ -47,8 +48,15 @@ func TestOpenReadsWhatLinuxKitWrites(t *testing.T) {
 		Mounts: []Mount{
 			{Type: "tmpfs", Source: "tmpfs", Target: web + "/tmp"},
 			{Target: web + "/tmp", Flags: unix.MS_REMOUNT, Propagation: unix.MS_PRIVATE},
-			{Type: "overlay", Source: "overlay", Target: web + "/rootfs", Data: []string{"lowerdir=" + web + "/lower", "upperdir=" + web + "/tmp/upper", "workdir=" + web + "/tmp/work"}},
-			{Type: "bind", Source: "/var/data", Target: dir + "/rootfs/data", Flags: unix.MS_BIND | unix.MS_REC | unix.MS_RDONLY | unix.MS_NOSUID, Propagation: unix.MS_SLAVE | unix.MS_REC},
+			{
+				Type: "overlay", Source: "overlay", Target: web + "/rootfs",
+				Data: []string{"lowerdir=" + web + "/lower", "upperdir=" + web + "/tmp/upper", "workdir=" + web + "/tmp/work"},
+			},
+			{
+				Type: "bind", Source: "/var/data", Target: dir + "/rootfs/data",
+				Flags:       unix.MS_BIND | unix.MS_REC | unix.MS_RDONLY | unix.MS_NOSUID,
+				Propagation: unix.MS_SLAVE | unix.MS_REC,
+			},
 		},
 		Mkdir: []string{"/var/data", dir + "/rootfs/inside"}, Cgroups: []string{"podruntime"},
 		BindNS:     []BindNS{{"net", "/run/netns/wg"}},
@@ -58,11 +66,11 @@ func TestOpenReadsWhatLinuxKitWrites(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", b, want)
 	}
 	if dirs := b.Mounts[2].overlayDirs(); !reflect.DeepEqual(dirs, []string{web + "/tmp/upper", web + "/tmp/work"}) {
-		t.Errorf("directories of the overlay: %q", dirs)
+		t.Errorf("overlay directories: %q", dirs)
 	}
 }
 
-func TestOptions(t *testing.T) {
+func TestNewMountOptions(t *testing.T) {
 	t.Parallel()
 	for options, want := range map[string]Mount{
 		"ro rw":               {},
@@ -78,7 +86,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestABundleWithoutRuntimeJSONAsksForNothing(t *testing.T) {
+func TestOpenWithoutRuntimeJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b, err := Open(dir)
@@ -87,19 +95,22 @@ func TestABundleWithoutRuntimeJSONAsksForNothing(t *testing.T) {
 	}
 }
 
-func TestAttachBindsNamespacesAndSaysWhichInterfaceItCannotGive(t *testing.T) {
+func TestAttachErrors(t *testing.T) {
 	t.Parallel()
-	b := &Bundle{BindNS: []BindNS{{"net", filepath.Join(t.TempDir(), "ns/web")}}, Interfaces: []netlink.Interface{{Name: "eth7"}}}
+	b := &Bundle{
+		BindNS:     []BindNS{{"net", filepath.Join(t.TempDir(), "ns/web")}},
+		Interfaces: []netlink.Interface{{Name: "eth7"}},
+	}
 	if err := b.Attach(os.Getpid()); !errors.Is(err, netlink.ErrSameNamespace) || !strings.Contains(err.Error(), "eth7") {
-		t.Errorf("a process without a network namespace of its own: %v", err)
+		t.Errorf("process in the same network namespace: %v", err)
 	}
 	b.Interfaces, b.BindNS[0].Namespace = nil, "nonsense"
 	if err := b.Attach(os.Getpid()); !b.Attaches() || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "ns/web") {
-		t.Errorf("a namespace that there is not: %v", err)
+		t.Errorf("unknown namespace: %v", err)
 	}
 }
 
-func TestABrokenRuntimeJSONIsSaid(t *testing.T) {
+func TestOpenMalformedRuntimeJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(`{"mounts": [`), 0o644); err != nil {
@@ -110,7 +121,7 @@ func TestABrokenRuntimeJSONIsSaid(t *testing.T) {
 	}
 }
 
-func TestPrepareGoesOnWhereItFailed(t *testing.T) {
+func TestPrepareContinuesAfterFailure(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	block := filepath.Join(dir, "rootfs")
@@ -119,7 +130,7 @@ func TestPrepareGoesOnWhereItFailed(t *testing.T) {
 	}
 	b := &Bundle{Dir: dir, Mkdir: []string{filepath.Join(block, "inside")}}
 	if b.Prepare() == nil {
-		t.Fatal("a directory was made inside a file")
+		t.Fatal("no error for a directory inside a file")
 	}
 	if err := os.Remove(block); err != nil {
 		t.Fatal(err)
@@ -132,7 +143,7 @@ func TestPrepareGoesOnWhereItFailed(t *testing.T) {
 	}
 }
 
-func TestCgroupsOfBothVersions(t *testing.T) {
+func TestMakeCgroups(t *testing.T) {
 	t.Parallel()
 	v2, v1 := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(v2, "cgroup.controllers"), nil, 0o644); err != nil {
@@ -155,7 +166,7 @@ func TestCgroupsOfBothVersions(t *testing.T) {
 	}
 }
 
-func TestListIsInOrderAndOfDirectoriesOnly(t *testing.T) {
+func TestList(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"001-b", "000-a", "010-c"} {
@@ -170,11 +181,11 @@ func TestListIsInOrderAndOfDirectoriesOnly(t *testing.T) {
 		t.Errorf("%q, %v", names, err)
 	}
 	if names, err := List(dir + "/none"); err != nil || names != nil {
-		t.Errorf("of no directory: %q, %v", names, err)
+		t.Errorf("missing directory: %q, %v", names, err)
 	}
 }
 
-func TestInsideIsNotFooledByNames(t *testing.T) {
+func TestInside(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{"/a/b": true, "/a/b/c": true, "/a/bc": false, "/a": false, "/a/b/../c": false} {
 		if inside("/a/b", path) != want {
@@ -191,4 +202,15 @@ func FuzzRead(f *testing.F) {
 			b.read(v)
 		}
 	})
+}
+
+func TestName(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"000-dhcp": "dhcp", "012-a-b": "a-b", "dhcp": "dhcp", "a-b": "a-b", "1234-x": "x", "-x": "-x",
+	} {
+		if got := Name(id); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
 }

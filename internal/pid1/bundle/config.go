@@ -10,14 +10,13 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/json"
 )
 
-// Config is the config.json of a bundle, to be changed for one run. The bundle
-// itself stays as it is: its file system may be read-only, and what is signed must
-// not be written to. The changed file goes into a directory of its own, which the
-// runtime gets in the place of the bundle.
+// Config is a copy of the config.json of a bundle, changed for one run and written to another
+// directory. The bundle itself stays unchanged: its file system may be read-only, and signed
+// content must not be written.
 type Config struct{ root json.Value }
 
-// ReadConfig reads config.json of the bundle in dir. Paths that are relative to the
-// bundle become absolute.
+// ReadConfig reads the config.json of the bundle in dir, and makes paths that are relative to the
+// bundle absolute.
 func ReadConfig(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
 	text, err := file.Read(path, json.MaxBytes)
@@ -54,8 +53,8 @@ func (c *Config) setMounts(dir string) {
 	c.root = c.root.With("mounts", json.NewArray(mounts...))
 }
 
-// SetEnv sets NAME=VALUE in the environment of the container's process, in the
-// place of what the name had.
+// SetEnv sets NAME=VALUE in the environment of the container's process, and replaces an existing
+// value.
 func (c *Config) SetEnv(variable string) {
 	process := c.root.Get("process")
 	name, _, _ := strings.Cut(variable, "=")
@@ -67,9 +66,9 @@ func (c *Config) SetEnv(variable string) {
 	c.root = c.root.With("process", process.With("env", json.NewArray(list...)))
 }
 
-// Bind binds a file of the machine into the container, under that name, and returns
-// the path it has there. It is in a tmpfs of the container, which every container
-// of LinuxKit has on /dev: the root may be read-only and have no place for it.
+// Bind bind mounts the file source into the container under name, and returns its path there. The
+// path is in a tmpfs of the container (every LinuxKit container has one on /dev), because a
+// read-only root has no place for it.
 func (c *Config) Bind(source, name string) (path string) {
 	mounts := c.root.Get("mounts").List()
 	dir := "/"
@@ -86,8 +85,8 @@ func (c *Config) Bind(source, name string) (path string) {
 	return path
 }
 
-// ManagesDisks reports whether the container may set up disks, encrypted ones perhaps:
-// it may administer the machine, and has device nodes or can make some.
+// ManagesDisks reports whether the container may set up disks, such as encrypted ones: it has
+// CAP_SYS_ADMIN, and has device nodes or may make them.
 func (c *Config) ManagesDisks() bool {
 	may := c.root.Get("process").Get("capabilities").Get("effective").Texts()
 	if !slices.Contains(may, "CAP_SYS_ADMIN") {
@@ -97,10 +96,10 @@ func (c *Config) ManagesDisks() bool {
 		slices.ContainsFunc(c.root.Get("mounts").List(), func(m json.Value) bool { return m.Get("source").Text() == "/dev" })
 }
 
-// Text returns this config.json.
+// Text returns the changed config.json.
 func (c *Config) Text() string { return string(c.root.Append(nil)) }
 
-// Write makes the directory dir with this config.json.
+// Write makes the directory dir and writes the changed config.json into it.
 func (c *Config) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// adjusted writes config.json, applies change, and returns what the runtime gets.
-func adjusted(t *testing.T, config string, change func(*Config)) (dir string, got map[string]any) {
+// changedConfig writes a bundle with config, applies change, and returns the config.json that the
+// runtime gets.
+func changedConfig(t *testing.T, config string, change func(*Config)) (dir string, got map[string]any) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o444); err != nil {
@@ -22,7 +23,7 @@ func adjusted(t *testing.T, config string, change func(*Config)) (dir string, go
 	}
 	change(c)
 	to := filepath.Join(t.TempDir(), "a", "b")
-	for range 2 { // the second run finds the first one's file
+	for range 2 { // the second write replaces the first
 		if err := c.Write(to); err != nil {
 			t.Fatal(err)
 		}
@@ -35,22 +36,26 @@ func adjusted(t *testing.T, config string, change func(*Config)) (dir string, go
 		t.Fatalf("%v in %s", err, text)
 	}
 	if kept, err := os.ReadFile(filepath.Join(dir, "config.json")); err != nil || string(kept) != config {
-		t.Errorf("the bundle itself was changed: %s, %v", kept, err)
+		t.Errorf("the bundle was changed: %s, %v", kept, err)
 	}
 	return dir, got
 }
 
-func TestNothingIsLostAndPathsBecomeAbsolute(t *testing.T) {
+func TestConfigKeepsContentAndMakesPathsAbsolute(t *testing.T) {
 	t.Parallel()
-	dir, got := adjusted(t, `{"ociVersion": "1.2.1", "process": {"args": ["/bin/a", "\u0000\"é"], "rlimits": [{"hard": 18446744073709551615}]},
+	dir, got := changedConfig(t, `{"ociVersion": "1.2.1",
+"process": {"args": ["/bin/a", "\u0000\"é"], "rlimits": [{"hard": 18446744073709551615}]},
 "root": {"path": "rootfs", "readonly": true}, "linux": {"seccomp": null, "resources": {"cpu": {"shares": 1e3}}},
-"mounts": [{"destination": "/a", "source": "data", "options": ["rbind", "ro"]}, {"destination": "/b", "source": "/data", "options": ["bind"]},
+"mounts": [{"destination": "/a", "source": "data", "options": ["rbind", "ro"]},
+{"destination": "/b", "source": "/data", "options": ["bind"]},
 {"destination": "/proc", "type": "proc", "source": "proc"}]}`, func(*Config) {})
 	want := map[string]any{
 		"ociVersion": "1.2.1",
-		"process":    map[string]any{"args": []any{"/bin/a", "\x00\"é"}, "rlimits": []any{map[string]any{"hard": 18446744073709551615.0}}},
-		"root":       map[string]any{"path": dir + "/rootfs", "readonly": true},
-		"linux":      map[string]any{"seccomp": nil, "resources": map[string]any{"cpu": map[string]any{"shares": 1000.0}}},
+		"process": map[string]any{
+			"args": []any{"/bin/a", "\x00\"é"}, "rlimits": []any{map[string]any{"hard": 18446744073709551615.0}},
+		},
+		"root":  map[string]any{"path": dir + "/rootfs", "readonly": true},
+		"linux": map[string]any{"seccomp": nil, "resources": map[string]any{"cpu": map[string]any{"shares": 1000.0}}},
 		"mounts": []any{
 			map[string]any{"destination": "/a", "source": dir + "/data", "options": []any{"rbind", "ro"}},
 			map[string]any{"destination": "/b", "source": "/data", "options": []any{"bind"}},
@@ -65,12 +70,12 @@ func TestNothingIsLostAndPathsBecomeAbsolute(t *testing.T) {
 func TestSetEnv(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ config, want string }{
-		"none before":       {`{"process": {}}`, "A=1 B="},
-		"others stay":       {`{"process": {"env": ["PATH=/bin", "AA=2"]}}`, "PATH=/bin AA=2 A=1 B="},
-		"same name":         {`{"process": {"env": ["A=0", "PATH=/bin"]}}`, "PATH=/bin A=1 B="},
-		"no process at all": {`{}`, "A=1 B="},
+		"no environment": {`{"process": {}}`, "A=1 B="},
+		"other names":    {`{"process": {"env": ["PATH=/bin", "AA=2"]}}`, "PATH=/bin AA=2 A=1 B="},
+		"same name":      {`{"process": {"env": ["A=0", "PATH=/bin"]}}`, "PATH=/bin A=1 B="},
+		"no process":     {`{}`, "A=1 B="},
 	} {
-		_, got := adjusted(t, tt.config, func(c *Config) {
+		_, got := changedConfig(t, tt.config, func(c *Config) {
 			c.SetEnv("A=1")
 			c.SetEnv("B=")
 		})
@@ -84,16 +89,22 @@ func TestSetEnv(t *testing.T) {
 	}
 }
 
-func TestBindFindsAPlaceThatCanBeWritten(t *testing.T) {
+func TestBindUsesTmpfs(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ mounts, want string }{
-		"stock":              {`[{"destination": "/proc", "type": "proc"}, {"destination": "/dev", "type": "tmpfs", "options": ["ro"]}]`, "/dev/notify"},
-		"the machine's /dev": {`[{"destination": "/dev", "source": "/dev", "options": ["rbind"]}, {"destination": "/tmp", "type": "tmpfs"}]`, "/tmp/notify"},
-		"some other tmpfs":   {`[{"destination": "/data", "type": "tmpfs"}]`, "/notify"},
-		"no mounts":          {`null`, "/notify"},
+		"stock": {
+			`[{"destination": "/proc", "type": "proc"}, {"destination": "/dev", "type": "tmpfs", "options": ["ro"]}]`,
+			"/dev/notify",
+		},
+		"host /dev": {
+			`[{"destination": "/dev", "source": "/dev", "options": ["rbind"]}, {"destination": "/tmp", "type": "tmpfs"}]`,
+			"/tmp/notify",
+		},
+		"other tmpfs": {`[{"destination": "/data", "type": "tmpfs"}]`, "/notify"},
+		"no mounts":   {`null`, "/notify"},
 	} {
 		path := ""
-		_, got := adjusted(t, `{"mounts": `+tt.mounts+`}`, func(c *Config) { path = c.Bind("/run/x", "notify") })
+		_, got := changedConfig(t, `{"mounts": `+tt.mounts+`}`, func(c *Config) { path = c.Bind("/run/x", "notify") })
 		mounts := got["mounts"].([]any)
 		want := map[string]any{"destination": tt.want, "type": "bind", "source": "/run/x", "options": []any{"bind"}}
 		if path != tt.want || !reflect.DeepEqual(mounts[len(mounts)-1], want) {
@@ -102,11 +113,11 @@ func TestBindFindsAPlaceThatCanBeWritten(t *testing.T) {
 	}
 }
 
-func TestAConfigThatIsNone(t *testing.T) {
+func TestReadConfigErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if _, err := ReadConfig(dir); err == nil {
-		t.Error("a bundle without config.json")
+		t.Error("no error without config.json")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
@@ -116,18 +127,33 @@ func TestAConfigThatIsNone(t *testing.T) {
 	}
 }
 
-func TestWhoMayManageDisks(t *testing.T) {
+func TestManagesDisks(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		config string
 		want   bool
 	}{
-		"as LinuxKit's dm-crypt":   {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN", "CAP_MKNOD"]}}, "mounts": [{"destination": "/dev", "source": "/dev"}]}`, true},
-		"with the machine's /dev":  {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "mounts": [{"destination": "/d", "source": "/dev"}]}`, true},
-		"with one device":          {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "linux": {"devices": [{"path": "/dev/sda"}]}}`, true},
-		"as LinuxKit's sysctl":     {`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "mounts": [{"destination": "/dev", "source": "tmpfs"}]}`, false},
-		"a /dev without the right": {`{"process": {"capabilities": {"bounding": ["CAP_SYS_ADMIN"]}}, "mounts": [{"source": "/dev"}]}`, false},
-		"nothing":                  {`{}`, false},
+		"LinuxKit dm-crypt": {
+			`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN", "CAP_MKNOD"]}}, "mounts": [{"destination": "/dev", "source": "/dev"}]}`,
+			true,
+		},
+		"host /dev": {
+			`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "mounts": [{"destination": "/d", "source": "/dev"}]}`,
+			true,
+		},
+		"one device": {
+			`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "linux": {"devices": [{"path": "/dev/sda"}]}}`,
+			true,
+		},
+		"LinuxKit sysctl": {
+			`{"process": {"capabilities": {"effective": ["CAP_SYS_ADMIN"]}}, "mounts": [{"destination": "/dev", "source": "tmpfs"}]}`,
+			false,
+		},
+		"host /dev without CAP_SYS_ADMIN": {
+			`{"process": {"capabilities": {"bounding": ["CAP_SYS_ADMIN"]}}, "mounts": [{"source": "/dev"}]}`,
+			false,
+		},
+		"empty": {`{}`, false},
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(tt.config), 0o444); err != nil {

@@ -1,13 +1,16 @@
 package bundle
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Mount is one mount of runtime.json, with its options taken apart.
+// Mount is one mount of runtime.json with its options parsed.
 type Mount struct {
 	Type, Source, Target string
 	Flags                uintptr
@@ -15,8 +18,8 @@ type Mount struct {
 	Data                 []string
 }
 
-// setFlags and clearFlags are the options that LinuxKit's service takes as
-// flags; all others go to the file system.
+// setFlags and clearFlags are the options that LinuxKit's service maps to flags; other options go
+// to the file system.
 var setFlags = map[string]uintptr{
 	"bind": unix.MS_BIND, "rbind": unix.MS_BIND | unix.MS_REC, "dirsync": unix.MS_DIRSYNC, "mand": unix.MS_MANDLOCK,
 	"noatime": unix.MS_NOATIME, "nodev": unix.MS_NODEV, "nodiratime": unix.MS_NODIRATIME, "noexec": unix.MS_NOEXEC,
@@ -30,16 +33,15 @@ var clearFlags = map[string]uintptr{
 	"rw": unix.MS_RDONLY, "suid": unix.MS_NOSUID,
 }
 
-// propagation flags need a call of their own (mount(2)). LinuxKit passes them
-// along with others, where the kernel overlooks them, and does not know the
-// recursive ones.
+// propagation flags need a separate call (mount(2)). LinuxKit combines them with other flags, where
+// the kernel ignores them, and does not support the recursive ones.
 var propagation = map[string]uintptr{
 	"private": unix.MS_PRIVATE, "shared": unix.MS_SHARED, "slave": unix.MS_SLAVE, "unbindable": unix.MS_UNBINDABLE,
 	"rprivate": unix.MS_PRIVATE | unix.MS_REC, "rshared": unix.MS_SHARED | unix.MS_REC,
 	"rslave": unix.MS_SLAVE | unix.MS_REC, "runbindable": unix.MS_UNBINDABLE | unix.MS_REC,
 }
 
-// NewMount returns a mount with options as mount(8) names them.
+// NewMount returns a mount with the options parsed; their names are those of mount(8).
 func NewMount(kind, source, target string, options []string) Mount {
 	m := Mount{Type: kind, Source: source, Target: target}
 	for _, o := range options {
@@ -60,10 +62,10 @@ func NewMount(kind, source, target string, options []string) Mount {
 	return m
 }
 
-// mounts reports whether Do puts a new mount on the target.
+// mounts reports whether Do makes a new mount.
 func (m Mount) mounts() bool { return m.Flags&unix.MS_REMOUNT == 0 }
 
-// Do makes the target, the directories an overlay needs, and the mount.
+// Do makes the target, the directories of an overlay, and the mount.
 func (m Mount) Do() error {
 	for _, dir := range append(m.overlayDirs(), m.Target) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -78,7 +80,7 @@ func (m Mount) Do() error {
 	}
 	const readOnlyBind = unix.MS_BIND | unix.MS_RDONLY
 	if m.mounts() && m.Flags&readOnlyBind == readOnlyBind {
-		// A new bind takes no flags of its own; a second call sets them.
+		// A new bind mount ignores other flags; a remount sets them.
 		if err := m.call(m.Flags | unix.MS_REMOUNT); err != nil {
 			return err
 		}
@@ -105,4 +107,22 @@ func (m Mount) overlayDirs() []string {
 		}
 	}
 	return dirs
+}
+
+// PrepareVolume mounts DIR/merged, which containers bind: DIR/lower with an overlay on a tmpfs,
+// like LinuxKit's 005-volumes, or DIR/lower read-only if the builder made no DIR/tmp.
+func PrepareVolume(dir string) error {
+	lower, tmp, merged := filepath.Join(dir, "lower"), filepath.Join(dir, "tmp"), filepath.Join(dir, "merged")
+	if _, err := os.Stat(tmp); errors.Is(err, fs.ErrNotExist) {
+		return NewMount("", lower, merged, []string{"bind", "ro"}).Do()
+	}
+	if err := NewMount("tmpfs", "tmpfs", tmp, nil).Do(); err != nil {
+		return err
+	}
+	options := []string{
+		"lowerdir=" + lower,
+		"upperdir=" + filepath.Join(tmp, "upper"),
+		"workdir=" + filepath.Join(tmp, "work"),
+	}
+	return NewMount("overlay", "overlay", merged, options).Do()
 }

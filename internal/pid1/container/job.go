@@ -10,48 +10,48 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/logs"
 )
 
-// Job is a bundle to run, with its logs: what onboot, onshutdown and services
-// have in common. One goroutine at a time may start it.
+// Job is a bundle that is run, with its logs: the common part of onboot, onshutdown and services.
+// Start must not be called concurrently.
 type Job struct {
-	ID     string
-	Dir    string
-	Log    string   // path of the log of standard error
-	OutLog string   // path of that of standard output
-	Env    []string // of the runtime itself
-	Null   *os.File
-	Warn   func(msg string) // told, once a log, that lines are lost
-	Tail   logs.Tail
-	Mark   *logs.Mark // looked for in what the next run prints, or nil
-	Files  []*os.File // descriptors 3 and up of the next run
+	ID      string
+	Dir     string
+	Log     string   // path of the log of standard error
+	OutLog  string   // path of the log of standard output
+	Env     []string // of the runtime
+	Null    *os.File
+	Warn    func(msg string) // reports lost log lines, once a log
+	Tail    logs.Tail
+	Matcher *logs.Matcher // searches the output of the next run, or nil
+	Files   []*os.File    // descriptors of the next run, from 3 on
 
-	RunDir  string   // where a changed config.json goes, below bundles/ID
-	Environ []string // NAME=VALUE, over the environment in config.json
-	Notify  string   // path of the socket that NOTIFY_SOCKET is to lead to, or ""
+	RunDir  string   // changed bundles are written to RUNDIR/bundles/ID
+	Environ []string // NAME=VALUE, overrides the environment in config.json
+	Notify  string   // path of the socket for NOTIFY_SOCKET, or ""
 
 	bundle   *bundle.Bundle
 	out, err *logs.Stream
 }
 
-// Run is one run of a job.
+// Run is one run of a Job.
 type Run struct {
 	*Process
 	out, err *logs.Pipe
 }
 
-// Start prepares the bundle, if that has not been done, and starts the container.
+// Start prepares the bundle, once, and starts the container.
 func (j *Job) Start(ctx context.Context, rt Runtime) (*Run, error) {
 	if err := j.open(); err != nil {
 		return nil, err
 	}
-	dir, err := j.adjust()
+	dir, err := j.configure()
 	if err != nil {
 		return nil, err
 	}
-	out, err := j.out.Pipe(j.Mark)
+	out, err := j.out.Pipe(j.Matcher)
 	if err != nil {
 		return nil, err
 	}
-	errPipe, err := j.err.Pipe(j.Mark)
+	errPipe, err := j.err.Pipe(j.Matcher)
 	if err != nil {
 		out.Close()
 		return nil, err
@@ -72,16 +72,16 @@ func (j *Job) Start(ctx context.Context, rt Runtime) (*Run, error) {
 	return r, nil
 }
 
-// container names the container.
+// container returns the fields that name the container.
 func (j *Job) container() Container { return Container{ID: j.ID, Namespace: j.bundle.Namespace} }
 
-// Delete makes the runtime forget a container that was started and has ended.
+// Delete deletes the container of a run that has ended.
 func (j *Job) Delete(ctx context.Context, rt Runtime) error { return rt.Delete(ctx, j.container()) }
 
 func (j *Job) open() error {
 	if j.out == nil {
-		lost := func(err error) { j.Warn("log: " + err.Error()) }
-		j.out, j.err = logs.Open(j.OutLog, &j.Tail, lost), logs.Open(j.Log, &j.Tail, lost)
+		warn := func(err error) { j.Warn("log: " + err.Error()) }
+		j.out, j.err = logs.Open(j.OutLog, &j.Tail, warn), logs.Open(j.Log, &j.Tail, warn)
 	}
 	if j.bundle == nil {
 		b, err := bundle.Open(j.Dir)
@@ -93,8 +93,9 @@ func (j *Job) open() error {
 	return j.bundle.Prepare()
 }
 
-// adjust returns the directory of the bundle as the next run needs it.
-func (j *Job) adjust() (string, error) {
+// configure returns the directory of the bundle for the next run, with the environment and socket
+// of the job set.
+func (j *Job) configure() (string, error) {
 	if len(j.Environ) == 0 && j.Notify == "" {
 		return j.Dir, nil
 	}
@@ -112,7 +113,7 @@ func (j *Job) adjust() (string, error) {
 	return dir, c.Write(dir)
 }
 
-// Release unmounts what the bundle has mounted for itself and closes the logs.
+// Release unmounts what the bundle has mounted in its directory, and closes the logs.
 func (j *Job) Release() error {
 	if j.out != nil {
 		j.out.Close()
@@ -124,10 +125,11 @@ func (j *Job) Release() error {
 	return j.bundle.Release()
 }
 
-// drainWait is how long to wait for the last words of a process that has ended.
+// drainWait limits the wait for the last output of a process that has ended.
 const drainWait = 500 * time.Millisecond
 
-// Drain waits a moment for the last words of the container, and closes its pipes.
+// Drain waits for the last output of the container, at most drainWait a stream, and closes the
+// pipes.
 func (r *Run) Drain() {
 	r.out.Drain(drainWait)
 	r.err.Drain(drainWait)

@@ -14,49 +14,51 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// runcTimeout is how long one call of runc may take. A start takes 50 ms on
-// a present-day machine and a second in an emulated one.
+// runcTimeout limits one call of runc. A start takes 50 ms on current hardware and a second in
+// emulation.
 const runcTimeout = time.Minute
 
-// execPoll is how often to look whether runc's child has become the program.
+// execPoll is the polling interval of WaitExec.
 const execPoll = 10 * time.Millisecond
 
-// places are where components put runc.
-var places = []string{"/usr/bin/runc", "/usr/sbin/runc", "/bin/runc", "/sbin/runc", "/usr/local/bin/runc", "/usr/local/sbin/runc"}
+// runcPaths are the paths at which components install runc.
+var runcPaths = []string{
+	"/usr/bin/runc", "/usr/sbin/runc", "/bin/runc", "/sbin/runc", "/usr/local/bin/runc", "/usr/local/sbin/runc",
+}
 
-// Runc runs containers by runc (github.com/opencontainers/runc) alone. Each
-// container's process becomes a child of PID 1 when runc has gone.
+// Runc runs containers with runc (github.com/opencontainers/runc). The process of a container
+// becomes a child of PID 1 when runc exits.
 type Runc struct {
 	path   string
-	copy   *os.File // what path leads to, or nil
+	copy   *os.File // the sealed copy behind path, or nil
 	dir    string   // for pid files
 	null   *os.File
 	reaper *process.Reaper
 }
 
-// FindRunc returns the runtime of this machine: runc, or None. dir is where
-// pid files go.
+// FindRunc returns runc as the runtime, or NoRuntime and ErrNoRuntime if the machine has none. dir
+// is the directory of the pid files.
 func FindRunc(reaper *process.Reaper, null *os.File, dir string) (Runtime, error) {
-	for _, path := range places {
+	for _, path := range runcPaths {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
 		r := &Runc{dir: dir, null: null, reaper: reaper}
-		r.path, r.copy = sealed(path)
+		r.path, r.copy = sealedCopy(path)
 		return r, os.MkdirAll(dir, 0o700)
 	}
-	return None{}, ErrNoRuntime
+	return NoRuntime{}, ErrNoRuntime
 }
 
-// Path returns where runc is to be run from.
+// Path returns the path of runc, which may be that of a sealed copy.
 func (r *Runc) Path() string { return r.path }
 
-// Start implements Runtime. One call of runc does all, unless something has to
-// happen between making and starting.
+// Start implements Runtime. It calls "runc run", or "runc create" and "runc start" if there is a
+// bundle to attach.
 func (r *Runc) Start(ctx context.Context, c Container) (*Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, runcTimeout)
 	defer cancel()
-	defer r.reaper.Hold()() // until the container's process is claimed
+	defer r.reaper.Hold()() // until the pid of the container's process is claimed
 	p, err := r.start(ctx, c)
 	if err == nil {
 		return p, nil
@@ -64,7 +66,7 @@ func (r *Runc) Start(ctx context.Context, c Container) (*Process, error) {
 	if p != nil {
 		p.Kill(time.Second)
 	}
-	r.sweepUp(c.ID)
+	r.cleanUp(c.ID)
 	return nil, err
 }
 
@@ -78,7 +80,7 @@ func (r *Runc) start(ctx context.Context, c Container) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{Child: child, Cgroup: process.CgroupOf(child.Pid)}
-	process.Punctual(p.Pid, p.Cgroup)
+	process.RestoreContainerSlack(p.Pid, p.Cgroup)
 	if c.Attach != "" {
 		if err := bundle.Attach(c.Attach, child.Pid); err != nil {
 			return p, err
@@ -87,14 +89,14 @@ func (r *Runc) start(ctx context.Context, c Container) (*Process, error) {
 			return p, err
 		}
 	}
-	return p, p.Executed(ctx)
+	return p, p.WaitExec(ctx)
 }
 
-// create calls runc and claims the process that it wrote down.
+// create calls runc and claims the pid in its pid file.
 func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process.Child, error) {
 	pidFile := filepath.Join(r.dir, c.ID+".pid")
 	if err := os.Remove(pidFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err // an old pid must not be taken for the new one
+		return nil, err // a stale pid must not be used
 	}
 	verb = append(verb, "--bundle", c.Bundle, "--pid-file", pidFile, "--preserve-fds", strconv.Itoa(len(c.Files)), c.ID)
 	if err := r.call(ctx, c, verb...); err != nil {
@@ -111,7 +113,7 @@ func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process
 func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 	status, err := r.reaper.Run(ctx, process.Program{
 		Path: r.path, Args: append([]string{"runc"}, args...), Env: c.Env,
-		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files, Late: true,
+		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files, RelaxedSlack: true,
 	})
 	if err == nil && status != 0 {
 		err = ErrStart
@@ -119,24 +121,23 @@ func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 	return err
 }
 
-// Executed waits until the container's program has taken the place of runc's
-// own "runc:[2:INIT]".
-func (p *Process) Executed(ctx context.Context) error {
+// WaitExec waits until the container's program has replaced runc's init process, "runc:[2:INIT]".
+func (p *Process) WaitExec(ctx context.Context) error {
 	comm := "/proc/" + strconv.Itoa(p.Pid) + "/comm"
 	for strings.HasPrefix(file.Line(comm), "runc:[") {
 		select {
 		case <-p.Done():
 		case <-time.After(execPoll):
 		case <-ctx.Done():
-			return process.Ended(ctx)
+			return process.ContextError(ctx)
 		}
 	}
 	return nil
 }
 
-// sweepUp deletes what a start that failed has left. It has time of its own,
-// since that of the start may be over.
-func (r *Runc) sweepUp(id string) {
+// cleanUp deletes what a failed start left. It has its own timeout, since that of the start may
+// have expired.
+func (r *Runc) cleanUp(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), runcTimeout/6)
 	defer cancel()
 	_ = r.Delete(ctx, Container{ID: id}) // there may be nothing to delete

@@ -7,24 +7,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// seals are those by which runc knows that nobody can change the file it runs from
+// seals are the seals by which runc recognizes an executable that cannot be modified
 // (libcontainer/nsenter/cloned_binary.c, RUNC_MEMFD_SEALS).
 const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 
-// sealed returns where runc is to be run from. Before it enters a container, runc
-// makes sure that the container cannot change it (CVE-2019-5736): a read-only bind
-// mount of itself will do, but not on tmpfs, which the root of an initrd is. There it
-// would copy itself into memory, and start over, for every container. One sealed copy,
-// made once, serves all of them as long as it is open. Where it cannot be made, runc
-// does as it likes.
-func sealed(path string) (string, *os.File) {
+// sealedCopy returns the path from which runc is executed. Before runc enters a container it
+// protects its own executable from it (CVE-2019-5736): with a read-only bind mount of itself, or on
+// tmpfs, such as the root of an initrd, with a copy in memory that it makes for each container and
+// executes again. One sealed copy, which stays open, serves all containers. On any error runc is
+// executed from path.
+func sealedCopy(path string) (string, *os.File) {
 	f, err := os.Open(path)
 	if err != nil {
 		return path, nil
 	}
 	defer f.Close()
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_GET_SEALS, 0); err != nil {
-		return path, nil // no tmpfs
+		return path, nil // not on tmpfs
 	}
 	fd, err := unix.MemfdCreate("runc", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
@@ -32,13 +31,13 @@ func sealed(path string) (string, *os.File) {
 	}
 	kept := os.NewFile(uintptr(fd), "runc")
 	if err := fill(kept, f); err != nil {
-		_ = kept.Close() // there is the original
+		_ = kept.Close() // runc is executed from path instead
 		return path, nil
 	}
 	return "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(fd), kept
 }
 
-// fill copies inside the kernel, which takes half the time of a copy through ours.
+// fill copies in the kernel, which takes half the time of a copy in user space, and seals the copy.
 func fill(into, from *os.File) error {
 	for {
 		n, err := unix.Sendfile(int(into.Fd()), int(from.Fd()), nil, 1<<30)

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestACopyOfRuncThatNobodyCanChange(t *testing.T) {
+func TestSealedCopyCannotBeModified(t *testing.T) {
 	t.Parallel()
-	onTmpfs := filepath.Join("/dev/shm", filepath.Base(t.TempDir())+"-seal") // as the root of an initrd
+	onTmpfs := filepath.Join("/dev/shm", filepath.Base(t.TempDir())+"-seal") // like the root of an initrd
 	script, err := os.ReadFile("/bin/true")
 	if err != nil {
 		t.Fatal(err)
@@ -20,9 +20,9 @@ func TestACopyOfRuncThatNobodyCanChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(onTmpfs) })
-	path, kept := sealed(onTmpfs)
+	path, kept := sealedCopy(onTmpfs)
 	if kept == nil {
-		t.Fatal("no copy was made")
+		t.Fatal("no copy")
 	}
 	defer kept.Close()
 	if got, err := unix.FcntlInt(kept.Fd(), unix.F_GET_SEALS, 0); err != nil || got&seals != seals {
@@ -30,19 +30,19 @@ func TestACopyOfRuncThatNobodyCanChange(t *testing.T) {
 	}
 	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
 		if _, err := f.Write([]byte("x")); err == nil {
-			t.Error("it could be written to")
+			t.Error("the copy is writable")
 		}
 		f.Close()
 	}
 	if out, err := exec.Command(path).CombinedOutput(); err != nil {
-		t.Errorf("it does not run: %v %s", err, out)
+		t.Errorf("the copy does not run: %v %s", err, out)
 	}
 }
 
-func TestNoCopyWhereRuncNeedsNone(t *testing.T) {
+func TestSealedCopyOnlyOnTmpfs(t *testing.T) {
 	t.Parallel()
-	for name, path := range map[string]string{"not there": "/none", "no tmpfs": "/proc/version"} {
-		if got, kept := sealed(path); got != path || kept != nil {
+	for name, path := range map[string]string{"missing": "/none", "not on tmpfs": "/proc/version"} {
+		if got, kept := sealedCopy(path); got != path || kept != nil {
 			t.Errorf("%s: %s, %v", name, got, kept)
 		}
 	}

@@ -12,58 +12,58 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/protobuf"
 )
 
-// services are where containerd has its API (containerd, api/services).
+// services is the prefix of containerd's API methods (containerd, api/services).
 const services = "/containerd.services."
 
-// namespaceKey tells a call's namespace (containerd, pkg/namespaces).
+// namespaceKey is the header with the namespace of a call (containerd, pkg/namespaces).
 const namespaceKey = "containerd-namespace"
 
-// call asks containerd for one thing, on a connection of its own. It ends with ctx.
-func (p Place) call(ctx context.Context, namespace, method string, request protobuf.Message) (protobuf.Message, error) {
-	conn, err := p.connect()
+// call calls a method, on a new connection. It ends with ctx.
+func (i Instance) call(ctx context.Context, namespace, method string, request protobuf.Message) (protobuf.Message, error) {
+	conn, err := i.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // fails only when it is closed
-	answer, err := grpc.Call(conn, services+method, [][2]string{{namespaceKey, namespace}}, request)
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // fails only if it is closed
+	response, err := grpc.Call(conn, services+method, [][2]string{{namespaceKey, namespace}}, request)
 	if ctx.Err() != nil {
-		return nil, p.late(ctx)
+		return nil, i.timeoutError(ctx)
 	}
-	if status, ok := err.(*grpc.Status); ok { // errors.As takes 20 kB
-		return nil, refusal{status}
+	if status, ok := err.(*grpc.Status); ok { //nolint:errorlint // errors.As would add 20 kB to PID 1
+		return nil, rejection{status}
 	}
-	return answer, err
+	return response, err
 }
 
-// refusal is the error of what containerd will not do.
-type refusal struct{ *grpc.Status }
+// rejection is the error of a call that containerd rejects.
+type rejection struct{ *grpc.Status }
 
-func (r refusal) Error() string { return "containerd refused it: " + r.Message }
+func (r rejection) Error() string { return "containerd rejected the request: " + r.Message }
 
-// isRefusal reports whether containerd has refused something by this status.
-func isRefusal(err error, code int) bool {
-	r, ok := err.(refusal)
+// isRejected reports whether err is a rejection with this status code.
+func isRejected(err error, code int) bool {
+	r, ok := err.(rejection) //nolint:errorlint // as above
 	return ok && r.Code == code
 }
 
-// connect makes a connection that takes deadlines.
-func (p Place) connect() (*os.File, error) {
+// connect opens a connection that supports deadlines.
+func (i Instance) connect() (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: p.Socket}); err != nil {
-		_ = unix.Close(fd) // it never was of use
-		return nil, &os.PathError{Op: "connect", Path: p.Socket, Err: err}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: i.Socket}); err != nil {
+		_ = unix.Close(fd) // it was never used
+		return nil, &os.PathError{Op: "connect", Path: i.Socket, Err: err}
 	}
-	return os.NewFile(uintptr(fd), p.Socket), nil
+	return os.NewFile(uintptr(fd), i.Socket), nil
 }
 
-// late is the error of what took longer than ctx.
-func (p Place) late(ctx context.Context) error {
+// timeoutError returns the error of a call whose ctx has ended.
+func (i Instance) timeoutError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return context.Cause(ctx)
 	}
-	return &os.PathError{Op: "ask", Path: p.Socket, Err: ErrSilent}
+	return &os.PathError{Op: "call", Path: i.Socket, Err: ErrUnresponsive}
 }

@@ -1,20 +1,19 @@
-// Package containerd runs services as LinuxKit does: as containerd's tasks, in the
-// namespace services.linuxkit, where an operator finds them with ctr.
+// Package containerd runs services as LinuxKit does: as containerd tasks in the namespace
+// services.linuxkit, where ctr shows them.
 //
-//	Daemon    containerd itself, which comes back when it dies
-//	Runtime   a container.Runtime that asks containerd
-//	Between   what containerd's shim takes for runc
+//	Daemon    containerd itself, restarted when it exits
+//	Runtime   a container.Runtime that uses containerd
+//	RuncShim  the program that containerd's shim calls as runc
 //
-// PID 1 links no client of containerd, which would be larger than all of PID 1, and does
-// not run ctr, which takes longer to come up than what it is asked for: it makes the few
-// calls of containerd's API itself. What they cannot do is done in between: the shim calls
-// this program by the name of runc, which gives the container the standard streams that
-// PID 1 has for it, its network interfaces and its namespaces, and then calls runc. So
-// logs, readiness and order are the same as without containerd, and a container does not
-// notice when containerd or its shim dies.
+// PID 1 links no containerd client, which would be larger than PID 1, and does not run ctr, which
+// takes longer to start than the calls themselves: it makes the few calls of containerd's gRPC API
+// itself. The API cannot pass descriptors or network interfaces. So the shim is configured to call
+// this program as runc: RuncShim gives the container PID 1's standard streams, interfaces and
+// namespaces, and calls the real runc. Logs, readiness and order are therefore the same as without
+// containerd, and containers survive a crash of containerd.
 //
-// A container's process is the shim's child. PID 1 watches it (process.Watch), and
-// asks containerd for its exit status.
+// The process of a container is a child of the shim. PID 1 watches it (process.Watch), and asks
+// containerd for its exit status.
 package containerd
 
 import (
@@ -24,24 +23,24 @@ import (
 	"time"
 )
 
-// Namespace is where LinuxKit's services are unless runtime.namespace says otherwise.
+// Namespace is the containerd namespace of LinuxKit's services, unless runtime.namespace names
+// another.
 const Namespace = "services.linuxkit"
 
-// ErrSilent is what is said of a containerd that does not take connections, or does not
-// answer in time.
-var ErrSilent = errors.New("containerd does not answer; see its log")
+// ErrUnresponsive is returned if containerd does not accept connections or does not answer in time.
+var ErrUnresponsive = errors.New("containerd does not answer; see its log")
 
-// Place is where a containerd is and what it works with.
-type Place struct {
+// Instance is an installed containerd and the paths that it uses.
+type Instance struct {
 	Daemon   string // path of containerd
-	Socket   string // where containerd answers
-	Tasks    string // where containerd has a directory for each task: NAMESPACE/ID
-	Database string // the file that exists once containerd has had containers
-	Settings string // runtime-config.toml
+	Socket   string // the socket of its API
+	Tasks    string // directory with a directory NAMESPACE/ID for each task
+	Database string // exists once containerd has had containers
+	Settings string // its runtime-config.toml
 }
 
-// Stock is the place of LinuxKit's own component.
-var Stock = Place{
+// Stock is the containerd of LinuxKit's own component.
+var Stock = Instance{
 	Daemon:   "/usr/bin/containerd",
 	Socket:   "/run/containerd/containerd.sock",
 	Tasks:    "/run/containerd/io.containerd.runtime.v2.task",
@@ -50,30 +49,30 @@ var Stock = Place{
 }
 
 // Exists reports whether the machine has containerd.
-func (p Place) Exists() bool {
-	info, err := os.Stat(p.Daemon)
+func (i Instance) Exists() bool {
+	info, err := os.Stat(i.Daemon)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// waitPoll is how often to look whether containerd answers.
+// waitPoll is the polling interval of Wait.
 const waitPoll = 20 * time.Millisecond
 
-// Wait waits until containerd takes connections, or ctx ends.
-func (p Place) Wait(ctx context.Context) error {
-	for !p.answers() {
+// Wait waits until containerd accepts connections, or ctx ends.
+func (i Instance) Wait(ctx context.Context) error {
+	for !i.accepting() {
 		select {
 		case <-ctx.Done():
-			return p.late(ctx)
+			return i.timeoutError(ctx)
 		case <-time.After(waitPoll):
 		}
 	}
 	return nil
 }
 
-// answers reports whether somebody takes connections. A daemon that hangs may do
-// that as well; whoever then asks it has a deadline.
-func (p Place) answers() bool {
-	conn, err := p.connect()
+// accepting reports whether the socket accepts connections. A daemon that hangs may do so too, so
+// every call has a deadline.
+func (i Instance) accepting() bool {
+	conn, err := i.connect()
 	if err == nil {
 		_ = conn.Close() // nothing was written to it
 	}

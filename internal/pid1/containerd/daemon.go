@@ -15,45 +15,44 @@ import (
 
 // Times of the daemon.
 const (
-	firstPause = 200 * time.Millisecond // before containerd is started again; doubled each time …
+	firstPause = 200 * time.Millisecond // before the first restart; doubled with each restart …
 	lastPause  = 10 * time.Second       // … up to this
-	steady     = 10 * time.Second       // a run of this length makes it begin anew
+	steady     = 10 * time.Second       // a run of this length resets the pause
 	termWait   = 3 * time.Second
 	killWait   = time.Second
 )
 
-// Daemon is containerd, kept running. When it dies the shims hold on to their tasks,
-// and the next containerd finds them.
+// Daemon keeps containerd running. When it exits the shims keep their tasks, and the next
+// containerd finds them.
 type Daemon struct {
-	Place   Place
-	Reaper  *process.Reaper
-	Environ []string
-	Null    *os.File
-	Warn    func(msg string)
+	Instance Instance
+	Reaper   *process.Reaper
+	Environ  []string
+	Null     *os.File
+	Warn     func(msg string)
 
 	settings Settings
 	stop     chan struct{}
-	over     chan struct{}
+	done     chan struct{}
 }
 
-// Start starts containerd as its runtime-config.toml says, and keeps it running
-// until Stop.
+// Start starts containerd as configured by its runtime-config.toml, and restarts it until Stop.
 func (d *Daemon) Start() {
-	s, problems := ReadSettings(d.Place.Settings)
+	s, problems := ReadSettings(d.Instance.Settings)
 	for _, p := range problems {
-		d.Warn(d.Place.Settings + ": " + p)
+		d.Warn(d.Instance.Settings + ": " + p)
 	}
-	d.settings, d.stop, d.over = s, make(chan struct{}), make(chan struct{})
+	d.settings, d.stop, d.done = s, make(chan struct{}), make(chan struct{})
 	guard.Go("containerd", func() {
-		defer close(d.over)
-		d.keep()
+		defer close(d.done)
+		d.supervise()
 	})
 }
 
-func (d *Daemon) keep() {
+func (d *Daemon) supervise() {
 	for pause := time.Duration(0); ; {
 		began := time.Now()
-		why := d.run()
+		outcome := d.runOnce()
 		if time.Since(began) >= steady {
 			pause = 0
 		}
@@ -63,7 +62,7 @@ func (d *Daemon) keep() {
 			return
 		default:
 		}
-		d.Warn("containerd: " + why + "; it is started again in " + pause.String() + ", and its tasks go on")
+		d.Warn("containerd: " + outcome + "; restarting in " + pause.String() + ", its tasks keep running")
 		select {
 		case <-d.stop:
 			return
@@ -72,30 +71,31 @@ func (d *Daemon) keep() {
 	}
 }
 
-// run runs containerd to its end, or to Stop, and says how it ended.
-func (d *Daemon) run() string {
-	if err := os.Remove(d.Place.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		d.Warn(err.Error()) // containerd may do better
+// runOnce runs containerd until it exits or Stop is called, and returns how it ended.
+func (d *Daemon) runOnce() string {
+	if err := os.Remove(d.Instance.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.Warn(err.Error()) // containerd may be able to replace it
 	}
 	stdout, closeOut := d.output(d.settings.Stdout, os.Stdout)
 	defer closeOut()
 	stderr, closeErr := d.output(d.settings.Stderr, os.Stderr)
 	defer closeErr()
-	args := append([]string{d.Place.Daemon}, d.settings.Options...)
-	child, err := d.Reaper.Start(process.Program{Args: args, Env: d.Environ, Stdin: d.Null, Stdout: stdout, Stderr: stderr, Late: true})
+	args := append([]string{d.Instance.Daemon}, d.settings.Options...)
+	child, err := d.Reaper.Start(process.Program{
+		Args: args, Env: d.Environ, Stdin: d.Null, Stdout: stdout, Stderr: stderr, RelaxedSlack: true,
+	})
 	if err != nil {
 		return err.Error()
 	}
 	select {
 	case <-child.Done():
 	case <-d.stop:
-		d.end(child)
+		d.terminate(child)
 	}
-	key, value := process.Outcome(child.Status())
-	return "ended with " + key + " " + value
+	return "ended with " + process.OutcomeOf(child.Status()).String()
 }
 
-// output opens where a stream of containerd's goes to; the console where it cannot.
+// output opens the destination of one of containerd's streams: the console if it cannot be opened.
 func (d *Daemon) output(to string, console *os.File) (*os.File, func()) {
 	switch {
 	case to == toStdout:
@@ -105,29 +105,29 @@ func (d *Daemon) output(to string, console *os.File) (*os.File, func()) {
 	case strings.HasPrefix(to, "/"):
 		f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 		if err == nil {
-			return f, func() { _ = f.Close() } // it is containerd's
+			return f, func() { _ = f.Close() } // containerd has its own copy
 		}
-		d.Warn(d.Place.Settings + ": " + err.Error() + "; it goes to the console")
+		d.Warn(d.Instance.Settings + ": " + err.Error() + "; using the console")
 	}
 	return console, func() {}
 }
 
-func (d *Daemon) end(child *process.Child) {
-	_ = child.Signal(unix.SIGTERM, false) // fails only when it has ended
+func (d *Daemon) terminate(child *process.Child) {
+	_ = child.Signal(unix.SIGTERM, false) // fails only if it has exited
 	if !child.WaitFor(termWait) {
 		_ = child.Signal(unix.SIGKILL, false)
-		child.WaitFor(killWait) // one that hangs in the kernel is left behind
+		child.WaitFor(killWait) // a process that hangs in the kernel is abandoned
 	}
 }
 
-// Stop ends containerd. A nil daemon is one that never was started.
+// Stop stops containerd. On a nil Daemon it does nothing.
 func (d *Daemon) Stop() {
 	if d == nil {
 		return
 	}
 	close(d.stop)
 	select {
-	case <-d.over:
-	case <-time.After(termWait + 2*killWait): // it is being started, perhaps, from a disk that hangs
+	case <-d.done:
+	case <-time.After(termWait + 2*killWait): // a start from a disk that hangs may block
 	}
 }

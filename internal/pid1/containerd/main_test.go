@@ -11,13 +11,13 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// By the name of runc the test binary is Between.
+// TestMain runs RuncShim if the test binary is called by the name of runc.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) != Name {
+	if filepath.Base(os.Args[0]) != RuncName {
 		go reaper.Reap(nil)
 		os.Exit(m.Run())
 	}
-	code, err := Between(os.Args)
+	code, err := RuncShim(os.Args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 const wait = 20 * time.Second
 
-// The reaper of the tests takes every child of the test process, so there is one.
+// reaper reaps every child of the test process, so all tests share it.
 var reaper = process.NewReaper()
 
 var environ = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -41,7 +41,7 @@ func null(t *testing.T) *os.File {
 	return f
 }
 
-// script writes a program.
+// script writes an executable shell script.
 func script(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
@@ -49,7 +49,7 @@ func script(t *testing.T, path, text string) {
 	}
 }
 
-// eventually waits until a file has this text.
+// eventually waits until a file contains exactly want.
 func eventually(t *testing.T, path, want string) {
 	t.Helper()
 	var got []byte
@@ -61,7 +61,7 @@ func eventually(t *testing.T, path, want string) {
 	t.Fatalf("%s: %q, want %q", path, got, want)
 }
 
-// warnings keeps what was warned of.
+// warnings collects warnings.
 type warnings struct {
 	mu   sync.Mutex
 	list []string

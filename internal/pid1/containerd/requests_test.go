@@ -9,7 +9,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/grpc"
 )
 
-func TestHowATaskEnded(t *testing.T) {
+func TestStatusOf(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[uint64]struct {
 		exit   int
@@ -32,36 +32,37 @@ func TestHowATaskEnded(t *testing.T) {
 	}
 }
 
-// Codes of gRPC's that PID 1 does not tell apart.
+// gRPC status codes that PID 1 does not use.
 const (
 	alreadyExists = 6
 	unimplemented = 12
 )
 
-// TestWhatRealContainerdRefuses: by its status, not by its words.
-func TestWhatRealContainerdRefuses(t *testing.T) {
+// PID 1 tells rejections of containerd apart by their status code, not by their text.
+func TestRejections(t *testing.T) {
 	t.Parallel()
 	r := realRuntime(t)
 	ctx, config := t.Context(), `{"ociVersion": "1.0.2", "root": {"path": "/"}}`
 	if err := r.create(ctx, "other", "web", config); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.create(ctx, "other", "web", config); !isRefusal(err, alreadyExists) {
-		t.Errorf("a name that is taken: %v", err)
+	if err := r.create(ctx, "other", "web", config); !isRejected(err, alreadyExists) {
+		t.Errorf("name already in use: %v", err)
 	}
-	if pid, err := r.startTask(ctx, "other", "db"); pid != 0 || !isRefusal(err, grpc.NotFound) || err.Error() != `containerd refused it: container "db" in namespace "other": not found` {
-		t.Errorf("a task of no container: %d, %v", pid, err)
+	const missing = `containerd rejected the request: container "db" in namespace "other": not found`
+	if pid, err := r.startTask(ctx, "other", "db"); pid != 0 || !isRejected(err, grpc.NotFound) || err.Error() != missing {
+		t.Errorf("task without a container: %d, %v", pid, err)
 	}
-	if _, err := r.endTask(ctx, "other", "web"); !isRefusal(err, grpc.NotFound) {
-		t.Errorf("the end of what does not run: %v", err)
+	if _, err := r.endTask(ctx, "other", "web"); !isRejected(err, grpc.NotFound) {
+		t.Errorf("end of a task that does not exist: %v", err)
 	}
-	if _, err := r.Place.call(ctx, "other", "tasks.v1.Tasks/Dance", nil); !isRefusal(err, unimplemented) {
-		t.Errorf("a method that is none: %v", err)
+	if _, err := r.Instance.call(ctx, "other", "tasks.v1.Tasks/Dance", nil); !isRejected(err, unimplemented) {
+		t.Errorf("unknown method: %v", err)
 	}
-	if _, err := r.Place.call(ctx, "no/namespace", "containers.v1.Containers/List", nil); err == nil || errors.Is(err, grpc.ErrProtocol) {
-		t.Errorf("a namespace that is none: %v", err)
+	if _, err := r.Instance.call(ctx, "no/namespace", "containers.v1.Containers/List", nil); err == nil || errors.Is(err, grpc.ErrProtocol) {
+		t.Errorf("invalid namespace: %v", err)
 	}
-	if err := r.forget(ctx, "other", "web"); err != nil {
+	if err := r.remove(ctx, "other", "web"); err != nil {
 		t.Error(err)
 	}
 }

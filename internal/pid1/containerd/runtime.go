@@ -12,49 +12,49 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// Bounds of what is asked of containerd, the wait for one that is coming back included.
+// Timeouts of operations, including the wait for a restart of containerd.
 const (
 	startWait  = time.Minute
 	deleteWait = 20 * time.Second
 	sweepWait  = 10 * time.Second
-	shimWait   = time.Second // until it is known that a shim has died
+	shimWait   = time.Second // to learn that a shim has died
 	retryPause = 200 * time.Millisecond
 )
 
-// Runtime runs containers as containerd's tasks.
+// Runtime runs containers as containerd tasks.
 type Runtime struct {
-	Place   Place
-	Reaper  *process.Reaper
-	Environ []string // of runc
-	Null    *os.File
-	Dir     string // for what Between needs, see Install
-	Warn    func(msg string)
+	Instance Instance
+	Reaper   *process.Reaper
+	Environ  []string // of runc
+	Null     *os.File
+	Dir      string // for the links of Install and of starts
+	Warn     func(msg string)
 }
 
-// Start implements container.Runtime. Where containerd has died over it, nothing is
-// left running, and it is tried again when containerd is back.
+// Start implements container.Runtime. If containerd exits during the start, it cleans up and tries
+// again once containerd is back.
 func (r *Runtime) Start(ctx context.Context, c container.Container) (*container.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	for {
-		if err := r.Place.Wait(ctx); err != nil {
+		if err := r.Instance.Wait(ctx); err != nil {
 			return nil, err
 		}
 		p, err := r.start(ctx, c)
 		if err == nil {
 			return p, nil
 		}
-		again := !r.Place.answers() && ctx.Err() == nil
-		r.sweepUp(p, c)
-		if !again {
+		retry := !r.Instance.accepting() && ctx.Err() == nil
+		r.cleanUp(p, c)
+		if !retry {
 			return nil, err
 		}
 	}
 }
 
-// start has one try. The process is returned even if the start fails, where there is one.
+// start makes one attempt. It returns the process, if there is one, even if the start fails.
 func (r *Runtime) start(ctx context.Context, c container.Container) (*container.Process, error) {
-	config, dir, err := r.lay(c)
+	config, dir, err := r.prepareStart(c)
 	defer os.RemoveAll(dir)
 	if err != nil {
 		return nil, err
@@ -70,15 +70,15 @@ func (r *Runtime) start(ctx context.Context, c container.Container) (*container.
 	if err = cmp.Or(err, watchErr); err != nil {
 		return p, err
 	}
-	return p, p.Executed(ctx)
+	return p, p.WaitExec(ctx)
 }
 
 func (r *Runtime) namespace(c container.Container) string { return cmp.Or(c.Namespace, Namespace) }
 
-// lay makes the directory that a start needs, with what Between is to find, and returns
-// the changed config.json, which has no path relative to the bundle.
-func (r *Runtime) lay(c container.Container) (config, dir string, err error) {
-	dir = r.handover(c.ID)
+// prepareStart makes the directory of a start with the links for RuncShim, and returns the changed
+// config.json, whose paths are absolute.
+func (r *Runtime) prepareStart(c container.Container) (config, dir string, err error) {
+	dir = r.startDir(c.ID)
 	if err := os.RemoveAll(dir); err != nil {
 		return "", dir, err
 	}
@@ -89,21 +89,21 @@ func (r *Runtime) lay(c container.Container) (config, dir string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", dir, err
 	}
-	return changed.Text(), dir, handOver(dir, c)
+	return changed.Text(), dir, linkDescriptors(dir, c)
 }
 
-// sweepUp ends and forgets what a start that failed has left. It has time of its
-// own, since that of the start may be over.
-func (r *Runtime) sweepUp(p *container.Process, c container.Container) {
+// cleanUp kills and deletes what a failed start left. It has its own timeout, since that of the
+// start may have expired.
+func (r *Runtime) cleanUp(p *container.Process, c container.Container) {
 	ctx, cancel := context.WithTimeout(context.Background(), sweepWait)
 	defer cancel()
 	if p != nil {
 		p.KillAll(p.Cgroup)
 	}
 	if !killShims(r.namespace(c), c.ID) {
-		r.clean(ctx, r.namespace(c), c.ID)
+		r.removeLeftovers(ctx, r.namespace(c), c.ID)
 	}
-	_ = r.Delete(ctx, c) // the next start would say so
+	_ = r.Delete(ctx, c) // the next start reports an error
 }
 
 // Delete implements container.Runtime.
@@ -111,14 +111,14 @@ func (r *Runtime) Delete(ctx context.Context, c container.Container) error {
 	ctx, cancel := context.WithTimeout(ctx, deleteWait)
 	defer cancel()
 	for {
-		if err := r.Place.Wait(ctx); err != nil {
+		if err := r.Instance.Wait(ctx); err != nil {
 			return err
 		}
-		err := r.forget(ctx, r.namespace(c), c.ID)
+		err := r.remove(ctx, r.namespace(c), c.ID)
 		if err == nil {
 			return nil
 		}
-		select { // its task may still be on its way out
+		select { // the task may still be exiting
 		case <-time.After(retryPause):
 		case <-ctx.Done():
 			return err
@@ -126,9 +126,9 @@ func (r *Runtime) Delete(ctx context.Context, c container.Container) error {
 	}
 }
 
-// Clear deletes the containers that LinuxKit's namespace has from before: those of a
-// machine whose power failed, and which keeps /var on a disk.
-func (r *Runtime) Clear(ctx context.Context) error {
+// RemoveStale deletes the containers that an earlier boot left in LinuxKit's namespace, on a
+// machine that keeps /var on a disk.
+func (r *Runtime) RemoveStale(ctx context.Context) error {
 	old, err := r.containers(ctx, Namespace)
 	for _, id := range old {
 		err = errors.Join(err, r.Delete(ctx, container.Container{ID: id}))

@@ -9,9 +9,8 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Settings are what runtime-config.toml says of how containerd is started
-// (LinuxKit, docs/faq.md). The zero value is the default: no options, and both
-// streams on the console.
+// Settings is the content of runtime-config.toml: how containerd is started (LinuxKit,
+// docs/faq.md). By default it has no options, and both streams go to the console.
 type Settings struct {
 	Options []string // of containerd
 	Stdout  string   // "", stdout, stderr or an absolute path
@@ -23,27 +22,27 @@ const (
 	toStderr = "stderr"
 )
 
-// Bounds of the file.
+// Limits of the file: size in bytes, and problems that are reported.
 const (
 	maxSettings = 64 << 10
 	maxProblems = 8
 )
 
-// ReadSettings reads the file. What is wrong in it is returned, each with its line,
-// and the default holds in its place. That there is no file is normal.
+// ReadSettings reads the settings and returns the problems found, with their lines; the default
+// applies in their place. The file is optional.
 func ReadSettings(path string) (Settings, []string) {
 	text, err := file.Read(path, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Settings{}, nil
 	}
 	if err != nil {
-		return Settings{}, []string{err.Error() + "; the defaults hold"}
+		return Settings{}, []string{err.Error() + "; the defaults apply"}
 	}
 	return ParseSettings(string(text))
 }
 
-// ParseSettings reads what of TOML 1.0 the file needs: lines of KEY = "STRING", and
-// comments. Everything else is a problem.
+// ParseSettings parses the subset of TOML 1.0 that the file needs: lines of KEY = "STRING", and
+// comments. Anything else is a problem.
 func ParseSettings(text string) (Settings, []string) {
 	r := reader{seen: map[string]bool{}}
 	for line := range strings.Lines(text) {
@@ -53,7 +52,7 @@ func ParseSettings(text string) (Settings, []string) {
 			continue
 		}
 		if strings.HasPrefix(strings.TrimLeft(line, " \t"), "[") {
-			r.wrong("tables mean nothing here; what follows is left out")
+			r.problem("tables are not supported; the rest of the file is ignored")
 			break
 		}
 		r.line(line)
@@ -61,7 +60,7 @@ func ParseSettings(text string) (Settings, []string) {
 	return r.settings, r.problems
 }
 
-// reader reads one file.
+// reader parses one file.
 type reader struct {
 	settings Settings
 	problems []string
@@ -69,7 +68,7 @@ type reader struct {
 	seen     map[string]bool
 }
 
-func (r *reader) wrong(text string) {
+func (r *reader) problem(text string) {
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, "line "+strconv.Itoa(r.number)+": "+text)
 	}
@@ -81,9 +80,9 @@ func (r *reader) line(line string) {
 	value, rest, ok := quoted(strings.TrimLeft(rest, " \t"))
 	switch {
 	case !found || !ok || !blank(rest):
-		r.wrong(`must be KEY = "TEXT"`)
+		r.problem(`must be KEY = "TEXT"`)
 	case r.seen[key]:
-		r.wrong(strconv.Quote(key) + " is said twice; the first holds")
+		r.problem(strconv.Quote(key) + " is set twice; the first value applies")
 	default:
 		r.seen[key] = true
 		r.set(key, value)
@@ -99,26 +98,26 @@ func (r *reader) set(key, value string) {
 	case "stderr":
 		r.output(&r.settings.Stderr, key, value)
 	default:
-		r.wrong(strconv.Quote(key) + " is none of cliopts, stdout and stderr")
+		r.problem(strconv.Quote(key) + ": unknown key; must be cliopts, stdout or stderr")
 	}
 }
 
 func (r *reader) output(to *string, key, value string) {
 	if value != "" && value != toStdout && value != toStderr && !strings.HasPrefix(value, "/") {
-		r.wrong(key + ": " + strconv.Quote(value) + " is none of stdout, stderr and an absolute path; it goes to the console")
+		r.problem(key + ": " + strconv.Quote(value) + " must be stdout, stderr or an absolute path; using the console")
 		return
 	}
 	*to = value
 }
 
-// blank reports whether a line, or what is left of it, says nothing.
+// blank reports whether a line, or its rest, is empty or a comment.
 func blank(line string) bool {
 	line = strings.TrimLeft(line, " \t")
 	return line == "" || line[0] == '#'
 }
 
-// quoted takes a string off s: a basic one, or a literal one in single quotes. A
-// control character but for a tab is in neither.
+// quoted splits a string off s: a basic one, or a literal one in single quotes. Neither may contain
+// control characters other than tab.
 func quoted(s string) (value, rest string, ok bool) {
 	if s == "" || strings.HasPrefix(s, `"""`) || strings.HasPrefix(s, "'''") || s[0] != '"' && s[0] != '\'' {
 		return "", "", false
@@ -144,11 +143,11 @@ func quoted(s string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// escapes are those of TOML 1.0, by the letter behind the backslash.
+// escapes are the one-letter escapes of TOML 1.0.
 var escapes = map[byte]string{'b': "\b", 't': "\t", 'n': "\n", 'f': "\f", 'r': "\r", '"': `"`, '\\': `\`}
 
-// escaped reads what follows a backslash: one letter, or u or U with the four or
-// eight digits of a character. size is 0 where it is none of these.
+// escaped decodes what follows a backslash: one letter, or u or U with four or eight hex digits.
+// size is 0 for an invalid escape.
 func escaped(s string) (char string, size int) {
 	if s == "" {
 		return "", 0

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestSettingsOfTheSeedAndWhatIsWrongInOthers(t *testing.T) {
+func TestParseSettings(t *testing.T) {
 	t.Parallel()
 	const sample = "cliopts=\"--log-level debug\"\nstderr=\"/var/log/containerd.out.log\"\nstdout=\"stdout\"\n"
 	seed := Settings{Options: []string{"--log-level", "debug"}, Stderr: "/var/log/containerd.out.log", Stdout: "stdout"}
@@ -17,74 +17,74 @@ func TestSettingsOfTheSeedAndWhatIsWrongInOthers(t *testing.T) {
 		want     Settings
 		problems []string
 	}{
-		"the sample of the documentation": {text: sample, want: seed, problems: nil},
-		"the same from Windows":           {text: strings.ReplaceAll(sample, "\n", "\r\n"), want: seed, problems: nil},
-		"nothing":                         {text: "", want: Settings{}, problems: nil},
+		"sample of the documentation": {text: sample, want: seed, problems: nil},
+		"CRLF line ends":              {text: strings.ReplaceAll(sample, "\n", "\r\n"), want: seed, problems: nil},
+		"empty":                       {text: "", want: Settings{}, problems: nil},
 		"comments": {
 			text: "# one\n\n \t# two\nstdout = 'stderr' # three", want: Settings{Stdout: "stderr"}, problems: nil,
 		},
-		"blanks of any kind": {
+		"spaces and tabs": {
 			text: `cliopts = "  --a\tb\n c "`, want: Settings{Options: []string{"--a", "b", "c"}}, problems: nil,
 		},
-		"no quoting within": {
+		"no quoting within a string": {
 			text: `cliopts = "--arg 'abcd def'"`, want: Settings{Options: []string{"--arg", "'abcd", "def'"}}, problems: nil,
 		},
 		"escapes": {
 			text: `cliopts = "\"\\\u0041\U0001F433"`, want: Settings{Options: []string{`"\A` + "\U0001F433"}}, problems: nil,
 		},
-		"no escapes in a literal": {
+		"no escapes in a literal string": {
 			text: `cliopts = 'a\tb'`, want: Settings{Options: []string{`a\tb`}}, problems: nil,
 		},
-		"an empty value is the default": {text: `stderr = ""`, want: Settings{}, problems: nil},
+		"empty value is the default": {text: `stderr = ""`, want: Settings{}, problems: nil},
 
-		"a bare word": {
+		"bare word": {
 			text: "cliopts = --debug\nstdout = \"stderr\"", want: Settings{Stdout: "stderr"},
 			problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"a number": {text: "stdout = 1", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
-		"a list": {
+		"number": {text: "stdout = 1", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
+		"list": {
 			text: `cliopts = ["--debug"]`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
 		"no value": {text: "stdout", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
-		"an open string": {
+		"unterminated string": {
 			text: `stdout = "stderr`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"something behind": {
+		"text behind the value": {
 			text: `stdout = "stderr" "x"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"an unknown escape": {
+		"unknown escape": {
 			text: `cliopts = "\x41"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"half a character": {
+		"surrogate": {
 			text: `cliopts = "\ud800"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"a control character": {
+		"control character": {
 			text: "cliopts = \"\x01\"", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"a long string": {
+		"multi-line string": {
 			text: "cliopts = \"\"\"", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
 		},
-		"a relative path": {
+		"relative path": {
 			text: `stderr = "log/x"`, want: Settings{},
-			problems: []string{`line 1: stderr: "log/x" is none of stdout, stderr and an absolute path; it goes to the console`},
+			problems: []string{`line 1: stderr: "log/x" must be stdout, stderr or an absolute path; using the console`},
 		},
-		"a device by name": {
+		"unknown output": {
 			text: `stdout = "console"`, want: Settings{},
-			problems: []string{`line 1: stdout: "console" is none of stdout, stderr and an absolute path; it goes to the console`},
+			problems: []string{`line 1: stdout: "console" must be stdout, stderr or an absolute path; using the console`},
 		},
-		"a key with a mistake": {
+		"unknown key": {
 			text: "\nclipopts = \"--debug\"", want: Settings{},
-			problems: []string{`line 2: "clipopts" is none of cliopts, stdout and stderr`},
+			problems: []string{`line 2: "clipopts": unknown key; must be cliopts, stdout or stderr`},
 		},
-		"said twice": {
+		"duplicate key": {
 			text: "stdout = \"stdout\"\nstdout = \"stderr\"", want: Settings{Stdout: "stdout"},
-			problems: []string{`line 2: "stdout" is said twice; the first holds`},
+			problems: []string{`line 2: "stdout" is set twice; the first value applies`},
 		},
-		"a key of some table": {
+		"table": {
 			text: "stdout = \"stdout\"\n[debug]\nstderr = \"stderr\"\nx", want: Settings{Stdout: "stdout"},
-			problems: []string{"line 2: tables mean nothing here; what follows is left out"},
+			problems: []string{"line 2: tables are not supported; the rest of the file is ignored"},
 		},
-		"more wrong than right": {text: strings.Repeat("x\n", 1000), want: Settings{}, problems: slicesOf(maxProblems)},
+		"many problems": {text: strings.Repeat("x\n", 1000), want: Settings{}, problems: problemLines(maxProblems)},
 	} {
 		got, problems := ParseSettings(tt.text)
 		if !reflect.DeepEqual(got, tt.want) || !reflect.DeepEqual(problems, tt.problems) {
@@ -93,14 +93,14 @@ func TestSettingsOfTheSeedAndWhatIsWrongInOthers(t *testing.T) {
 	}
 }
 
-func slicesOf(n int) (problems []string) {
+func problemLines(n int) (problems []string) {
 	for i := range n {
 		problems = append(problems, "line "+string(rune('1'+i))+`: must be KEY = "TEXT"`)
 	}
 	return problems
 }
 
-func TestAFileThatIsNotThereSaysNothing(t *testing.T) {
+func TestReadSettings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if s, problems := ReadSettings(filepath.Join(dir, "none")); !reflect.DeepEqual(s, Settings{}) || problems != nil {
@@ -110,7 +110,7 @@ func TestAFileThatIsNotThereSaysNothing(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, maxSettings+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, problems := ReadSettings(large); len(problems) != 1 || !strings.HasSuffix(problems[0], "larger than allowed; the defaults hold") {
+	if _, problems := ReadSettings(large); len(problems) != 1 || !strings.HasSuffix(problems[0], "larger than allowed; the defaults apply") {
 		t.Errorf("%q", problems)
 	}
 }

@@ -16,17 +16,17 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// task is a container with the shim that is its process's parent.
+// task is a container together with its shim, the parent of its process.
 type task struct {
 	*Runtime
 	container.Container
-	shim   *process.Child // nil where the process had ended before it could be found
-	ended  chan struct{}  // closed when its process has, which is before its shim goes
+	shim   *process.Child // nil if the process had exited before the shim was found
+	ended  chan struct{}  // closed when the process has exited, which is before the shim exits
 	orphan sync.Once
 }
 
-// watch follows a container's process and its shim. A shim goes once its task is
-// deleted; before that it has died.
+// watch follows the process of a container and its shim. A shim exits once its task is deleted; an
+// earlier exit is a crash.
 func (r *Runtime) watch(c container.Container, pid int) (*container.Process, error) {
 	t := &task{Runtime: r, Container: c, ended: make(chan struct{})}
 	var err error
@@ -47,68 +47,68 @@ func (r *Runtime) watch(c container.Container, pid int) (*container.Process, err
 		select {
 		case <-t.ended:
 		default:
-			t.orphaned()
+			t.shimDied()
 			p.KillAll(p.Cgroup)
 		}
 	})
 	return p, nil
 }
 
-// parentOf returns the parent of a process (proc_pid_stat(5)), or 0 where the process
-// is gone. PID 1 is the parent of one whose shim is gone, and then this is nobody.
+// parentOf returns the parent of a process (proc_pid_stat(5)): 0 if the process has exited, and
+// noProcess if its shim has, since PID 1 is the parent then.
 func parentOf(pid int) int {
 	stat := file.Line("/proc/" + strconv.Itoa(pid) + "/stat")
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:]) // a command may have blanks
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:]) // a command may contain spaces
 	if len(fields) < 2 {
 		return 0
 	}
-	parent, _ := strconv.Atoi(fields[1]) // the kernel's own number
+	parent, _ := strconv.Atoi(fields[1]) // the kernel writes a number
 	if parent == os.Getpid() {
-		return nobody
+		return noProcess
 	}
 	return parent
 }
 
-// nobody is above the largest pid there can be (PID_MAX_LIMIT, 4194304).
-const nobody = 1 << 30
+// noProcess is above the largest possible pid (PID_MAX_LIMIT, 4194304).
+const noProcess = 1 << 30
 
-// orphaned tells, once, that the shim has died before the container: nobody could
-// ever manage it again. containerd kills it as well, and may be faster.
-func (t *task) orphaned() {
-	t.orphan.Do(func() { t.Warn("containerd's shim of " + t.ID + " has died; " + t.ID + " is killed") })
+// shimDied reports, once, that the shim has died before the container, which cannot be managed any
+// more. containerd kills the container as well, and may be faster.
+func (t *task) shimDied() {
+	t.orphan.Do(func() { t.Warn("containerd shim of " + t.ID + " died; killing " + t.ID) })
 }
 
-// status asks containerd how the task has ended, and makes it forget the task. One
-// whose shim has died it forgets by itself.
+// status returns the exit status of the task, from containerd, and deletes the task. containerd
+// deletes a task whose shim has died by itself.
 func (t *task) status() syscall.WaitStatus {
 	close(t.ended)
 	ctx, cancel := context.WithTimeout(context.Background(), deleteWait)
 	defer cancel()
-	for (t.shim == nil || !t.shim.Ended()) && t.Place.Wait(ctx) == nil {
+	for (t.shim == nil || !t.shim.Ended()) && t.Instance.Wait(ctx) == nil {
 		status, err := t.endTask(ctx, t.namespace(t.Container), t.ID)
 		if err == nil {
 			return status
 		}
-		if t.Place.answers() {
+		if t.Instance.accepting() {
 			break
 		}
 	}
 	if t.shim == nil || t.shim.WaitFor(shimWait) {
-		t.orphaned()
-		t.forgotten(ctx)
+		t.shimDied()
+		t.waitRemoved(ctx)
 	}
-	return process.Lost
+	return process.StatusLost
 }
 
-// broomWait is how long containerd has for clearing up. It gives itself 5 s (containerd,
-// io.containerd.timeout.shim.cleanup), and then leaves everything as it is.
-const broomWait = 10 * time.Second
+// cleanupTimeout is how long containerd has to clean up after a shim. Its own limit is 5 s
+// (containerd, io.containerd.timeout.shim.cleanup), after which it leaves everything in place.
+const cleanupTimeout = 10 * time.Second
 
-// forgotten waits until containerd has cleared up after a shim that died, and else does so
-// itself. containerd does it by name, and would take what is started next for what it had.
-func (t *task) forgotten(ctx context.Context) {
-	dir := filepath.Join(t.Place.Tasks, t.namespace(t.Container), t.ID)
-	late := time.After(broomWait)
+// waitRemoved waits until containerd has cleaned up after a shim that died, and else cleans up
+// itself. containerd cleans up by name, and would delete the next container of that name.
+func (t *task) waitRemoved(ctx context.Context) {
+	dir := filepath.Join(t.Instance.Tasks, t.namespace(t.Container), t.ID)
+	timeout := time.After(cleanupTimeout)
 	for {
 		if _, err := os.Lstat(dir); err != nil {
 			return
@@ -117,8 +117,8 @@ func (t *task) forgotten(ctx context.Context) {
 		case <-time.After(waitPoll):
 		case <-ctx.Done():
 			return
-		case <-late:
-			t.clean(ctx, t.namespace(t.Container), t.ID)
+		case <-timeout:
+			t.removeLeftovers(ctx, t.namespace(t.Container), t.ID)
 			return
 		}
 	}

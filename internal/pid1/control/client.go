@@ -6,32 +6,31 @@ import (
 	"time"
 )
 
-// Ask sends a request to the socket at path and returns the answer, for which
-// it waits no longer than patience.
-func Ask(path string, request Request, patience time.Duration) (Answer, error) {
+// Call sends a request to the socket at path and returns the response. It fails after timeout.
+func Call(path string, request Request, timeout time.Duration) (Response, error) {
 	line := request.line()
 	if _, err := parseRequest(line); err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	server, err := connect(path)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer server.Close()
-	if err := server.SetDeadline(time.Now().Add(patience)); err != nil {
-		return Answer{}, err
+	if err := server.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return Response{}, err
 	}
 	if _, err := server.WriteString(line); err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
-	return readAnswer(server)
+	return readResponse(server)
 }
 
-func readAnswer(server *os.File) (Answer, error) {
-	const most = maxAnswer + 1024 // the last lines are beside the bound
+func readResponse(server *os.File) (Response, error) {
+	const most = maxResponse + 1024 // the exit status is not counted
 	data, err := io.ReadAll(io.LimitReader(server, most))
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
-	return parseAnswer(string(data))
+	return parseResponse(string(data))
 }

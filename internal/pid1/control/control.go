@@ -1,16 +1,14 @@
-// Package control is how an operator talks to PID 1: a unix stream socket that
-// root alone may use.
+// Package control lets an operator control PID 1, by a unix stream socket that only root may use.
 //
-// A client sends one line and gets text, which ends in a line of its own with
-// the exit status the client is to have:
+// A client sends a request of one line and receives text, whose last line is the exit status of the
+// client:
 //
-//	restart web          the request: a verb and what it is about
-//	web: ready           the answer, for people
-//	exit 0               0 done, 1 not done, 2 not understood
+//	restart web          request: a verb and a name
+//	web: ready           response, for people
+//	exit 0               0 done, 1 failed, 2 invalid request
 //
-// PID 1 must not suffer from whoever connects. So a request has a bound and a
-// deadline, an answer has both, only a few clients are served at once, and each
-// has a goroutine that never holds up the event loop.
+// A client cannot harm PID 1: requests and responses have a size limit and a deadline, few clients
+// are served at once, and each has its own goroutine, which never blocks the event loop.
 package control
 
 import (
@@ -20,60 +18,60 @@ import (
 	"time"
 )
 
-// Path is where the socket is. Its directory is open to root only.
+// Path is the path of the socket. Only root may access its directory.
 const Path = "/run/linuxkit-init/control"
 
 // Bounds of the protocol, in bytes.
 const (
-	MaxRequest = 4 << 10
-	maxAnswer  = 256 << 10
+	MaxRequest  = 4 << 10
+	maxResponse = 256 << 10
 )
 
-// sendWait is how long a client may take to say what it wants, and then to take the answer.
-const sendWait = 2 * time.Second
+// ioTimeout limits reading a request, and writing a response.
+const ioTimeout = 2 * time.Second
 
-// Exit statuses of an answer, and of the command that shows it.
+// Exit statuses of a response, and of the command that prints it.
 const (
 	Done    = 0
 	Failed  = 1
-	Unclear = 2 // nobody knows what was wanted
+	Invalid = 2 // the request is not understood
 )
 
-// Request is what a client wants.
+// Request is a request of a client.
 type Request struct {
 	Verb string
-	Name string // what the verb is about: the rest of the line
+	Name string // argument of the verb: the rest of the line
 }
 
-// Answer is what it gets.
-type Answer struct {
-	Text string // lines
-	Code int    // Done, Failed or Unclear
+// Response is the response to a Request.
+type Response struct {
+	Text string // lines of text
+	Code int    // Done, Failed or Invalid
 }
 
-// Errors of a request and of an answer.
+// Errors of requests and responses.
 var (
-	ErrRequest = errors.New("no request: it is one line of a verb and a name")
-	ErrAnswer  = errors.New("the answer was cut off")
+	ErrRequest  = errors.New("invalid request: must be one line: VERB [NAME]")
+	ErrResponse = errors.New("truncated response")
 )
 
 func (r Request) line() string { return strings.TrimSpace(r.Verb+" "+r.Name) + "\n" }
 
-// parseRequest reads a line, which must be whole.
+// parseRequest parses a complete line.
 func parseRequest(line string) (Request, error) {
 	text, whole := strings.CutSuffix(line, "\n")
 	verb, name, _ := strings.Cut(strings.TrimSpace(text), " ")
 	if !whole || verb == "" || strings.ContainsAny(text, "\n\x00") {
 		return Request{}, ErrRequest
 	}
-	return Request{verb, strings.TrimSpace(name)}, nil
+	return Request{Verb: verb, Name: strings.TrimSpace(name)}, nil
 }
 
-// String is the answer as it is sent. Text beyond the bound is left out, and that is said.
-func (a Answer) String() string {
+// String formats a response as it is sent. Text beyond the size limit is replaced by "…".
+func (a Response) String() string {
 	text := a.Text
-	if len(text) > maxAnswer {
-		text = text[:strings.LastIndexByte(text[:maxAnswer], '\n')+1] + "…\n"
+	if len(text) > maxResponse {
+		text = text[:strings.LastIndexByte(text[:maxResponse], '\n')+1] + "…\n"
 	}
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
@@ -81,8 +79,8 @@ func (a Answer) String() string {
 	return text + "exit " + strconv.Itoa(a.Code) + "\n"
 }
 
-// parseAnswer reads an answer, which must be whole.
-func parseAnswer(data string) (Answer, error) {
+// parseResponse parses a complete response.
+func parseResponse(data string) (Response, error) {
 	body, whole := strings.CutSuffix(data, "\n")
 	text, last := "", body
 	if i := strings.LastIndexByte(body, '\n'); i >= 0 {
@@ -91,7 +89,7 @@ func parseAnswer(data string) (Answer, error) {
 	digits, found := strings.CutPrefix(last, "exit ")
 	code, err := strconv.ParseUint(digits, 10, 8)
 	if !whole || !found || err != nil {
-		return Answer{}, ErrAnswer
+		return Response{}, ErrResponse
 	}
-	return Answer{text, int(code)}, nil
+	return Response{Text: text, Code: int(code)}, nil
 }

@@ -9,18 +9,20 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/bundle"
 )
 
-// ErrNoLog is what Logs says of a name without a log.
-var ErrNoLog = errors.New("there is no log of that name")
+// ErrNoLog is returned by Logs for a name without a log.
+var ErrNoLog = errors.New("no log with this name")
 
 // maxRead is how much of the end of a log is read, in bytes.
 const maxRead = 256 << 10
 
-// Logs writes the last n lines of every log that a container has in dirs. The
-// client reads them itself: PID 1 has better things to do.
+// Logs writes the last n lines of each log of a container in dirs. The client reads the logs
+// itself, to spare PID 1 the work.
 func Logs(w io.Writer, dirs []string, container string, n int) error {
-	paths := find(dirs, container)
+	paths := findLogs(dirs, container)
 	if len(paths) == 0 {
 		return ErrNoLog
 	}
@@ -40,17 +42,17 @@ func Logs(w io.Writer, dirs []string, container string, n int) error {
 	return nil
 }
 
-// LogNames returns whose logs there are in dirs.
+// LogNames returns the names of the containers with logs in dirs.
 func LogNames(dirs []string) []string {
 	var names []string
-	each(dirs, func(_, owner string) { names = append(names, owner) })
+	eachLog(dirs, func(_, owner string) { names = append(names, owner) })
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-func find(dirs []string, container string) []string {
+func findLogs(dirs []string, container string) []string {
 	var paths []string
-	each(dirs, func(path, owner string) {
+	eachLog(dirs, func(path, owner string) {
 		if owner == container {
 			paths = append(paths, path)
 		}
@@ -58,8 +60,8 @@ func find(dirs []string, container string) []string {
 	return paths
 }
 
-// each calls fn for every log. A directory that cannot be read has none.
-func each(dirs []string, fn func(path, owner string)) {
+// eachLog calls fn for every log. Directories that cannot be read are skipped.
+func eachLog(dirs []string, fn func(path, owner string)) {
 	for _, dir := range dirs {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
@@ -70,38 +72,37 @@ func each(dirs []string, fn func(path, owner string)) {
 	}
 }
 
-// owner returns the container that a log is of: web.out is web's, and
-// onboot.000-dhcp.out is dhcp's.
+// owner returns the container that a log belongs to: web for web.out, dhcp for onboot.000-dhcp.out.
 func owner(log string) string {
 	log = strings.TrimSuffix(log, ".out")
 	for _, section := range []string{"onboot.", "shutdown."} {
-		rest, found := strings.CutPrefix(log, section)
-		if number, name, dashed := strings.Cut(rest, "-"); found && dashed && number != "" && strings.Trim(number, "0123456789") == "" {
+		id, found := strings.CutPrefix(log, section)
+		if name := bundle.Name(id); found && name != id {
 			return name
 		}
 	}
 	return log
 }
 
-// lastLines returns the last n lines of a log, from the file before it too when
-// the log was begun afresh not long ago.
+// lastLines returns the last n lines of a log, including those of the previous file if the log was
+// rotated.
 func lastLines(path string, n int) (string, error) {
-	text, err := end(path)
+	text, err := readEnd(path)
 	if err != nil {
 		return "", err
 	}
 	if strings.Count(text, "\n") < n {
-		if before, err := end(path + ".1"); err == nil {
+		if before, err := readEnd(path + ".1"); err == nil {
 			text = before + text
 		}
 	}
 	lines := slices.Collect(strings.Lines(text))
-	return Plain(strings.Join(lines[max(len(lines)-n, 0):], "")), nil
+	return Sanitize(strings.Join(lines[max(len(lines)-n, 0):], "")), nil
 }
 
-// end returns the last part of a file. What is no regular file has none: it
-// could make the reader wait.
-func end(path string) (string, error) {
+// readEnd returns the end of a file. It returns nothing for a file that is not regular, which could
+// block.
+func readEnd(path string) (string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
@@ -113,15 +114,16 @@ func end(path string) (string, error) {
 	}
 	from := max(info.Size()-maxRead, 0)
 	data, err := io.ReadAll(io.NewSectionReader(f, from, maxRead))
-	if from > 0 { // it begins in the middle of a line
+	if from > 0 { // drop the partial first line
 		_, after, _ := strings.Cut(string(data), "\n")
 		return after, err
 	}
 	return string(data), err
 }
 
-// Plain replaces what could command a terminal. Lines and tabs stay.
-func Plain(text string) string {
+// Sanitize replaces control characters, which could be commands to a terminal, except newlines and
+// tabs.
+func Sanitize(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
 			return '?'

@@ -19,7 +19,7 @@ func write(t *testing.T, text string, elem ...string) {
 	}
 }
 
-// lines returns "N\n" for all N from a number to another.
+// lines returns the lines from, from+1, … to.
 func lines(from, to int) string {
 	var b strings.Builder
 	for i := from; i <= to; i++ {
@@ -37,7 +37,7 @@ func TestLogs(t *testing.T) {
 	write(t, lines(1, 5), services, "fresh.log.1")
 	write(t, lines(6, 7), services, "fresh.log")
 	write(t, strings.Repeat("x", maxRead)+"\nlast\n", services, "long.log")
-	write(t, "beep\a \x1b[2J \u009b2J tab\there ü", services, "rude.log")
+	write(t, "beep\a \x1b[2J \u009b2J tab\there ü", services, "control.log")
 	write(t, "lease\n", onboot, "onboot.000-dhcp.log")
 	write(t, "bye\n", onboot, "shutdown.010-dhcp.out.log")
 	write(t, "no log\n", services, "web.txt")
@@ -49,11 +49,11 @@ func TestLogs(t *testing.T) {
 		n    int
 		want string
 	}{
-		"web":   {3, head(services, "web.log") + lines(28, 30) + "\n" + head(services, "web.out.log") + "hello\n"},
-		"fresh": {4, head(services, "fresh.log") + lines(4, 7)},
-		"long":  {20, head(services, "long.log") + "last\n"},
-		"rude":  {20, head(services, "rude.log") + "beep? ?[2J ?2J tab\there ü"},
-		"dhcp":  {20, head(onboot, "onboot.000-dhcp.log") + "lease\n\n" + head(onboot, "shutdown.010-dhcp.out.log") + "bye\n"},
+		"web":     {3, head(services, "web.log") + lines(28, 30) + "\n" + head(services, "web.out.log") + "hello\n"},
+		"fresh":   {4, head(services, "fresh.log") + lines(4, 7)},
+		"long":    {20, head(services, "long.log") + "last\n"},
+		"control": {20, head(services, "control.log") + "beep? ?[2J ?2J tab\there ü"},
+		"dhcp":    {20, head(onboot, "onboot.000-dhcp.log") + "lease\n\n" + head(onboot, "shutdown.010-dhcp.out.log") + "bye\n"},
 	} {
 		var out strings.Builder
 		if err := Logs(&out, dirs, name, tt.n); err != nil || out.String() != tt.want {
@@ -65,12 +65,12 @@ func TestLogs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := LogNames(append(dirs, "/no/such")); !reflect.DeepEqual(got, []string{"dhcp", "fresh", "long", "rude", "web"}) {
+	if got := LogNames(append(dirs, "/no/such")); !reflect.DeepEqual(got, []string{"control", "dhcp", "fresh", "long", "web"}) {
 		t.Errorf("names %q", got)
 	}
 }
 
-func TestOwnerOfALog(t *testing.T) {
+func TestOwner(t *testing.T) {
 	t.Parallel()
 	for log, want := range map[string]string{
 		"web": "web", "web.out": "web", "onboot.000-dhcp": "dhcp", "onboot.000-a-b.out": "a-b", "shutdown.001-x": "x",

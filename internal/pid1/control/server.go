@@ -8,19 +8,19 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// maxClients is how many are served at once. A goroutine and a few kilobytes
-// each; the next wait in the socket's backlog.
+// maxClients is how many clients are served at once; further ones wait in the backlog of the
+// socket.
 const maxClients = 8
 
-// acceptPause is how long to wait after accept(2) failed, for want of memory or
-// descriptors: without it PID 1 would spin.
+// acceptPause is the pause after a failed accept(2), for example without free descriptors, so that
+// PID 1 does not spin.
 const acceptPause = 100 * time.Millisecond
 
-// Server answers requests.
+// Server serves requests.
 type Server struct {
 	listener *os.File
-	owner    uint32 // who may ask: PID 1's own user, which is root
-	places   chan struct{}
+	owner    uint32 // only this user may connect: PID 1's own, root
+	slots    chan struct{}
 	closed   chan struct{}
 }
 
@@ -30,24 +30,26 @@ func Listen(path string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{listener: l, owner: uint32(os.Getuid()), places: make(chan struct{}, maxClients), closed: make(chan struct{})}, nil
+	return &Server{
+		listener: l, owner: uint32(os.Getuid()),
+		slots: make(chan struct{}, maxClients), closed: make(chan struct{}),
+	}, nil
 }
 
-// Serve answers requests by handle until Close, and does not return before.
-// handle runs in the client's goroutine and must come back in bounded time: a
-// client holds its place until then.
-func (s *Server) Serve(handle func(Request) Answer) {
+// Serve answers requests with handle until Close. handle runs in a goroutine of the client and must
+// return in bounded time, since the client occupies a slot until then.
+func (s *Server) Serve(handle func(Request) Response) {
 	for {
-		s.places <- struct{}{}
+		s.slots <- struct{}{}
 		client, err := accept(s.listener)
 		if err == nil {
 			guard.Go("control client", func() {
-				defer s.leave(client)
+				defer s.release(client)
 				guard.Do("control request", func() { s.serve(client, handle) })
 			})
 			continue
 		}
-		<-s.places
+		<-s.slots
 		select {
 		case <-s.closed:
 			return
@@ -56,37 +58,37 @@ func (s *Server) Serve(handle func(Request) Answer) {
 	}
 }
 
-func (s *Server) leave(client *os.File) {
-	_ = client.Close() // all was written, or is given up
-	<-s.places
+func (s *Server) release(client *os.File) {
+	_ = client.Close() // nothing is buffered
+	<-s.slots
 }
 
-// Close ends Serve. Clients that are being served get their answers.
+// Close ends Serve. Requests in progress are still answered.
 func (s *Server) Close() error {
 	close(s.closed)
 	return s.listener.Close()
 }
 
-// serve serves one client. Whom it cannot understand or reach it drops.
-func (s *Server) serve(client *os.File, handle func(Request) Answer) {
+// serve serves one client. It drops a client of another user.
+func (s *Server) serve(client *os.File, handle func(Request) Response) {
 	if !isFrom(client, s.owner) {
 		return
 	}
 	request, err := readRequest(client)
-	answer := Answer{Code: Unclear}
+	response := Response{Code: Invalid}
 	if err == nil {
-		answer = handle(request)
+		response = handle(request)
 	} else {
-		answer.Text = err.Error()
+		response.Text = err.Error()
 	}
-	if client.SetWriteDeadline(time.Now().Add(sendWait)) == nil {
-		_, _ = client.WriteString(answer.String()) // a client that has gone needs no answer
+	if client.SetWriteDeadline(time.Now().Add(ioTimeout)) == nil {
+		_, _ = client.WriteString(response.String()) // the client may have gone
 	}
 }
 
-// readRequest reads a line that comes in time and is not too long.
+// readRequest reads a line within the deadline and the size limit.
 func readRequest(client *os.File) (Request, error) {
-	if err := client.SetReadDeadline(time.Now().Add(sendWait)); err != nil {
+	if err := client.SetReadDeadline(time.Now().Add(ioTimeout)); err != nil {
 		return Request{}, err
 	}
 	line := make([]byte, 0, MaxRequest)

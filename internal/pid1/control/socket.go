@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,7 +12,7 @@ import (
 // backlog is how many clients may wait to be served.
 const backlog = 64
 
-// listen makes the socket, in the place of one that is left from before.
+// listen makes the socket, and replaces an existing one.
 func listen(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -24,13 +25,13 @@ func listen(path string) (*os.File, error) {
 		return nil, err
 	}
 	if err := bind(fd, path); err != nil {
-		_ = unix.Close(fd) // it never was of use
+		_ = unix.Close(fd) // it was never used
 		return nil, &os.PathError{Op: "listen", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// bind sets the mode before anybody can connect, which is from listen(2) on.
+// bind binds and listens. It sets the mode before listen(2), from which on clients can connect.
 func bind(fd int, path string) error {
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		return err
@@ -49,19 +50,19 @@ func socket() (int, error) {
 	return fd, os.NewSyscallError("socket", err)
 }
 
-// accept waits for a client. Go's poller does the waiting, so no thread is held up.
+// accept waits for a client. Go's poller waits, so no thread is blocked.
 func accept(listener *os.File) (*os.File, error) {
 	raw, err := listener.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
 	fd := -1
-	waited := raw.Read(func(s uintptr) bool {
+	pollErr := raw.Read(func(s uintptr) bool {
 		fd, err = acceptNow(int(s))
-		return err != unix.EAGAIN
+		return !errors.Is(err, unix.EAGAIN)
 	})
-	if waited != nil {
-		return nil, waited
+	if pollErr != nil {
+		return nil, pollErr
 	}
 	if err != nil {
 		return nil, os.NewSyscallError("accept", err)
@@ -72,13 +73,13 @@ func accept(listener *os.File) (*os.File, error) {
 func acceptNow(listener int) (int, error) {
 	for {
 		fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-		if err != unix.EINTR && err != unix.ECONNABORTED {
+		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ECONNABORTED) {
 			return fd, err
 		}
 	}
 }
 
-// isFrom reports whether a client was of that user when it connected (unix(7), SO_PEERCRED).
+// isFrom reports whether a client belonged to user when it connected (unix(7), SO_PEERCRED).
 func isFrom(client *os.File, user uint32) bool {
 	raw, err := client.SyscallConn()
 	if err != nil {
@@ -91,36 +92,35 @@ func isFrom(client *os.File, user uint32) bool {
 	return controlled == nil && err == nil && peer.Uid == user
 }
 
-// connect reaches the socket, or gives up after a while.
+// connect connects to the socket within connectTimeout.
 func connect(path string) (*os.File, error) {
 	fd, err := socket()
 	if err != nil {
 		return nil, err
 	}
-	patience := unix.NsecToTimeval(int64(connectWait))
-	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience) // bounds connect as well
+	timeout := unix.NsecToTimeval(int64(connectTimeout))
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout) // applies to connect too
 	if err == nil {
-		err = interrupted(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) })
+		err = retryEINTR(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) })
 	}
 	if err == nil {
-		err = unix.SetNonblock(fd, true) // for the deadlines of os.File
+		err = unix.SetNonblock(fd, true) // required for deadlines of os.File
 	}
 	if err != nil {
-		_ = unix.Close(fd) // it never was of use
+		_ = unix.Close(fd) // it was never used
 		return nil, &os.PathError{Op: "connect", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// interrupted repeats a call for as long as signals break it off, as they do
-// where there is a timeout (signal(7)).
-func interrupted(call func() error) error {
+// retryEINTR repeats a call while signals interrupt it, as they do with a timeout set (signal(7)).
+func retryEINTR(call func() error) error {
 	for {
-		if err := call(); err != unix.EINTR {
+		if err := call(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
 }
 
-// connectWait is how long a client waits until PID 1 has a place for it.
-const connectWait = 10 * time.Second
+// connectTimeout is how long a client waits for a slot in the backlog.
+const connectTimeout = 10 * time.Second

@@ -1,45 +1,44 @@
 // Package guard starts every goroutine of PID 1.
 //
-// A panic that leaves any goroutine ends the process, and when PID 1 ends the
-// kernel panics. So no other package says "go": a test looks for it. What a
-// panic breaks is then one job (one service's start, one event), and the
-// machine can still be shut down.
+// A panic that leaves a goroutine ends the process, and a kernel whose PID 1 ends panics. So no
+// other package contains a go statement, which a test checks. A panic then costs one job (the start
+// of one service, one event), and the machine can still shut down.
 //
-// Go's own fatal errors (no memory for the heap, no thread to be had) cannot be
-// recovered from; PID 1 keeps away from them by holding little, by letting one
-// goroutine own all state, and by Reserve.
+// Fatal errors of the Go runtime (no heap memory, no new thread) cannot be recovered. PID 1 avoids
+// them: it uses little memory, one goroutine owns all state, and Reserve creates threads early.
 package guard
 
 import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-var report atomic.Pointer[func(what, why string)]
+var reporter atomic.Pointer[func(what, why string)]
 
-// OnPanic sets who is told of a recovered panic: what was being done, and the
-// panic's text with the place it came from.
-func OnPanic(tell func(what, why string)) { report.Store(&tell) }
+// OnPanic sets the function that reports a recovered panic: what names the job, why is the text and
+// location of the panic.
+func OnPanic(report func(what, why string)) { reporter.Store(&report) }
 
-// Go runs fn in a new goroutine from which no panic escapes.
+// Go runs fn in a new goroutine and recovers its panics.
 func Go(what string, fn func()) { go Do(what, fn) }
 
-// Do runs fn here, lets no panic escape, and returns false if there was one.
+// Do runs fn, recovers a panic, and reports whether fn returned normally.
 func Do(what string, fn func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			tell(what, text(v)+origin())
+			reportPanic(what, text(v)+origin())
 		}
 	}()
 	fn()
 	return true
 }
 
-func tell(what, why string) {
-	defer func() { _ = recover() }() // the reporter may be what is broken
-	if f := report.Load(); f != nil {
+func reportPanic(what, why string) {
+	defer func() { _ = recover() }() // the reporter itself may panic
+	if f := reporter.Load(); f != nil {
 		(*f)(what, why)
 	}
 }
@@ -54,8 +53,8 @@ func text(v any) string {
 	return "panic"
 }
 
-// origin names the first function on the stack, below the runtime's own, that
-// panicked. It is called from the deferred function of Do.
+// origin returns the location of the panic: the first function on the stack outside the runtime. It
+// must be called from the deferred function of Do.
 func origin() string {
 	pcs := make([]uintptr, 16)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
@@ -68,4 +67,23 @@ func origin() string {
 			return ""
 		}
 	}
+}
+
+// Reserve makes the Go runtime create n threads. The runtime needs another thread whenever all of
+// its threads are in system calls, and exits if the kernel refuses one, as it does while a service
+// has used up all processes. The runtime keeps threads that it has created.
+func Reserve(n int) {
+	var ready, over sync.WaitGroup
+	ready.Add(n)
+	for range n {
+		over.Add(1)
+		Go("reserve", func() {
+			defer over.Done()
+			runtime.LockOSThread() // one thread each
+			defer runtime.UnlockOSThread()
+			ready.Done()
+			ready.Wait()
+		})
+	}
+	over.Wait()
 }

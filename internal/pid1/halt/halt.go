@@ -73,7 +73,7 @@ const (
 
 // KillAll sends SIGTERM to all other processes, and after termWait SIGKILL to the rest.
 func KillAll(reaper *process.Reaper) {
-	if reaper.Alone() {
+	if reaper.NoChildren() {
 		return
 	}
 	for _, step := range []struct {
@@ -81,7 +81,7 @@ func KillAll(reaper *process.Reaper) {
 		wait   time.Duration
 	}{{unix.SIGTERM, termWait}, {unix.SIGKILL, killWait}} {
 		_ = unix.Kill(-1, step.signal) // ESRCH: no process is left
-		if waitUntil(step.wait, reaper.Alone) {
+		if waitUntil(step.wait, reaper.NoChildren) {
 			return
 		}
 	}

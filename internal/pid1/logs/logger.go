@@ -10,27 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Logger is the socket of LinuxKit's logging daemon (memlogd): a datagram with
-// the name of a log and a descriptor to read it from, sent along by SCM_RIGHTS
-// (LinuxKit's docs/logging.md). Where it exists when a container is started for
-// the first time, the container's logs go there and not into files.
+// Logger is the socket of LinuxKit's logging daemon (memlogd). It receives datagrams with the name
+// of a log and, by SCM_RIGHTS, a descriptor to read it from (LinuxKit, docs/logging.md). If the
+// socket exists when a container is started for the first time, the container's logs go to the
+// daemon instead of files.
 const Logger = "/var/run/linuxkit-external-logging.sock"
 
-// handOverWait is how long the logger may take to accept a log.
-const handOverWait = time.Second
+// loggerTimeout limits the wait for the logging daemon to accept a log.
+const loggerTimeout = time.Second
 
-// errSlow is what Err says of a logger that does not read.
-var errSlow = errors.New("the logger does not keep up; what it did not take is lost")
+// errLoggerSlow reports output that was dropped because the pipe to the logging daemon is full.
+var errLoggerSlow = errors.New("logging daemon does not keep up; output is dropped")
 
-// outlet is the writing end of a pipe that the logger reads.
-type outlet struct{ fd int }
+// loggerPipe is the writing end of a pipe that the logging daemon reads.
+type loggerPipe struct{ fd int }
 
-// name is how the logger calls a log: onboot.000-dhcp.out, web, web.out.
+// name returns the name of a log for the logging daemon: onboot.000-dhcp.out, web, web.out.
 func name(path string) string { return strings.TrimSuffix(filepath.Base(path), ".log") }
 
-// handOver gives the logger at socket the reading end of a new pipe. It returns
-// nil without an error where there is no logger.
-func handOver(socket, name string) (*outlet, error) {
+// openLogger sends the reading end of a new pipe to the logging daemon at socket. It returns nil
+// and no error if there is no daemon.
+func openLogger(socket, name string) (*loggerPipe, error) {
 	if _, err := os.Lstat(socket); err != nil {
 		return nil, nil
 	}
@@ -39,15 +39,15 @@ func handOver(socket, name string) (*outlet, error) {
 		return nil, os.NewSyscallError("pipe", err)
 	}
 	err := send(socket, name, ends[0])
-	_ = unix.Close(ends[0]) // the logger has its own, or there is none
+	_ = unix.Close(ends[0]) // the daemon has a copy
 	if err == nil {
 		err = unix.SetNonblock(ends[1], true)
 	}
 	if err != nil {
 		_ = unix.Close(ends[1]) // nothing was written
-		return nil, &os.PathError{Op: "hand the log over to", Path: socket, Err: err}
+		return nil, &os.PathError{Op: "send log to", Path: socket, Err: err}
 	}
-	return &outlet{ends[1]}, nil
+	return &loggerPipe{ends[1]}, nil
 }
 
 func send(socket, name string, fd int) error {
@@ -56,27 +56,27 @@ func send(socket, name string, fd int) error {
 		return err
 	}
 	defer unix.Close(s)
-	patience := unix.NsecToTimeval(int64(handOverWait))
-	if err := unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience); err != nil {
+	timeout := unix.NsecToTimeval(int64(loggerTimeout))
+	if err := unix.SetsockoptTimeval(s, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout); err != nil {
 		return err
 	}
 	for {
 		err := unix.Sendmsg(s, []byte(name), unix.UnixRights(fd), &unix.SockaddrUnix{Name: socket}, 0)
-		if err != unix.EINTR { // signals break off what has a timeout
+		if !errors.Is(err, unix.EINTR) { // a call with a timeout is interrupted by signals
 			return err
 		}
 	}
 }
 
-// write never waits: what does not fit into the pipe is lost. Up to PIPE_BUF
-// bytes, which is what a pump reads at once, are taken whole or not at all (pipe(7)).
-func (o *outlet) write(p []byte) error {
+// write never blocks: what does not fit into the pipe is dropped. Up to PIPE_BUF bytes, the size of
+// a pump's buffer, are written whole or not at all (pipe(7)).
+func (o *loggerPipe) write(p []byte) error {
 	for len(p) > 0 {
 		n, err := unix.Write(o.fd, p)
 		switch {
-		case err == unix.EINTR:
-		case err == unix.EAGAIN:
-			return errSlow
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return errLoggerSlow
 		case err != nil:
 			return err
 		default:
@@ -86,4 +86,4 @@ func (o *outlet) write(p []byte) error {
 	return nil
 }
 
-func (o *outlet) close() { _ = unix.Close(o.fd) } // nothing is buffered
+func (o *loggerPipe) close() { _ = unix.Close(o.fd) } // nothing is buffered

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// memlogd is a logger as LinuxKit's: it receives names and descriptors.
+// memlogd is a logging daemon like LinuxKit's: it receives names and descriptors.
 type memlogd struct {
 	*testing.T
 	conn *net.UnixConn
@@ -33,7 +33,7 @@ func newMemlogd(t *testing.T) memlogd {
 	return memlogd{T: t, conn: conn, path: path}
 }
 
-// receive takes the next log that is handed over.
+// receive returns the next log that is sent.
 func (m memlogd) receive() (string, *os.File) {
 	m.Helper()
 	name, oob := make([]byte, 512), make([]byte, 512)
@@ -54,8 +54,8 @@ func (m memlogd) receive() (string, *os.File) {
 	return string(name[:n]), f
 }
 
-// say writes text into a stream by its pipe, as a container does.
-func say(t *testing.T, s *Stream, text string) {
+// write writes text into a stream through a pipe, as a container does.
+func write(t *testing.T, s *Stream, text string) {
 	t.Helper()
 	p, err := s.Pipe(nil)
 	if err != nil {
@@ -66,7 +66,7 @@ func say(t *testing.T, s *Stream, text string) {
 	p.Drain(wait)
 }
 
-func TestLogsGoToTheLoggerByTheirName(t *testing.T) {
+func TestOpenSendsLogToLogger(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
 		"/run/log/onboot/onboot.000-dhcp.log": "onboot.000-dhcp", "/run/log/onboot/onboot.000-dhcp.out.log": "onboot.000-dhcp.out",
@@ -77,8 +77,8 @@ func TestLogsGoToTheLoggerByTheirName(t *testing.T) {
 		var lost losses
 		s := open(m.path, file, &tail, lost.add)
 		name, log := m.receive()
-		say(t, s, "one\n")
-		say(t, s, "two\n") // a restart
+		write(t, s, "one\n")
+		write(t, s, "two\n") // a restart
 		s.Close()
 		data, err := io.ReadAll(log)
 		if name != want || string(data) != "one\ntwo\n" || err != nil || lost.err() != nil {
@@ -90,29 +90,29 @@ func TestLogsGoToTheLoggerByTheirName(t *testing.T) {
 	}
 }
 
-func TestALoggerThatDoesNotReadBlocksNobody(t *testing.T) {
+func TestSlowLoggerDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	m := newMemlogd(t)
 	var tail Tail
 	var lost losses
 	s := open(m.path, "/var/log/web.log", &tail, lost.add)
 	_, log := m.receive()
-	say(t, s, strings.Repeat(strings.Repeat("x", 1023)+"\n", 1024)+"last\n")
-	if !errors.Is(lost.err(), errSlow) || tail.Lines(1, 100) != "last" {
+	write(t, s, strings.Repeat(strings.Repeat("x", 1023)+"\n", 1024)+"last\n")
+	if !errors.Is(lost.err(), errLoggerSlow) || tail.Lines(1, 100) != "last" {
 		t.Errorf("error %v, tail %q", lost.err(), tail.Lines(1, 100))
 	}
-	if _, err := io.ReadFull(log, make([]byte, 32<<10)); err != nil { // it reads after all
+	if _, err := io.ReadFull(log, make([]byte, 32<<10)); err != nil { // the daemon reads again
 		t.Fatal(err)
 	}
-	say(t, s, "again\n")
+	write(t, s, "again\n")
 	s.Close()
 	data, err := io.ReadAll(log)
 	if err != nil || !strings.HasSuffix(string(data), "again\n") {
-		t.Errorf("ends with %.20q, %v", data[max(len(data)-20, 0):], err)
+		t.Errorf("log ends with %.20q, %v", data[max(len(data)-20, 0):], err)
 	}
 }
 
-func TestWhenTheLoggerGoesTheFileTakesOver(t *testing.T) {
+func TestLoggerFailureFallsBackToFile(t *testing.T) {
 	t.Parallel()
 	m := newMemlogd(t)
 	path := filepath.Join(t.TempDir(), "web.log")
@@ -122,19 +122,19 @@ func TestWhenTheLoggerGoesTheFileTakesOver(t *testing.T) {
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	say(t, s, "alone\n")
-	say(t, s, "again\n")
+	write(t, s, "alone\n")
+	write(t, s, "again\n")
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != "alone\nagain\n" || !errors.Is(lost.err(), syscall.EPIPE) {
 		t.Errorf("file %q, %v; error %v", data, err, lost.err())
 	}
 }
 
-func TestASocketWithoutALoggerIsSaidAndTheFileIsUsed(t *testing.T) {
+func TestUnusableLoggerSocketFallsBackToFile(t *testing.T) {
 	t.Parallel()
 	full := newMemlogd(t)
-	for range 64 { // more than a datagram socket queues
-		if logger, err := handOver(full.path, "x"); err == nil {
+	for range 64 { // more than the queue of a datagram socket
+		if logger, err := openLogger(full.path, "x"); err == nil {
 			logger.close()
 			continue
 		}
@@ -148,21 +148,21 @@ func TestASocketWithoutALoggerIsSaidAndTheFileIsUsed(t *testing.T) {
 		socket string
 		want   error
 	}{
-		"nobody listens":   {dead.path, syscall.ECONNREFUSED},
-		"it does not read": {full.path, syscall.EAGAIN},
-		"a plain file":     {"/etc/passwd", syscall.ECONNREFUSED},
+		"no listener":   {dead.path, syscall.ECONNREFUSED},
+		"does not read": {full.path, syscall.EAGAIN},
+		"regular file":  {"/etc/passwd", syscall.ECONNREFUSED},
 	} {
 		path := filepath.Join(t.TempDir(), "web.log")
 		began := time.Now()
 		var lost losses
 		s := open(tt.socket, path, new(Tail), lost.add)
-		if took := time.Since(began); took > 10*handOverWait {
-			t.Errorf("%s: it waited %v", name, took)
+		if took := time.Since(began); took > 10*loggerTimeout {
+			t.Errorf("%s: took %v", name, took)
 		}
 		if err := lost.err(); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.socket) {
 			t.Errorf("%s: error %v", name, err)
 		}
-		say(t, s, "here\n")
+		write(t, s, "here\n")
 		if data, err := os.ReadFile(path); err != nil || string(data) != "here\n" {
 			t.Errorf("%s: file %q, %v", name, data, err)
 		}

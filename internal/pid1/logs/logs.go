@@ -1,11 +1,10 @@
-// Package logs keeps what containers say: in a file that cannot outgrow its
-// bound, and the last words in memory for the record of a failure.
+// Package logs keeps the output of containers: in files of limited size, and the last lines in
+// memory for the records of failures.
 //
-// The containers write into pipes, and one goroutine a pipe empties it. So a
-// file system that is full, or a flood, costs lost log lines and no more: the
-// container is never blocked by its log, and PID 1 holds one buffer a pipe.
-// Where the machine has a logger (LinuxKit's memlogd), the pumps write there in
-// the place of files, and no logger can block anybody either.
+// Containers write into pipes, and one goroutine a pipe empties it. A full file system or a flood
+// of output costs log lines and nothing else: a log never blocks its container, and PID 1 holds one
+// buffer a pipe. On a machine with LinuxKit's logging daemon (memlogd) the output goes there
+// instead of files, and the daemon cannot block PID 1 either.
 package logs
 
 import (
@@ -18,18 +17,18 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// MaxFile is how large a log file may grow, in bytes, before it is renamed to
-// NAME.1, in the place of an older one.
+// MaxFile is the maximum size of a log file, in bytes. A full file is renamed to NAME.1 and
+// replaces the previous one.
 const MaxFile = 1 << 20
 
-// bufferSize is what a pump reads at once.
+// bufferSize is the size of a pump's buffer, in bytes.
 const bufferSize = 4096
 
-// Stream is one log: a file or the logger, and the end of it in memory.
+// Stream is one log: a file or a pipe to the logging daemon, and its last lines in memory.
 type Stream struct {
 	mu     sync.Mutex
 	path   string
-	logger *outlet // in the place of the file, or nil
+	logger *loggerPipe // used instead of the file, or nil
 	file   *os.File
 	size   int64
 	tail   *Tail
@@ -37,18 +36,17 @@ type Stream struct {
 	warned bool
 }
 
-// Open starts a log afresh, with the machine's logger or in a file. Where the
-// file cannot be made or written the stream works without. The first time that
-// bytes do not get to where they were to go, warn is told why; it must not block.
+// Open starts a new log, at the logging daemon or in a file. If the file cannot be made or written
+// the stream keeps only the tail. warn is called for the first lost output, and must not block.
 func Open(path string, tail *Tail, warn func(error)) *Stream {
 	return open(Logger, path, tail, warn)
 }
 
 func open(socket, path string, tail *Tail, warn func(error)) *Stream {
 	s := &Stream{path: path, tail: tail, warn: warn}
-	logger, err := handOver(socket, name(path))
+	logger, err := openLogger(socket, name(path))
 	if s.logger = logger; logger == nil {
-		s.lose(errors.Join(err, s.create()))
+		s.reportLoss(errors.Join(err, s.create()))
 	}
 	return s
 }
@@ -59,20 +57,20 @@ func (s *Stream) create() (err error) {
 	return err
 }
 
-// lose tells, once, that bytes are lost: a disk that is full would be told of with every line.
-func (s *Stream) lose(err error) {
+// reportLoss reports the first loss only: a full disk would otherwise be reported for every line.
+func (s *Stream) reportLoss(err error) {
 	if err != nil && !s.warned {
 		s.warned = true
 		s.warn(err)
 	}
 }
 
-// Write implements io.Writer. It takes everything, also what the file does not.
+// Write implements io.Writer. It always accepts all of p, even if the file does not.
 func (s *Stream) Write(p []byte) (int, error) {
-	_, _ = s.tail.Write(p) // it always takes all
+	_, _ = s.tail.Write(p) // never fails
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.logger != nil && s.tell(p) {
+	if s.logger != nil && s.writeLogger(p) {
 		return len(p), nil
 	}
 	if s.size+int64(len(p)) > MaxFile {
@@ -83,38 +81,37 @@ func (s *Stream) Write(p []byte) (int, error) {
 	}
 	n, err := s.file.Write(p)
 	s.size += int64(n)
-	s.lose(err)
+	s.reportLoss(err)
 	return len(p), nil
 }
 
-// tell writes to the logger, and returns false when that has gone: from then on
-// the file takes all.
-func (s *Stream) tell(p []byte) bool {
+// writeLogger writes to the logging daemon. It returns false if the daemon has gone; the file is
+// used from then on.
+func (s *Stream) writeLogger(p []byte) bool {
 	err := s.logger.write(p)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return true
-	case errSlow:
-		s.lose(err)
+	case errors.Is(err, errLoggerSlow):
+		s.reportLoss(err)
 		return true
 	}
-	s.logger.close()
 	s.logger = nil
-	s.lose(errors.Join(err, s.create()))
+	s.reportLoss(errors.Join(err, s.create()))
 	return false
 }
 
-// rotate begins a new file. If the old one cannot be renamed it is emptied.
+// rotate starts a new file. A file that cannot be renamed is truncated.
 func (s *Stream) rotate() {
 	if s.file != nil {
 		_ = s.file.Close() // nothing is buffered
 		s.file = nil
 		_ = os.Rename(s.path, s.path+".1")
 	}
-	s.lose(s.create())
+	s.reportLoss(s.create())
 }
 
-// Close closes the log. Later writes reach the tail only.
+// Close closes the log. Later writes reach only the tail.
 func (s *Stream) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,23 +125,22 @@ func (s *Stream) Close() {
 	}
 }
 
-// Pipe is a pipe with a goroutine that empties it into a stream.
+// Pipe is a pipe that a goroutine empties into a Stream.
 type Pipe struct {
-	W    *os.File // for the child
+	W    *os.File // the child's end
 	r    *os.File
 	done chan struct{}
 }
 
-// Pipe makes a pipe into the stream. A mark, where there is one, is looked for
-// in what comes through it.
-func (s *Stream) Pipe(mark *Mark) (*Pipe, error) {
+// Pipe makes a pipe into the stream. matcher, if not nil, searches what is written to the pipe.
+func (s *Stream) Pipe(matcher *Matcher) (*Pipe, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	var to io.Writer = s
-	if mark != nil {
-		to = &finder{Writer: s, mark: mark}
+	if matcher != nil {
+		to = &matchWriter{Writer: s, matcher: matcher}
 	}
 	p := &Pipe{W: w, r: r, done: make(chan struct{})}
 	guard.Go("log pump", func() {
@@ -154,7 +150,7 @@ func (s *Stream) Pipe(mark *Mark) (*Pipe, error) {
 	return p, nil
 }
 
-// onlyReader and onlyWriter keep io.CopyBuffer to the buffer it is given.
+// onlyReader and onlyWriter hide ReaderFrom and WriterTo, so that io.CopyBuffer uses its buffer.
 type onlyReader struct{ io.Reader }
 
 type onlyWriter struct{ io.Writer }
@@ -162,17 +158,17 @@ type onlyWriter struct{ io.Writer }
 // Started closes PID 1's copy of the writing end, once the child has its own.
 func (p *Pipe) Started() { _ = p.W.Close() }
 
-// Drain waits, no longer than d, until all writers are gone and all they wrote
-// is in the stream, and then closes the pipe.
+// Drain waits until all writers have closed the pipe and their output is in the stream, at most d,
+// and closes the pipe.
 func (p *Pipe) Drain(d time.Duration) {
 	select {
 	case <-p.done:
 	case <-time.After(d):
 	}
-	_ = p.r.Close() // nothing else could be done with it
+	_ = p.r.Close() // nothing to do about an error
 }
 
-// Close closes a pipe that no child got.
+// Close closes a pipe that no child has.
 func (p *Pipe) Close() {
 	p.Started()
 	_ = p.r.Close()

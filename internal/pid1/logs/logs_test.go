@@ -14,25 +14,25 @@ import (
 
 const wait = 20 * time.Second
 
-// losses is what a stream has told of.
+// losses are the errors that a stream has reported.
 type losses struct {
 	mu   sync.Mutex
-	told []error
+	list []error
 }
 
 func (l *losses) add(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, err)
+	l.list = append(l.list, err)
 }
 
 func (l *losses) err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return errors.Join(l.told...)
+	return errors.Join(l.list...)
 }
 
-func TestWhatIsWrittenIsInTheFileAndTheTail(t *testing.T) {
+func TestWriteReachesFileAndTail(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "web.log")
 	var tail Tail
@@ -54,7 +54,7 @@ func TestWhatIsWrittenIsInTheFileAndTheTail(t *testing.T) {
 	}
 }
 
-func TestAFloodIsBoundedOnDiskAndInMemory(t *testing.T) {
+func TestFloodIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.log")
 	var tail Tail
 	var lost losses
@@ -82,7 +82,7 @@ func TestAFloodIsBoundedOnDiskAndInMemory(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(path + ".2"); err == nil {
-		t.Error("there are more than two files")
+		t.Error("more than two files")
 	}
 	if got := tail.Lines(1, 100); got != "last" {
 		t.Errorf("tail %q", got)
@@ -96,9 +96,11 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
+func TestUnwritableFileDoesNotBlock(t *testing.T) {
 	t.Parallel()
-	for name, path := range map[string]string{"full disk": "/dev/full", "no directory": "/no/such/dir/log", "a directory": t.TempDir()} {
+	for name, path := range map[string]string{
+		"full disk": "/dev/full", "no directory": "/no/such/dir/log", "directory": t.TempDir(),
+	} {
 		var tail Tail
 		var lost losses
 		s := Open(path, &tail, lost.add)
@@ -108,19 +110,19 @@ func TestAFileThatTakesNothingBlocksNobody(t *testing.T) {
 		}
 		for range 100 {
 			if _, err := io.WriteString(p.W, strings.Repeat("x", 4000)+"\n"); err != nil {
-				t.Fatalf("%s: the writer got %v", name, err)
+				t.Fatalf("%s: write: %v", name, err)
 			}
 		}
 		io.WriteString(p.W, "last\n")
 		p.Started()
 		p.Drain(wait)
-		if len(lost.told) != 1 || tail.Lines(1, 100) != "last" {
-			t.Errorf("%s: told %v, tail %q", name, lost.told, tail.Lines(1, 100))
+		if len(lost.list) != 1 || tail.Lines(1, 100) != "last" {
+			t.Errorf("%s: losses %v, tail %q", name, lost.list, tail.Lines(1, 100))
 		}
 	}
 }
 
-func TestDrainDoesNotWaitForAWriterThatStays(t *testing.T) {
+func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	var tail Tail
 	p, err := Open(filepath.Join(t.TempDir(), "l"), &tail, new(losses).add).Pipe(nil)
@@ -132,11 +134,11 @@ func TestDrainDoesNotWaitForAWriterThatStays(t *testing.T) {
 	select {
 	case <-p.done:
 	case <-time.After(wait):
-		t.Error("the pump goes on after its pipe was closed")
+		t.Error("the pump still runs after Drain")
 	}
 }
 
-func TestTailKeepsTheEnd(t *testing.T) {
+func TestTail(t *testing.T) {
 	t.Parallel()
 	var tail Tail
 	for range 1000 {
@@ -147,12 +149,12 @@ func TestTailKeepsTheEnd(t *testing.T) {
 		t.Errorf("last line %q", got)
 	}
 	if got := tail.Lines(5, 10); len(got) != 10 || !strings.HasSuffix(got, "y\nend") {
-		t.Errorf("cut to ten bytes: %q", got)
+		t.Errorf("limited to ten bytes: %q", got)
 	}
 	if len(tail.end) > tailSize {
-		t.Errorf("it keeps %d bytes", len(tail.end))
+		t.Errorf("tail keeps %d bytes", len(tail.end))
 	}
 	if got := new(Tail).Lines(5, 10); got != "" {
-		t.Errorf("of nothing: %q", got)
+		t.Errorf("empty tail: %q", got)
 	}
 }

@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// tailSize is how much of the end of a log is kept, in bytes.
+// tailSize is the default of Tail.Size.
 const tailSize = 2048
 
-// Tail is the end of what was written to one or more streams.
+// Tail is the last output of one or more streams.
 type Tail struct {
-	Size int // how much to keep, in bytes; 2048 where it is 0
+	Size int // bytes to keep; 0: 2048
 
 	mu  sync.Mutex
 	end []byte
 }
 
-// Write implements io.Writer. It takes everything and keeps the end.
+// Write implements io.Writer. It never fails.
 func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -32,7 +32,7 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Lines returns the last n lines that are not empty, and of these the last max bytes.
+// Lines returns the last n lines that are not empty, cut to their last max bytes.
 func (t *Tail) Lines(n, max int) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,8 +1,7 @@
 // Package loop is the event loop of PID 1: one goroutine that owns all state.
 //
-// Everybody else (the reaper, timers, launchers, the power button) only posts
-// functions to it, which run there one after another. So there is no lock on
-// any state, and an event that panics costs that event alone.
+// Other goroutines (reaper, timers, starts of services, power button) post functions, which the
+// loop runs one after another. So state needs no lock, and a panic costs one event.
 package loop
 
 import (
@@ -11,9 +10,8 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// backlog is how many events may wait before Post does. Events are few (a
-// handful per service and second); a poster that waits is a goroutine, never
-// the loop itself.
+// backlog is how many events may be queued before Post blocks. Events are few, a handful per
+// service and second, and only other goroutines block, never the loop.
 const backlog = 256
 
 // Loop runs posted functions one at a time.
@@ -22,22 +20,20 @@ type Loop struct {
 	after  func()
 }
 
-// New returns a loop which calls after behind every event.
+// New returns a loop that calls after behind every event.
 func New(after func()) *Loop {
 	return &Loop{events: make(chan func(), backlog), after: after}
 }
 
-// Post hands fn to the loop. It must not be called on the loop's own
-// goroutine, where it could wait for itself.
+// Post queues fn. It must not be called on the loop's own goroutine, where it could deadlock.
 func (l *Loop) Post(fn func()) { l.events <- fn }
 
-// After posts fn once d has passed. The caller's fn has to find out whether it
-// still matters: timers are never taken back.
+// After posts fn after d. Timers are never stopped: fn must check whether it still applies.
 func (l *Loop) After(d time.Duration, fn func()) {
 	time.AfterFunc(d, func() { l.Post(fn) })
 }
 
-// Run serves events and returns when stop is closed.
+// Run runs events until stop is closed.
 func (l *Loop) Run(stop <-chan struct{}) {
 	for {
 		select {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestEventsRunInOrderAndOneThatPanicsCostsItselfAlone(t *testing.T) {
+func TestRunInOrderAndRecoversPanics(t *testing.T) {
 	t.Parallel()
 	var got []string
 	stop := make(chan struct{})
@@ -21,7 +21,7 @@ func TestEventsRunInOrderAndOneThatPanicsCostsItselfAlone(t *testing.T) {
 	}
 }
 
-func TestAfterPostsToTheLoop(t *testing.T) {
+func TestAfter(t *testing.T) {
 	t.Parallel()
 	stop := make(chan struct{})
 	l := New(func() {})

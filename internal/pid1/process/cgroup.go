@@ -14,36 +14,38 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
+// cgroupRoot is the mount point of cgroups, and the limits of what is read below it.
 const (
 	cgroupRoot = "/sys/fs/cgroup"
 	maxStatus  = 64 << 10
-	maxProcs   = 4 << 20 // bytes of cgroup.procs, half a million processes
-	maxDepth   = 16      // of cgroups within a container's
+	maxProcs   = 4 << 20 // of cgroup.procs, about half a million processes
+	maxDepth   = 16      // of nested cgroups
 )
 
-// Cgroup is the directory of the cgroup that a container's processes are in: of
-// version 2, or of a hierarchy of version 1. It is "" where they have none that
-// could be killed as a whole, since PID 1 is in the same.
+// Cgroup is the directory of the cgroup that the processes of a container are in: of version 2, or
+// of a version 1 hierarchy. It is "" for processes in PID 1's own cgroup, which cannot be killed as
+// a whole.
 type Cgroup string
 
-// CgroupOf returns the cgroup a process is in.
+// CgroupOf returns the cgroup of a process.
 func CgroupOf(pid int) Cgroup {
 	return cgroupOf(cgroupRoot, cgroups("self"), cgroups(strconv.Itoa(pid)))
 }
 
-// cgroups returns the lines of /proc/PID/cgroup (cgroups(7)), one a hierarchy.
+// cgroups returns the lines of /proc/PID/cgroup (cgroups(7)), one a hierarchy, or nil if the
+// process is gone.
 func cgroups(pid string) []string {
 	data, err := file.Read("/proc/"+pid+"/cgroup", maxStatus)
 	if err != nil {
-		return nil // the process is gone, and has nothing left to kill
+		return nil // the process is gone
 	}
 	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 }
 
-// cgroupOf returns the first directory that is theirs and not PID 1's own. The
-// hierarchy of version 2 is the last in the list, and the one to be preferred.
-func cgroupOf(root string, own, theirs []string) Cgroup {
-	for _, line := range slices.Backward(theirs) {
+// cgroupOf returns the first directory of target that is not in own, PID 1's cgroups. The version 2
+// hierarchy is the last line and is preferred.
+func cgroupOf(root string, own, target []string) Cgroup {
+	for _, line := range slices.Backward(target) {
 		fields := strings.SplitN(line, ":", 3) // number, controllers, path
 		if len(fields) < 3 || slices.Contains(own, line) || fields[2] == "/" || strings.Contains(fields[2], "..") {
 			continue
@@ -56,10 +58,9 @@ func cgroupOf(root string, own, theirs []string) Cgroup {
 	return ""
 }
 
-// KillAll kills the child and all in its cgroup. It does not wait. Where the
-// cgroup cannot be killed as one (cgroup.kill, version 2 and Linux 5.14) the
-// child is, and in a pid namespace of its own all others go with it; for those
-// without, every process in the cgroup is killed one by one.
+// KillAll kills the child and all processes in its cgroup, and returns at once. Without cgroup.kill
+// (version 2, Linux 5.14) it kills the child, and with it the rest of its pid namespace, and then
+// each process in the cgroup.
 func (c *Child) KillAll(g Cgroup) {
 	if g != "" && file.Write(string(g)+"/cgroup.kill", "1") == nil {
 		return
@@ -70,12 +71,12 @@ func (c *Child) KillAll(g Cgroup) {
 	}
 }
 
-// killPause is how long to wait for processes to go that have been killed.
+// killPause is the pause between two rounds of killEach that found no new process.
 const killPause = 10 * time.Millisecond
 
-// killEach kills the processes one by one until none is left, no longer than
-// killWait. One that is killed does not fork any more; so as long as there are
-// new ones it does not pause, and is faster than they are.
+// killEach kills the processes of a cgroup one by one until none is left, for at most killWait. A
+// killed process cannot fork, so without a pause between rounds it is faster than processes that
+// fork.
 func (g Cgroup) killEach() {
 	known := map[int]bool{}
 	for end := time.Now().Add(killWait); time.Now().Before(end); {
@@ -89,12 +90,12 @@ func (g Cgroup) killEach() {
 	}
 }
 
-// kill sends SIGKILL to all in a cgroup and those within, adds them to known,
-// and returns whether anybody was there.
+// kill sends SIGKILL to all processes in a cgroup and its children, adds them to known, and reports
+// whether it found any.
 func kill(dir string, depth int, known map[int]bool) (found bool) {
 	data, _ := file.Read(dir+"/cgroup.procs", maxProcs) // a cgroup that is gone has no processes
 	for _, field := range strings.Fields(string(data)) {
-		pid, err := strconv.Atoi(field) // 0 is one that this pid namespace does not see
+		pid, err := strconv.Atoi(field) // 0 is a process outside of this pid namespace
 		if err == nil && pid > 1 && pid != os.Getpid() && unix.Kill(pid, unix.SIGKILL) == nil {
 			known[pid], found = true, true
 		}
@@ -109,14 +110,14 @@ func kill(dir string, depth int, known map[int]bool) (found bool) {
 	return found
 }
 
-// Shrugs reports whether a signal that would end a process has no effect on
-// this one: the kernel keeps default actions from the first process of a pid
-// namespace, which is what a container's process is. A process that catches,
-// ignores or blocks the signal knows what it does.
-func Shrugs(pid int, sig unix.Signal) bool {
+// IgnoresSignal reports whether sig, whose default action ends a process, has no effect on this
+// one: the kernel drops signals with default action for the first process of a pid namespace, which
+// a container's process is. A process that catches, ignores or blocks the signal handles it itself,
+// and is not reported.
+func IgnoresSignal(pid int, sig unix.Signal) bool {
 	data, err := file.Read("/proc/"+strconv.Itoa(pid)+"/status", maxStatus)
 	if err != nil {
-		return false // it is sent the signal and has its deadline
+		return false // send the signal and wait for the timeout
 	}
 	var first bool
 	var handled uint64
@@ -133,6 +134,3 @@ func Shrugs(pid int, sig unix.Signal) bool {
 	}
 	return first && handled&(1<<(uint(sig)-1)) == 0
 }
-
-// DevNull opens the standard input of every child.
-func DevNull() (*os.File, error) { return os.OpenFile(os.DevNull, os.O_RDWR, 0) }

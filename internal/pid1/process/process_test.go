@@ -19,7 +19,7 @@ import (
 
 const wait = 20 * time.Second
 
-// The reaper of the tests takes every child of the test process, so there is one.
+// reaper reaps every child of the test process, so all tests share it.
 var reaper = func() *Reaper {
 	r := NewReaper()
 	go r.Reap(nil)
@@ -33,23 +33,25 @@ func shell(t *testing.T, script string) Program {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { null.Close() })
-	return Program{Args: []string{"/bin/sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: null, Stdout: null, Stderr: null}
+	return Program{
+		Args: []string{"/bin/sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"},
+		Stdin: null, Stdout: null, Stderr: null,
+	}
 }
 
-func TestEveryOutcomeIsToldApart(t *testing.T) {
+func TestOutcomeOf(t *testing.T) {
 	t.Parallel()
 	for script, want := range map[string]string{
 		"true": "exit 0", "exit 3": "exit 3", "exit 137": "exit 137", "kill -9 $$": "signal SIGKILL", "kill -TERM $$": "signal SIGTERM",
 	} {
 		status, err := reaper.Run(context.Background(), shell(t, script))
-		key, value := Outcome(status)
-		if err != nil || key+" "+value != want {
-			t.Errorf("%s: %s %s, %v, want %s", script, key, value, err, want)
+		if got := OutcomeOf(status).String(); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", script, got, err, want)
 		}
 	}
 }
 
-func TestNoStatusIsLostWhenManyEndAtOnce(t *testing.T) {
+func TestRunReturnsEachExitStatus(t *testing.T) {
 	t.Parallel()
 	results := make(chan string)
 	const many = 60
@@ -57,7 +59,7 @@ func TestNoStatusIsLostWhenManyEndAtOnce(t *testing.T) {
 		go func() {
 			status, err := reaper.Run(context.Background(), shell(t, "exit "+strconv.Itoa(i)))
 			if err != nil || status.ExitStatus() != i {
-				results <- "exit " + strconv.Itoa(i) + " became " + strconv.Itoa(status.ExitStatus())
+				results <- "got exit status " + strconv.Itoa(status.ExitStatus()) + ", want " + strconv.Itoa(i)
 				return
 			}
 			results <- ""
@@ -70,8 +72,8 @@ func TestNoStatusIsLostWhenManyEndAtOnce(t *testing.T) {
 	}
 }
 
-// A container's process is a child nobody knows until runc's pid file is read.
-func TestAStatusIsKeptUntilItsPidIsClaimed(t *testing.T) {
+// The pid of a container's process is unknown until runc's pid file is read.
+func TestHoldKeepsStatusUntilClaim(t *testing.T) {
 	t.Parallel()
 	release := reaper.Hold()
 	defer release()
@@ -85,7 +87,7 @@ func TestAStatusIsKeptUntilItsPidIsClaimed(t *testing.T) {
 	}
 	reaper.sweep()
 	if state := waitState(t, pid); state != "Z" {
-		t.Fatal("it was reaped while it was held back")
+		t.Fatal("reaped during a hold")
 	}
 	c := reaper.Claim(pid)
 	if !c.WaitFor(wait) || c.Status().ExitStatus() != 7 {
@@ -102,11 +104,11 @@ func waitState(t *testing.T, pid int) string {
 			return rest[:min(1, len(rest))]
 		}
 	}
-	t.Fatal("the process goes on")
+	t.Fatal("the process still runs")
 	return ""
 }
 
-func TestOrphansAreReapedOnceNobodyHoldsThem(t *testing.T) {
+func TestReapsUnclaimedZombies(t *testing.T) {
 	t.Parallel()
 	p := shell(t, "exit 0")
 	pid, err := syscall.ForkExec(p.Args[0], p.Args, &syscall.ProcAttr{Env: p.Env})
@@ -118,12 +120,12 @@ func TestOrphansAreReapedOnceNobodyHoldsThem(t *testing.T) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatal("an orphan is still a zombie")
+			t.Fatal("the orphan is still a zombie")
 		}
 	}
 }
 
-func TestAProgramThatHangsIsKilledWithItsChildren(t *testing.T) {
+func TestRunTimeoutKillsProcessGroup(t *testing.T) {
 	t.Parallel()
 	pidFile := t.TempDir() + "/pid"
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
@@ -135,38 +137,39 @@ func TestAProgramThatHangsIsKilledWithItsChildren(t *testing.T) {
 	if text := file.Line(pidFile); text != "" {
 		pid, _ := strconv.Atoi(text)
 		if state := waitState(t, pid); state == "S" {
-			t.Error("its child lives on")
+			t.Error("its child still runs")
 		}
 	}
 }
 
-func TestRunSaysWhyItGaveUp(t *testing.T) {
+func TestRunErrors(t *testing.T) {
 	t.Parallel()
-	why := errors.New("somebody pressed the button")
+	cause := errors.New("power button")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(why)
-	if _, err := reaper.Run(ctx, shell(t, "true")); !errors.Is(err, why) {
+	cancel(cause)
+	if _, err := reaper.Run(ctx, shell(t, "true")); !errors.Is(err, cause) {
 		t.Errorf("error %v, want the cause", err)
 	}
 	missing := shell(t, "")
 	missing.Args[0] = "/no/such/program"
-	if _, err := reaper.Run(context.Background(), missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/no/such/program") {
-		t.Errorf("error %v, want the program's name", err)
+	_, err := reaper.Run(context.Background(), missing)
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "/no/such/program") {
+		t.Errorf("error %v, want not found with the program's name", err)
 	}
 }
 
-func TestSignalAfterTheEndHitsNobody(t *testing.T) {
+func TestSignalAfterExitFails(t *testing.T) {
 	t.Parallel()
 	c, err := reaper.Start(shell(t, "true"))
 	if err != nil || !c.WaitFor(wait) {
 		t.Fatal(err)
 	}
-	if err := c.Signal(unix.SIGKILL, false); err != unix.ESRCH {
+	if err := c.Signal(unix.SIGKILL, false); !errors.Is(err, unix.ESRCH) {
 		t.Errorf("error %v, want ESRCH", err)
 	}
 }
 
-func TestChildrenGetBlockingOutputAndASessionOfTheirOwn(t *testing.T) {
+func TestStartSetsSessionAndBlockingOutput(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -182,20 +185,20 @@ func TestChildrenGetBlockingOutputAndASessionOfTheirOwn(t *testing.T) {
 	n, _ := r.Read(buf)
 	lines := strings.Split(string(buf[:n]), "\n")
 	if len(lines) < 3 || lines[0] != lines[1] {
-		t.Fatalf("session, pid, flags: %q: it is not the leader of its session", lines)
+		t.Fatalf("session, pid, flags: %q; the child does not lead its session", lines)
 	}
 	flags, err := strconv.ParseUint(strings.TrimSpace(strings.TrimPrefix(lines[2], "flags:")), 8, 64)
 	if err != nil || flags&unix.O_NONBLOCK != 0 {
-		t.Errorf("%q: a child's output must block", lines[2])
+		t.Errorf("%q: the child's output does not block", lines[2])
 	}
 	for _, f := range []*os.File{r, p.Stdin} {
 		if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("descriptor %d reaches children", f.Fd())
+			t.Errorf("descriptor %d is inherited by children", f.Fd())
 		}
 	}
 }
 
-func TestFilesFollowTheFirstThree(t *testing.T) {
+func TestStartPassesFiles(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -213,10 +216,10 @@ func TestFilesFollowTheFirstThree(t *testing.T) {
 	}
 }
 
-func TestShrugsKnowsAFirstProcessWithoutAHandler(t *testing.T) {
+func TestIgnoresSignal(t *testing.T) {
 	t.Parallel()
-	if Shrugs(os.Getpid(), unix.SIGTERM) {
-		t.Error("a process that is first nowhere shrugs off nothing")
+	if IgnoresSignal(os.Getpid(), unix.SIGTERM) {
+		t.Error("reported for a process that is not the first of its pid namespace")
 	}
 	for name, tt := range map[string]struct {
 		script string
@@ -227,9 +230,9 @@ func TestShrugsKnowsAFirstProcessWithoutAHandler(t *testing.T) {
 		"ignored":    {"trap '' TERM; echo; while :; do sleep 1; done", false},
 	} {
 		pid := firstProcess(t, tt.script)
-		for end := time.Now().Add(wait); Shrugs(pid, unix.SIGTERM) != tt.want; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(wait); IgnoresSignal(pid, unix.SIGTERM) != tt.want; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%s: Shrugs is not %v", name, tt.want)
+				t.Fatalf("%s: want %v", name, tt.want)
 			}
 		}
 	}
@@ -251,7 +254,7 @@ func firstProcess(t *testing.T, script string) int {
 	return pid
 }
 
-// userNS is the flag that lets those who are not root make namespaces.
+// userNS returns the flag that lets an unprivileged user make namespaces.
 func userNS() uintptr {
 	if os.Getuid() == 0 {
 		return 0
@@ -259,7 +262,7 @@ func userNS() uintptr {
 	return syscall.CLONE_NEWUSER
 }
 
-func TestCgroupOfOnesOwnIsNoneToKill(t *testing.T) {
+func TestCgroupOfOwnProcessIsEmpty(t *testing.T) {
 	t.Parallel()
 	c, err := reaper.Start(shell(t, "exec sleep 1000"))
 	if err != nil {
@@ -267,15 +270,15 @@ func TestCgroupOfOnesOwnIsNoneToKill(t *testing.T) {
 	}
 	g := CgroupOf(c.Pid)
 	if g != "" {
-		t.Errorf("the cgroup of the test itself, %q, would be killed", g)
+		t.Errorf("got %q, the cgroup of the test itself", g)
 	}
 	c.KillAll(g)
 	if !c.WaitFor(wait) {
-		t.Error("KillAll without a cgroup must kill the process")
+		t.Error("KillAll without a cgroup did not kill the process")
 	}
 }
 
-func TestCgroupOfIsTheirsAndNotOnesOwn(t *testing.T) {
+func TestCgroupOf(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	for _, dir := range []string{"web", "pids/web", "systemd/web", "cpu,cpuacct/web", "devices"} {
@@ -287,19 +290,19 @@ func TestCgroupOfIsTheirsAndNotOnesOwn(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct{ own, theirs, want string }{
-		"version 2":                     {own: "0::/", theirs: "0::/web", want: "web"},
-		"version 1":                     {own: "3:pids:/ 2:devices:/", theirs: "3:pids:/web 2:devices:/", want: "pids/web"},
-		"systemd's":                     {own: "9:name=systemd:/", theirs: "9:name=systemd:/web", want: "systemd/web"},
-		"two controllers":               {own: "4:cpu,cpuacct:/", theirs: "4:cpu,cpuacct:/web", want: "cpu,cpuacct/web"},
-		"both":                          {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/web", want: "web"},
-		"version 2 has none":            {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/", want: "pids/web"},
-		"one's own":                     {own: "3:pids:/web 0::/web", theirs: "3:pids:/web 0::/web", want: ""},
-		"the root, seen from elsewhere": {own: "3:pids:/web", theirs: "3:pids:/", want: ""},
-		"a hierarchy that is not there": {own: "7:rdma:/ 3:pids:/", theirs: "7:rdma:/web 3:pids:/web", want: "pids/web"},
-		"outside of a cgroup namespace": {own: "0::/", theirs: "0::/../web", want: ""},
-		"a name with colons, not there": {own: "0::/", theirs: "0::/a:b:c", want: ""},
-		"a process that is gone":        {own: "0::/", theirs: "", want: ""},
-		"lines that make no sense":      {own: "0::/", theirs: "0 :: web", want: ""},
+		"version 2":                        {own: "0::/", theirs: "0::/web", want: "web"},
+		"version 1":                        {own: "3:pids:/ 2:devices:/", theirs: "3:pids:/web 2:devices:/", want: "pids/web"},
+		"name=systemd":                     {own: "9:name=systemd:/", theirs: "9:name=systemd:/web", want: "systemd/web"},
+		"two controllers":                  {own: "4:cpu,cpuacct:/", theirs: "4:cpu,cpuacct:/web", want: "cpu,cpuacct/web"},
+		"hybrid":                           {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/web", want: "web"},
+		"no version 2 cgroup":              {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/", want: "pids/web"},
+		"own cgroup":                       {own: "3:pids:/web 0::/web", theirs: "3:pids:/web 0::/web", want: ""},
+		"root of the hierarchy":            {own: "3:pids:/web", theirs: "3:pids:/", want: ""},
+		"hierarchy is not mounted":         {own: "7:rdma:/ 3:pids:/", theirs: "7:rdma:/web 3:pids:/web", want: "pids/web"},
+		"outside of the cgroup namespace":  {own: "0::/", theirs: "0::/../web", want: ""},
+		"missing, with colons in the name": {own: "0::/", theirs: "0::/a:b:c", want: ""},
+		"process has exited":               {own: "0::/", theirs: "", want: ""},
+		"malformed line":                   {own: "0::/", theirs: "0 :: web", want: ""},
 	} {
 		want := Cgroup("")
 		if tt.want != "" {
@@ -311,12 +314,12 @@ func TestCgroupOfIsTheirsAndNotOnesOwn(t *testing.T) {
 	}
 }
 
-// Those that a service leaves in sessions of their own, with no pid namespace
-// around them, are found by their cgroup alone.
-func TestEveryProcessOfACgroupOfVersion1IsKilled(t *testing.T) {
+// Processes in their own sessions, without a pid namespace, are found by their cgroup alone.
+func TestKillAllCgroupV1(t *testing.T) {
 	t.Parallel()
 	dir := cgroupV1(t)
-	c, err := reaper.Start(shell(t, "cd "+dir+"; echo $$ >> cgroup.procs; for d in . inner; do setsid sleep 1000 & echo $! >> $d/cgroup.procs; done; wait"))
+	c, err := reaper.Start(shell(t, "cd "+dir+"; echo $$ >> cgroup.procs; "+
+		"for d in . inner; do setsid sleep 1000 & echo $! >> $d/cgroup.procs; done; wait"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,12 +331,12 @@ func TestEveryProcessOfACgroupOfVersion1IsKilled(t *testing.T) {
 		}
 	}
 	if !c.WaitFor(wait) {
-		t.Error("the child itself goes on")
+		t.Error("the child still runs")
 	}
 }
 
-// cgroupV1 makes a cgroup with another in it: a real one where that is allowed,
-// else directories that look like it, in which processes write themselves down.
+// cgroupV1 makes a cgroup with a nested one: a real one if that is allowed, else directories of the
+// same layout, in which the processes write their pids.
 func cgroupV1(t *testing.T) string {
 	t.Helper()
 	dir := cgroupRoot + "/pids/process-test-" + strconv.Itoa(os.Getpid())
@@ -343,11 +346,11 @@ func cgroupV1(t *testing.T) string {
 	if err := os.Mkdir(dir+"/inner", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = os.Remove(dir+"/inner"), os.Remove(dir) }) // those of the kernel go, once they are empty
+	t.Cleanup(func() { _, _ = os.Remove(dir+"/inner"), os.Remove(dir) }) // a real cgroup is removable once it is empty
 	return dir
 }
 
-// processes waits until so many are in a cgroup.
+// processes waits until count processes are in the cgroup.
 func processes(t *testing.T, dir string, count int) []int {
 	t.Helper()
 	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -361,11 +364,11 @@ func processes(t *testing.T, dir string, count int) []int {
 			return pids
 		}
 	}
-	t.Fatal("they do not come up")
+	t.Fatal("the processes did not start")
 	return nil
 }
 
-func TestASignalWithoutAName(t *testing.T) {
+func TestSignalNameUnknown(t *testing.T) {
 	t.Parallel()
 	if got := SignalName(37); got != "SIG37" {
 		t.Error(got)

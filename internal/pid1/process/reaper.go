@@ -1,19 +1,19 @@
-// Package process starts the children of PID 1 and reaps everybody's.
+// Package process starts the children of PID 1 and reaps zombies.
 //
-// All orphans of the machine become children of PID 1, and so do containers,
-// whose process runc starts and leaves behind. The pid of a container is known
-// only once runc has written it down, and by then the container may be over.
-// Its exit status is kept nevertheless: a zombie keeps its pid, so nobody else
-// can have it, until it is waited for. Hence the rule of the Reaper:
+// Every orphan of the machine becomes a child of PID 1. So does the process of a container, which
+// runc starts and leaves behind: its pid is known only once runc has written the pid file, and by
+// then the process may have exited. Its status is not lost, because a zombie keeps its pid until it
+// is waited for. Hence the rule of the Reaper:
 //
 //   - a claimed pid is waited for by its number;
-//   - all others are waited for only while nobody holds them back, that is while
-//     no launch is between its fork and its claim.
+//   - any other child is waited for only while no hold is active, that is, while no
+//     launch is between its fork and its claim.
 //
-// os/exec is not used: its Wait and the reaper would take each other's children.
+// os/exec is not used: its Wait and the reaper would reap each other's children.
 package process
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -25,20 +25,20 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// sweepEvery is how often the reaper looks without being told to: a signal that
-// got lost costs that much and nothing else.
+// sweepEvery is the interval of sweeps that need no SIGCHLD; it bounds the delay after a lost
+// signal.
 const sweepEvery = time.Second
 
-// Reaper waits for children.
+// Reaper waits for children. It reaps only while Reap runs.
 type Reaper struct {
-	mu      sync.Mutex
-	claimed map[int]*Child
-	held    int
-	alone   bool
-	kick    chan struct{}
+	mu         sync.Mutex
+	claimed    map[int]*Child
+	held       int
+	noChildren bool
+	kick       chan struct{}
 }
 
-// NewReaper returns a reaper. Only Reap reaps.
+// NewReaper returns a reaper; call Reap to run it.
 func NewReaper() *Reaper {
 	return &Reaper{claimed: map[int]*Child{}, kick: make(chan struct{}, 1)}
 }
@@ -62,7 +62,7 @@ func (r *Reaper) Reap(stop <-chan struct{}) {
 	}
 }
 
-// Hold keeps unknown zombies from being reaped until release is called.
+// Hold stops the reaping of unclaimed zombies until release is called.
 func (r *Reaper) Hold() (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,39 +75,39 @@ func (r *Reaper) release() {
 	r.mu.Lock()
 	r.held--
 	r.mu.Unlock()
-	r.wake()
+	r.notify()
 }
 
-func (r *Reaper) wake() {
+func (r *Reaper) notify() {
 	select {
 	case r.kick <- struct{}{}:
-	default: // one is on its way
+	default: // a notification is pending
 	}
 }
 
-// Claim returns the child of that pid, whose exit status will be kept for it.
-// The pid must have been held back since before the child was born.
+// Claim returns the child with this pid and keeps its exit status. A hold must have been active
+// since before the child was forked.
 func (r *Reaper) Claim(pid int) *Child {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	done := make(chan struct{})
 	c := &Child{Pid: pid, done: done, gone: done, reaper: r}
 	r.claimed[pid] = c
-	r.wake()
+	r.notify()
 	return c
 }
 
-// Alone reports whether PID 1 had no child at all when it last looked.
-func (r *Reaper) Alone() bool {
+// NoChildren reports whether PID 1 had no child at all at the last sweep.
+func (r *Reaper) NoChildren() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.alone
+	return r.noChildren
 }
 
 func (r *Reaper) sweep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.alone = false
+	r.noChildren = false
 	for pid := range r.claimed {
 		r.reap(pid)
 	}
@@ -115,19 +115,19 @@ func (r *Reaper) sweep() {
 	}
 }
 
-// reap waits for pid, or for anybody, without blocking, and reports whether
-// somebody was there.
+// reap waits for pid, or for any child if pid is -1, without blocking, and reports whether it
+// reaped one.
 func (r *Reaper) reap(pid int) bool {
 	var status syscall.WaitStatus
 	got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
 	switch {
-	case err == syscall.EINTR:
+	case errors.Is(err, syscall.EINTR):
 		return true
-	case err == syscall.ECHILD && pid > 0:
-		r.end(pid, Lost) // claimed, and not ours: nobody will ever tell its status
+	case errors.Is(err, syscall.ECHILD) && pid > 0:
+		r.end(pid, StatusLost) // not a child of PID 1: its status is unknown
 		return false
 	case err != nil:
-		r.alone = err == syscall.ECHILD
+		r.noChildren = errors.Is(err, syscall.ECHILD)
 		return false
 	case got > 0:
 		r.end(got, status)

@@ -14,28 +14,27 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// ErrTimeout is what Run says of a program that had to be killed.
-var ErrTimeout = errors.New("killed: it did not end in time")
+// ErrTimeout is returned by Run for a program that did not end in time.
+var ErrTimeout = errors.New("timed out and was killed")
 
-// killWait is how long a process that was sent SIGKILL may take to go. One that
-// hangs in the kernel does not go; it is given up.
+// killWait is how long to wait for a process after SIGKILL. A process that hangs in the kernel is
+// abandoned.
 const killWait = 5 * time.Second
 
-// Program is what to start. It gets no file descriptors but those named, a
-// session of its own, the default oom_score_adj and, unless it is Late, the
-// kernel's usual timer slack.
+// Program describes a process to start. It gets only the descriptors listed here, a new session,
+// the default oom_score_adj and, unless RelaxedSlack is set, the default timer slack.
 type Program struct {
-	Path   string // Args[0] where it is empty
-	Args   []string
-	Env    []string
-	Stdin  *os.File
-	Stdout *os.File
-	Stderr *os.File
-	Files  []*os.File // descriptors 3 and up
-	Late   bool       // may be woken late, as this program is (Relax)
+	Path         string // Args[0] if empty
+	Args         []string
+	Env          []string
+	Stdin        *os.File
+	Stdout       *os.File
+	Stderr       *os.File
+	Files        []*os.File // descriptors 3 and up
+	RelaxedSlack bool       // keep the relaxed timer slack (RelaxTimerSlack)
 }
 
-// Start starts a program and claims it.
+// Start starts a program and claims its pid.
 func (r *Reaper) Start(p Program) (*Child, error) {
 	defer r.Hold()()
 	attr := &syscall.ProcAttr{
@@ -47,10 +46,10 @@ func (r *Reaper) Start(p Program) (*Child, error) {
 	var pid int
 	var err error
 	fork := func() { pid, err = syscall.ForkExec(cmp.Or(p.Path, p.Args[0]), p.Args, attr) }
-	if p.Late {
-		asMortal(fork)
+	if p.RelaxedSlack {
+		withDefaultOOMScore(fork)
 	} else {
-		asMortal(func() { punctually(fork) })
+		withDefaultOOMScore(func() { withDefaultSlack(fork) })
 	}
 	if err != nil {
 		return nil, &os.PathError{Op: "start", Path: p.Args[0], Err: err}
@@ -66,11 +65,11 @@ func (p Program) descriptors() []uintptr {
 	return fds
 }
 
-// Run starts a program and waits for it. When ctx ends first, its process group
-// is killed and the error is ErrTimeout, or what cancelled ctx.
+// Run starts a program and waits for it. If ctx ends first, Run kills its process group and returns
+// ErrTimeout or the cause of ctx.
 func (r *Reaper) Run(ctx context.Context, p Program) (syscall.WaitStatus, error) {
 	if ctx.Err() != nil {
-		return 0, &os.PathError{Op: "run", Path: p.Args[0], Err: Ended(ctx)}
+		return 0, &os.PathError{Op: "run", Path: p.Args[0], Err: ContextError(ctx)}
 	}
 	c, err := r.Start(p)
 	if err != nil {
@@ -81,13 +80,13 @@ func (r *Reaper) Run(ctx context.Context, p Program) (syscall.WaitStatus, error)
 		return c.Status(), nil
 	case <-ctx.Done():
 	}
-	_ = c.Signal(unix.SIGKILL, true) // fails only when it has ended meanwhile
+	_ = c.Signal(unix.SIGKILL, true) // fails only if it has exited
 	c.WaitFor(killWait)
-	return 0, &os.PathError{Op: "run", Path: p.Args[0], Err: Ended(ctx)}
+	return 0, &os.PathError{Op: "run", Path: p.Args[0], Err: ContextError(ctx)}
 }
 
-// Ended says why ctx ended: ErrTimeout where its time was up.
-func Ended(ctx context.Context) error {
+// ContextError returns why ctx ended: ErrTimeout for a deadline, else its cause.
+func ContextError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrTimeout
 	}
@@ -95,27 +94,29 @@ func Ended(ctx context.Context) error {
 }
 
 const (
-	oomScore = "/proc/self/oom_score_adj"
-	immortal = "-1000"
-	mortal   = "0"
+	oomScore       = "/proc/self/oom_score_adj"
+	protectedScore = "-1000"
+	defaultScore   = "0"
 )
 
 var oomMutex sync.Mutex
 
-// SpareFromOOM keeps the out-of-memory killer off PID 1. The kernel spares the
-// first process of the machine anyway; that of a container it does not. In a
-// container it may be forbidden, and then things are as they would be without.
-func SpareFromOOM() { _ = file.Write(oomScore, immortal) }
+// ProtectFromOOM exempts PID 1 from the OOM killer. The kernel always exempts the init of the
+// machine, but not the init of a container, where changing the score may be forbidden; then nothing
+// changes.
+func ProtectFromOOM() { _ = file.Write(oomScore, protectedScore) }
 
-// asMortal runs fork with the default oom_score_adj, because a child inherits
-// it, and to set it in the child would come too late for a runtime that forks
-// at once. PID 1 is not at risk meanwhile: the kernel never picks it. Where it
-// is a container's init, the window is one fork long.
-func asMortal(fork func()) {
+// withDefaultOOMScore runs fork with the default oom_score_adj, because a child inherits the score;
+// setting it in the child is too late for a runtime that forks at once. The kernel never kills its
+// init, so PID 1 is at risk only as the init of a container, for the duration of one fork.
+func withDefaultOOMScore(fork func()) {
 	oomMutex.Lock()
 	defer oomMutex.Unlock()
-	if file.Line(oomScore) == immortal && file.Write(oomScore, mortal) == nil {
-		defer SpareFromOOM()
+	if file.Line(oomScore) == protectedScore && file.Write(oomScore, defaultScore) == nil {
+		defer ProtectFromOOM()
 	}
 	fork()
 }
+
+// DevNull opens /dev/null, the standard input of every child.
+func DevNull() (*os.File, error) { return os.OpenFile(os.DevNull, os.O_RDWR, 0) }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -9,37 +10,36 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// Watch follows a process that is somebody else's child, so that nobody tells PID 1
-// how it ends (pidfd_open(2), Linux 5.3). When it has ended, asked is called to find
-// that out, which may take its time, and Done is closed when it returns. A process that is gone already has ended.
-func Watch(pid int, asked func() syscall.WaitStatus) (*Child, error) {
+// Watch follows a process that is not a child of PID 1, by a pidfd (pidfd_open(2), Linux 5.3). When
+// the process has exited, Watch calls status, which may block, and closes Done when it returns. A
+// process that does not exist counts as exited.
+func Watch(pid int, status func() syscall.WaitStatus) (*Child, error) {
 	c := &Child{Pid: pid, done: make(chan struct{}), gone: make(chan struct{})}
 	fd, err := unix.PidfdOpen(pid, 0)
 	switch {
-	case err == unix.ESRCH: // it is gone
+	case errors.Is(err, unix.ESRCH): // it has exited
 	case err != nil:
 		return nil, os.NewSyscallError("pidfd_open", err)
 	case unix.SetNonblock(fd, true) != nil:
-		_ = unix.Close(fd) // it never was of use
+		_ = unix.Close(fd) // it was never used
 		return nil, os.NewSyscallError("fcntl", unix.EINVAL)
 	default:
 		c.pidfd = os.NewFile(uintptr(fd), "pidfd")
 	}
 	guard.Go("watch of a process", func() {
 		defer close(c.done)
-		c.status = Lost
+		c.status = StatusLost
 		guard.Do("the end of a process", func() {
-			c.sleep()
+			c.waitExit()
 			close(c.gone)
-			c.status = asked()
+			c.status = status()
 		})
 	})
 	return c, nil
 }
 
-// sleep returns when the process has ended. Go's poller does the waiting, so that
-// no thread is held up.
-func (c *Child) sleep() {
+// waitExit waits until the process has exited. Go's poller waits, so no thread is blocked.
+func (c *Child) waitExit() {
 	if c.pidfd == nil {
 		return
 	}
@@ -48,18 +48,18 @@ func (c *Child) sleep() {
 	if err != nil {
 		return
 	}
-	_ = raw.Read(over) // fails only where there is no poller
+	_ = raw.Read(hasExited) // fails only without a poller
 }
 
-// over reports whether the process of a pidfd has ended: then it can be read.
-func over(fd uintptr) bool {
+// hasExited reports whether the process of a pidfd has exited: the pidfd is readable then.
+func hasExited(fd uintptr) bool {
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(p, 0)
-	return err != unix.EINTR && n != 0
+	return !errors.Is(err, unix.EINTR) && n != 0
 }
 
-// signalOther sends a signal to somebody else's child. Once that has ended the
-// descriptor is closed and the signal goes nowhere.
+// signalOther sends a signal to a watched process. After its exit the descriptor is closed and the
+// signal fails with ESRCH.
 func (c *Child) signalOther(sig syscall.Signal) error {
 	if c.pidfd == nil {
 		return unix.ESRCH

@@ -10,23 +10,22 @@ import (
 	"strings"
 )
 
-// maxStatusLine is how much of an answer is read, in bytes. Nothing behind the
-// number in the status line matters.
+// maxStatusLine is how much of the response is read, in bytes. Only the status code is used.
 const maxStatusLine = 64
 
-// badStatus is the first status that says that something is wrong (RFC 9110 §15).
+// badStatus is the lowest status code that reports an error (RFC 9110 §15).
 const badStatus = 400
 
-var errNoHTTP = errors.New("the answer is not HTTP")
+var errNotHTTP = errors.New("response is not HTTP/1.x")
 
-// http asks whether a page answers with a status below 400.
-func http(url string) (asker, error) {
+// http returns a check that a GET of url is answered with a status below 400.
+func http(url string) (checkFunc, error) {
 	rest, plain := strings.CutPrefix(url, "http://")
 	host, path, _ := strings.Cut(rest, "/")
 	if !plain || strings.ContainsAny(rest, " \r\n\t") {
-		return nil, errors.New("ready: " + quote(url) + " is no address of a page; give http://IP:PORT/PATH")
+		return nil, errors.New("ready: http: " + quote(url) + " is not a URL of the form http://IP:PORT/PATH")
 	}
-	to, err := parseAddress(host)
+	to, err := parseAddress("http", host)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +44,7 @@ func http(url string) (asker, error) {
 	}, nil
 }
 
-// get sends a request and returns the status of the answer.
+// get sends a request and returns the status code of the response.
 func get(f *os.File, request string) (int, error) {
 	if _, err := f.WriteString(request); err != nil {
 		return 0, err
@@ -64,16 +63,16 @@ func get(f *os.File, request string) (int, error) {
 	return parseStatus(answer)
 }
 
-// parseStatus reads the number in a status line (RFC 9112 §4), of which the end may
-// be missing.
+// parseStatus returns the code in a status line (RFC 9112 §4), which may be cut off behind the
+// code.
 func parseStatus(answer []byte) (int, error) {
 	version, rest, _ := bytes.Cut(answer, []byte(" "))
 	if !bytes.HasPrefix(version, []byte("HTTP/1.")) || len(rest) < 3 {
-		return 0, errNoHTTP
+		return 0, errNotHTTP
 	}
 	status, err := strconv.Atoi(string(rest[:3]))
 	if err != nil || status < 100 || len(rest) > 3 && bytes.IndexByte([]byte(" \r\n"), rest[3]) < 0 {
-		return 0, errNoHTTP
+		return 0, errNotHTTP
 	}
 	return status, nil
 }

@@ -1,6 +1,7 @@
 package ready
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,19 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxNotice is the longest message that is read, in bytes. systemd reads as much.
-const maxNotice = 4096
+// maxNotification is the longest message that is read, in bytes; the same limit as systemd's.
+const maxNotification = 4096
 
-// How often the same service is listened to: readiness that comes and goes makes
-// records, and so do words in the debug log.
+// Minimum pauses between two events of one service: each change of readiness writes records, each
+// status a debug line.
 const (
 	changePause = time.Second
 	statusPause = 100 * time.Millisecond
 )
 
-// listen makes the socket of sd_notify(3). Whoever reaches it speaks for the
-// service: nobody else can, since every run of a service has a socket of its own.
-func listen(path string) (*Proof, error) {
+// notifyProbe makes the socket of sd_notify(3). Every run of a service has its own socket, so any
+// process that reaches it belongs to the service.
+func notifyProbe(path string) (*Probe, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -40,32 +41,33 @@ func listen(path string) (*Proof, error) {
 		_ = f.Close() // nothing was written to it
 		return nil, &os.PathError{Op: "bind", Path: path, Err: err}
 	}
-	if err := os.Chmod(path, 0o666); err != nil { // the service may run as anybody
+	if err := os.Chmod(path, 0o666); err != nil { // the service may run as any user
 		_ = f.Close() // nothing was written to it
 		return nil, err
 	}
-	return &Proof{Socket: path, own: f, follow: func(ctx context.Context, _ int, tell func(News)) { hear(ctx, f, tell) }}, nil
+	follow := func(ctx context.Context, _ int, report func(Event)) { readNotifications(ctx, f, report) }
+	return &Probe{Socket: path, own: f, follow: follow}, nil
 }
 
-// listener is what is known of a service that notifies.
-type listener struct {
-	tell   func(News)
-	ready  bool
-	status string
-	said   time.Time // when the status was last told
+// notifyReader tracks the readiness and status of a service that sends notifications.
+type notifyReader struct {
+	report   func(Event)
+	ready    bool
+	status   string
+	statusAt time.Time // when status was last reported
 }
 
-// hear reads messages until the socket is closed. Descriptors that come with a
-// message are closed by the kernel, since nobody asks for them.
-func hear(ctx context.Context, f io.Reader, tell func(News)) {
-	l := listener{tell: tell}
-	tell(News{Missed, "it has not sent READY=1"})
-	for buf := make([]byte, maxNotice+1); ; {
+// readNotifications reads messages until the socket is closed. The kernel closes descriptors that
+// come with a message, since the read does not ask for them.
+func readNotifications(ctx context.Context, f io.Reader, report func(Event)) {
+	l := notifyReader{report: report}
+	report(Event{NotReady, "no READY=1 received"})
+	for buf := make([]byte, maxNotification+1); ; {
 		n, err := f.Read(buf)
-		if ctx.Err() != nil || err != nil && !errors.Is(err, io.EOF) { // an empty message looks like an end
+		if ctx.Err() != nil || err != nil && !errors.Is(err, io.EOF) { // an empty message reads as EOF
 			return
 		}
-		if n > maxNotice || !l.heard(parseNotice(string(buf[:n]))) {
+		if n > maxNotification || !l.handle(parseNotification(string(buf[:n]))) {
 			continue
 		}
 		select {
@@ -76,17 +78,17 @@ func hear(ctx context.Context, f io.Reader, tell func(News)) {
 	}
 }
 
-// heard takes a notice and reports whether it changed the service's readiness.
-func (l *listener) heard(n notice) bool {
-	if n.status != "" && n.status != l.status && time.Since(l.said) >= statusPause {
-		l.status, l.said = n.status, time.Now()
-		l.tell(News{Status, n.status})
+// handle processes a notification and reports whether the readiness changed.
+func (l *notifyReader) handle(n notification) bool {
+	if n.status != "" && n.status != l.status && time.Since(l.statusAt) >= statusPause {
+		l.status, l.statusAt = n.status, time.Now()
+		l.report(Event{Status, n.status})
 	}
 	switch {
 	case n.ready && !l.ready:
-		l.tell(News{Kind: Proven})
+		l.report(Event{Kind: Ready})
 	case n.why != "" && l.ready:
-		l.tell(News{Missed, n.why})
+		l.report(Event{NotReady, n.why})
 	default:
 		return false
 	}
@@ -94,30 +96,58 @@ func (l *listener) heard(n notice) bool {
 	return true
 }
 
-// notice is what one message says.
-type notice struct {
+// notification is the content of one message.
+type notification struct {
 	ready  bool
-	why    string // it is not ready any more
+	why    string // why the service is not ready any more
 	status string
 }
 
-// parseNotice reads the assignments of a message, one a line (sd_notify(3)). Those
-// that PID 1 has no use for are left out.
-func parseNotice(text string) notice {
-	var n notice
+// parseNotification parses the assignments of a message, one a line (sd_notify(3)). Assignments
+// that PID 1 does not use are skipped.
+func parseNotification(text string) notification {
+	var n notification
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		status, isStatus := strings.CutPrefix(line, "STATUS=")
 		switch {
 		case isStatus:
-			n.status = clean(status)
+			n.status = printable(status)
 		case line == "READY=1":
 			n.ready, n.why = true, ""
 		case line == "RELOADING=1":
-			n.ready, n.why = false, "it reloads"
+			n.ready, n.why = false, "reloading"
 		case line == "STOPPING=1":
-			n.ready, n.why = false, "it stops"
+			n.ready, n.why = false, "stopping"
 		}
 	}
 	return n
+}
+
+// fdProbe makes the pipe of s6's notification-fd: a newline on it means that the service is ready,
+// anything before the newline is ignored (skarnet.org/software/s6/notifywhenup.html).
+func fdProbe() (*Probe, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	follow := func(_ context.Context, _ int, report func(Event)) { readNewline(r, report) }
+	return &Probe{file: w, own: r, follow: follow}, nil
+}
+
+// readNewline reads until the pipe is closed. It continues after the newline, because SIGPIPE must
+// not kill a service that writes more.
+func readNewline(r *os.File, report func(Event)) {
+	report(Event{NotReady, "no newline on descriptor 3"})
+	ready := false
+	for buf := make([]byte, 512); ; {
+		n, err := r.Read(buf)
+		if err != nil {
+			return
+		}
+		if !ready && bytes.Contains(buf[:n], []byte("\n")) {
+			ready = true
+			report(Event{Kind: Ready})
+		}
+	}
 }

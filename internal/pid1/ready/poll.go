@@ -6,36 +6,36 @@ import (
 )
 
 const (
-	// askTimeout is how long one question may take.
-	askTimeout = 5 * time.Second
-	// firstPause is the time between the first question and the second. It doubles up
-	// to maxPause for as long as the service is not ready.
+	// checkTimeout limits one check.
+	checkTimeout = 5 * time.Second
+	// firstPause is the time between the first check and the second. It doubles up to maxPause
+	// while the service is not ready.
 	firstPause = 100 * time.Millisecond
 	maxPause   = time.Second
-	// maxMisses is how many bad answers in a row cost a service its readiness: a server
-	// that is busy for a moment keeps it.
-	maxMisses = 3
+	// maxFailures is how many checks must fail in a row before a ready service counts as not ready:
+	// a server that is busy for a moment stays ready.
+	maxFailures = 3
 )
 
-// poller is what is known of a service that is asked.
+// poller is the state of a service that is polled.
 type poller struct {
-	steady time.Duration
-	tell   func(News)
-	ready  bool
-	misses int // in a row
-	pause  time.Duration
-	why    string // as last told
+	interval time.Duration
+	report   func(Event)
+	ready    bool
+	failures int // in a row
+	pause    time.Duration
+	why      string // the reason reported last
 }
 
-// poll asks until ctx ends, and tells what changes.
-func poll(ctx context.Context, steady time.Duration, ask func(context.Context) error, tell func(News)) {
-	p := poller{steady: steady, tell: tell, pause: firstPause}
+// poll runs check until ctx ends, and reports changes.
+func poll(ctx context.Context, interval time.Duration, check func(context.Context) error, report func(Event)) {
+	p := poller{interval: interval, report: report, pause: firstPause}
 	for {
-		err := askOnce(ctx, ask)
+		err := checkOnce(ctx, check)
 		if ctx.Err() != nil {
 			return
 		}
-		p.answered(err)
+		p.update(err)
 		select {
 		case <-time.After(p.next()):
 		case <-ctx.Done():
@@ -44,35 +44,35 @@ func poll(ctx context.Context, steady time.Duration, ask func(context.Context) e
 	}
 }
 
-func askOnce(ctx context.Context, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+func checkOnce(ctx context.Context, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	return ask(ctx)
+	return check(ctx)
 }
 
-func (p *poller) answered(err error) {
+func (p *poller) update(err error) {
 	if err == nil {
-		p.misses = 0
+		p.failures = 0
 		if !p.ready {
 			p.ready, p.why, p.pause = true, "", firstPause
-			p.tell(News{Kind: Proven})
+			p.report(Event{Kind: Ready})
 		}
 		return
 	}
-	if p.misses++; p.ready && p.misses < maxMisses {
+	if p.failures++; p.ready && p.failures < maxFailures {
 		return
 	}
 	p.ready = false
-	if why := clean(err.Error()); why != p.why {
+	if why := printable(err.Error()); why != p.why {
 		p.why = why
-		p.tell(News{Missed, why})
+		p.report(Event{NotReady, why})
 	}
 }
 
-// next returns how long to wait before the next question.
+// next returns the pause before the next check.
 func (p *poller) next() time.Duration {
 	if p.ready {
-		return p.steady
+		return p.interval
 	}
 	pause := p.pause
 	p.pause = min(2*pause, maxPause)

@@ -10,83 +10,84 @@ import (
 	"time"
 )
 
-// script answers questions: + well, - badly, . not at all. When it is over it ends the polling.
+// script is a list of results of a check: + ready, - not ready, . timeout. After the last one it
+// ends the polling.
 type script struct {
-	answers string
+	results string
 	end     context.CancelFunc
 	began   time.Time
-	asked   []time.Duration
+	checked []time.Duration
 }
 
-func (s *script) ask(ctx context.Context) error {
-	s.asked = append(s.asked, time.Since(s.began))
-	answer := s.answers[0]
-	if s.answers = s.answers[1:]; s.answers == "" {
+func (s *script) check(ctx context.Context) error {
+	s.checked = append(s.checked, time.Since(s.began))
+	result := s.results[0]
+	if s.results = s.results[1:]; s.results == "" {
 		s.end()
 	}
-	switch answer {
+	switch result {
 	case '+':
 		return nil
 	case '.':
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	return errors.New("no answer yet")
+	return errors.New("refused")
 }
 
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	const ms, s = time.Millisecond, time.Second
 	for name, tt := range map[string]struct {
-		answers string
-		asked   []time.Duration
-		told    string
+		results string
+		checked []time.Duration
+		want    string
 	}{
-		"ready at once, then asked seldom": {
-			answers: "+++x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s}, told: "ready",
+		"ready at once": {
+			results: "+++x", checked: []time.Duration{0, 5 * s, 10 * s, 15 * s}, want: "ready",
 		},
-		"asked ever more seldom up to 1 s": {
-			answers: "-----+x", asked: []time.Duration{0, 100 * ms, 300 * ms, 700 * ms, 1500 * ms, 2500 * ms, 7500 * ms},
-			told: "not: no answer yet, ready",
+		"pause doubles up to 1 s": {
+			results: "-----+x", checked: []time.Duration{0, 100 * ms, 300 * ms, 700 * ms, 1500 * ms, 2500 * ms, 7500 * ms},
+			want: "not ready: refused, ready",
 		},
-		"who does not answer has his time": {
-			answers: ".+x", asked: []time.Duration{0, 5100 * ms, 10100 * ms}, told: "not: context deadline exceeded, ready",
+		"check times out": {
+			results: ".+x", checked: []time.Duration{0, 5100 * ms, 10100 * ms}, want: "not ready: context deadline exceeded, ready",
 		},
-		"a miss or two cost nothing": {
-			answers: "+--+--+x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 20 * s, 25 * s, 30 * s, 35 * s}, told: "ready",
+		"two failures in a row": {
+			results: "+--+--+x", checked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 20 * s, 25 * s, 30 * s, 35 * s}, want: "ready",
 		},
-		"three cost it, and it may come back": {
-			answers: "+---+x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 20100 * ms},
-			told: "ready, not: no answer yet, ready",
+		"three failures in a row, then ready": {
+			results: "+---+x", checked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 20100 * ms},
+			want: "ready, not ready: refused, ready",
 		},
-		"it is told once": {
-			answers: "+-----x", asked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 15300 * ms, 15700 * ms},
-			told: "ready, not: no answer yet",
+		"same reason is reported once": {
+			results: "+-----x", checked: []time.Duration{0, 5 * s, 10 * s, 15 * s, 15100 * ms, 15300 * ms, 15700 * ms},
+			want: "ready, not ready: refused",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
-				script := &script{answers: tt.answers, end: cancel, began: time.Now()}
-				var told []string
-				poll(ctx, 5*time.Second, script.ask, func(n News) { told = append(told, show(n)) })
-				if !reflect.DeepEqual(script.asked, tt.asked) {
-					t.Errorf("asked at %v, want %v", script.asked, tt.asked)
+				script := &script{results: tt.results, end: cancel, began: time.Now()}
+				var got []string
+				poll(ctx, 5*time.Second, script.check, func(n Event) { got = append(got, show(n)) })
+				if !reflect.DeepEqual(script.checked, tt.checked) {
+					t.Errorf("checked at %v, want %v", script.checked, tt.checked)
 				}
-				if got := strings.Join(told, ", "); got != tt.told {
-					t.Errorf("told %q, want %q", got, tt.told)
+				if got := strings.Join(got, ", "); got != tt.want {
+					t.Errorf("reported %q, want %q", got, tt.want)
 				}
 			})
 		})
 	}
 }
 
-func show(n News) string {
+func show(n Event) string {
 	switch n.Kind {
-	case Proven:
+	case Ready:
 		return "ready"
-	case Missed:
-		return "not: " + n.Text
+	case NotReady:
+		return "not ready: " + n.Text
 	}
 	return "status: " + n.Text
 }

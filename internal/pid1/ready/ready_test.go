@@ -22,64 +22,64 @@ var reaper = func() *process.Reaper {
 	return r
 }()
 
-// means are for tests: a service that is ready is asked all the time.
-func means(t *testing.T) Means {
+// testEnvironment is for tests: a ready service is polled without a pause.
+func testEnvironment(t *testing.T) Environment {
 	t.Helper()
 	null, err := process.DevNull()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { null.Close() })
-	return Means{
-		Reaper: reaper, Null: null, Environ: []string{"PATH=/usr/bin:/bin"}, Settle: time.Millisecond, Steady: time.Millisecond,
+	return Environment{
+		Reaper: reaper, Null: null, Environ: []string{"PATH=/usr/bin:/bin"}, MinUptime: time.Millisecond, Interval: time.Millisecond,
 		Socket: filepath.Join(t.TempDir(), "web.notify"),
 	}
 }
 
-// followed is a proof that is followed until the test ends.
-type followed struct {
+// fixture is a probe that is followed until the test ends.
+type fixture struct {
 	*testing.T
-	*Proof
-	news chan News
-	end  func() // ends it and waits until it has
+	*Probe
+	events chan Event
+	end    func() // ends Follow and waits until it has returned
 }
 
-func follow(t *testing.T, r config.Ready) followed {
+func follow(t *testing.T, r config.Ready) fixture {
 	t.Helper()
-	p, err := Prepare(r, means(t))
+	p, err := Prepare(r, testEnvironment(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := followed{T: t, Proof: p, news: make(chan News, 1000), end: nil}
+	f := fixture{T: t, Probe: p, events: make(chan Event, 1000)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.Follow(ctx, os.Getpid(), func(n News) { f.news <- n })
+		p.Follow(ctx, os.Getpid(), func(n Event) { f.events <- n })
 	}()
 	f.end = func() { cancel(); <-done }
 	t.Cleanup(f.end)
 	return f
 }
 
-// until waits for news that begin with text.
-func (f followed) until(text string) {
+// until waits for an event that begins with text.
+func (f fixture) until(text string) {
 	f.Helper()
 	var seen []string
 	for deadline := time.After(wait); ; {
 		select {
-		case n := <-f.news:
+		case n := <-f.events:
 			seen = append(seen, show(n))
 			if strings.HasPrefix(show(n), text) {
 				return
 			}
 		case <-deadline:
-			f.Fatalf("never: %s; seen %q", text, seen)
+			f.Fatalf("no event %s; got %q", text, seen)
 		}
 	}
 }
 
-func TestWithNothingToProveItHasToLive(t *testing.T) {
+func TestUptime(t *testing.T) {
 	t.Parallel()
 	follow(t, config.Ready{}).until("ready")
 }
@@ -94,13 +94,13 @@ func TestTCP(t *testing.T) {
 		address := l.Addr().String()
 		l.Close()
 		f := follow(t, config.Ready{TCP: address})
-		f.until("not: connect " + address + ": connection refused")
+		f.until("not ready: connect " + address + ": connection refused")
 		if l, err = net.Listen("tcp", address); err != nil {
 			t.Fatal(err)
 		}
 		f.until("ready")
 		l.Close()
-		f.until("not: connect " + address + ": connection refused")
+		f.until("not ready: connect " + address + ": connection refused")
 		f.end()
 	}
 }
@@ -109,7 +109,7 @@ func TestFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "up")
 	f := follow(t, config.Ready{File: path})
-	f.until("not: stat " + path + ": no such file or directory")
+	f.until("not ready: stat " + path + ": no such file or directory")
 	if err := os.WriteFile(path, nil, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -117,29 +117,29 @@ func TestFile(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	f.until("not: stat ")
+	f.until("not ready: stat ")
 }
 
 func TestExec(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "up")
 	f := follow(t, config.Ready{Exec: []string{"/bin/sh", "-c", "echo noise; echo noise >&2; test -e " + path}})
-	f.until("not: /bin/sh: exit 1")
+	f.until("not ready: /bin/sh: exit 1")
 	if err := os.WriteFile(path, nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	f.until("ready")
 }
 
-func TestACommandThatHangsIsKilled(t *testing.T) {
+func TestExecTimeout(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	err := means(t).exec(ctx, []string{"/bin/sh", "-c", "sleep 1000"})
+	err := testEnvironment(t).exec(ctx, []string{"/bin/sh", "-c", "sleep 1000"})
 	if err == nil || err.Error() != "run /bin/sh: "+process.ErrTimeout.Error() {
 		t.Errorf("%v", err)
 	}
-	if err := means(t).exec(context.Background(), []string{"/no/such/program"}); !os.IsNotExist(err) {
+	if err := testEnvironment(t).exec(context.Background(), []string{"/no/such/program"}); !os.IsNotExist(err) {
 		t.Errorf("%v", err)
 	}
 }
@@ -147,72 +147,73 @@ func TestACommandThatHangsIsKilled(t *testing.T) {
 func TestLog(t *testing.T) {
 	t.Parallel()
 	f := follow(t, config.Ready{Log: "now\x1b listening"})
-	f.until(`not: it has not printed "now  listening"`)
+	f.until(`not ready: no output line contains "now  listening"`)
 	select {
-	case n := <-f.news:
-		t.Errorf("%s before a line was printed", show(n))
+	case n := <-f.events:
+		t.Errorf("event %s before any output", show(n))
 	default:
 	}
-	if f.Mark == nil {
-		t.Fatal("there is no mark to look for")
+	if f.Matcher == nil {
+		t.Fatal("there is no logProbe to look for")
 	}
 }
 
-func TestDescriptor(t *testing.T) {
+func TestNotifyFd(t *testing.T) {
 	t.Parallel()
 	f := follow(t, config.Ready{Notify: "fd"})
-	f.until("not: it has not written a newline to descriptor 3")
+	f.until("not ready: no newline on descriptor 3")
 	w := f.Files()[0]
-	io.WriteString(w, "what s6 overlooks")
+	io.WriteString(w, "ignored by s6")
 	io.WriteString(w, strings.Repeat("x", 10000)+"\n")
 	f.until("ready")
 	if _, err := io.WriteString(w, "more\nand more\n"); err != nil {
-		t.Errorf("who goes on writing gets %v", err)
+		t.Errorf("write after the newline: %v", err)
 	}
 	f.Started()
 	f.end()
-	if len(f.news) > 0 {
-		t.Errorf("%d more news", len(f.news))
+	if len(f.events) > 0 {
+		t.Errorf("%d more events", len(f.events))
 	}
 }
 
-func TestADescriptorThatIsClosedSaysNothing(t *testing.T) {
+func TestNotifyFdClosedWithoutNewline(t *testing.T) {
 	t.Parallel()
 	f := follow(t, config.Ready{Notify: "fd"})
 	f.Started()
-	f.until("not: it has not written")
+	f.until("not ready: no newline")
 	f.end()
-	if len(f.news) > 0 {
-		t.Errorf("%s", show(<-f.news))
+	if len(f.events) > 0 {
+		t.Errorf("%s", show(<-f.events))
 	}
 }
 
-func TestWhatCannotBeProven(t *testing.T) {
+func TestPrepareRejectsInvalidSettings(t *testing.T) {
 	t.Parallel()
 	for want, r := range map[string]config.Ready{
-		`ready: notify: "systemd" is neither sd nor fd`:                  {Notify: "systemd"},
-		`ready: "db:80" is no address and port`:                          {TCP: "db:80"},
-		`ready: "127.0.0.1" is no address and port`:                      {TCP: "127.0.0.1"},
-		`ready: "127.0.0.1:0" is no address and port`:                    {TCP: "127.0.0.1:0"},
-		`ready: "[fe80::1%eth0]:80" is no address and port`:              {TCP: "[fe80::1%eth0]:80"},
-		`ready: "https://127.0.0.1:443/" is no address of a page`:        {HTTP: "https://127.0.0.1:443/"},
-		`ready: "http://127.0.0.1:80/ HTTP/1.0" is no address of a page`: {HTTP: "http://127.0.0.1:80/ HTTP/1.0"},
-		`ready: "127.0.0.1:80?x" is no address and port`:                 {HTTP: "http://127.0.0.1:80?x"},
+		`ready: notify: "systemd" is neither sd nor fd`:                                             {Notify: "systemd"},
+		`ready: tcp: "db:80" is not an address of the form IP:PORT`:                                 {TCP: "db:80"},
+		`ready: tcp: "127.0.0.1" is not an address of the form IP:PORT`:                             {TCP: "127.0.0.1"},
+		`ready: tcp: "127.0.0.1:0" is not an address of the form IP:PORT`:                           {TCP: "127.0.0.1:0"},
+		`ready: tcp: "[fe80::1%eth0]:80" is not an address of the form IP:PORT`:                     {TCP: "[fe80::1%eth0]:80"},
+		`ready: http: "https://127.0.0.1:443/" is not a URL of the form http://IP:PORT/PATH`:        {HTTP: "https://127.0.0.1:443/"},
+		`ready: http: "http://127.0.0.1:80/ HTTP/1.0" is not a URL of the form http://IP:PORT/PATH`: {HTTP: "http://127.0.0.1:80/ HTTP/1.0"},
+		`ready: http: "127.0.0.1:80?x" is not an address of the form IP:PORT`:                       {HTTP: "http://127.0.0.1:80?x"},
 	} {
-		if _, err := Prepare(r, means(t)); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := Prepare(r, testEnvironment(t)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%+v: %v, want %s", r, err, want)
 		}
 	}
 }
 
-func TestCleanMakesOneShortLine(t *testing.T) {
+func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"fine": "fine", "a\r\nb\x00\x1b[31m ": "a  b  [31m", "caf\u00e9 \u2028\xff": "caf\u00e9",
-		strings.Repeat("x", 1000): strings.Repeat("x", maxText), strings.Repeat("x", maxText-1) + "\u00e9": strings.Repeat("x", maxText-1),
+		strings.Repeat("x", 1000):                 strings.Repeat("x", maxText),
+		strings.Repeat("x", maxText-1) + "\u00e9": strings.Repeat("x", maxText-1),
 	} {
-		if got := clean(text); got != want {
-			t.Errorf("%q became %q", text, got)
+		if got := printable(text); got != want {
+			t.Errorf("%q: got %q", text, got)
 		}
 	}
 }

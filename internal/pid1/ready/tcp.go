@@ -11,9 +11,9 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/address"
 )
 
-// tcp asks whether an address takes connections.
-func tcp(text string) (asker, error) {
-	to, err := parseAddress(text)
+// tcp returns a check that an address accepts connections.
+func tcp(text string) (checkFunc, error) {
+	to, err := parseAddress("tcp", text)
 	if err != nil {
 		return nil, err
 	}
@@ -26,17 +26,18 @@ func tcp(text string) (asker, error) {
 	}, nil
 }
 
-// parseAddress reads IP:PORT. PID 1 resolves no names.
-func parseAddress(text string) (address.Address, error) {
+// parseAddress parses IP:PORT; PID 1 does not resolve names. kind is the readiness setting, for the
+// error.
+func parseAddress(kind, text string) (address.Address, error) {
 	to, ok := address.Parse(text)
 	if !ok {
-		return to, errors.New("ready: " + quote(text) + " is no address and port; give IP:PORT")
+		return to, errors.New("ready: " + kind + ": " + quote(text) + " is not an address of the form IP:PORT")
 	}
 	return to, nil
 }
 
-// dial connects from the network namespace of pid, where the service's own
-// 127.0.0.1 is. The connection reads and writes until ctx ends.
+// dial connects from the network namespace of pid, because 127.0.0.1 is the service's own there.
+// Reads and writes fail once ctx ends.
 func dial(ctx context.Context, to address.Address, pid int) (*os.File, error) {
 	family, name := sockaddr(to)
 	fd, err := socketOf(pid, family)
@@ -59,7 +60,7 @@ func sockaddr(to address.Address) (family int, name unix.Sockaddr) {
 	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(to.Port), Addr: to.IP}
 }
 
-// connect connects a socket that does not block.
+// connect connects a non-blocking socket.
 func connect(f *os.File, to unix.Sockaddr) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -84,8 +85,8 @@ func connect(f *os.File, to unix.Sockaddr) error {
 	return result
 }
 
-// connected reports whether a connect that was begun has come to an end, and to
-// which. A socket may be called writable before (connect(2), EINPROGRESS).
+// connected reports whether a connect has completed, and its result. A socket may be reported
+// writable before (connect(2), EINPROGRESS).
 func connected(fd int) (bool, error) {
 	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -98,17 +99,17 @@ func connected(fd int) (bool, error) {
 	if err != nil {
 		return false, nil
 	}
-	if own, err := unix.Getsockname(fd); err == nil && same(own, peer) {
-		return true, errSelf
+	if own, err := unix.Getsockname(fd); err == nil && sameAddress(own, peer) {
+		return true, errSelfConnect
 	}
 	return true, nil
 }
 
-// errSelf is about a port that nobody listens at, and that the kernel happened to
-// choose for PID 1's own end: the socket is then connected to itself.
-var errSelf = errors.New("nobody listens")
+// errSelfConnect reports a connect to a port without a listener for which the kernel chose the same
+// port as the source: the socket is then connected to itself.
+var errSelfConnect = errors.New("no listener: connected to itself")
 
-func same(a, b unix.Sockaddr) bool {
+func sameAddress(a, b unix.Sockaddr) bool {
 	switch a := a.(type) {
 	case *unix.SockaddrInet4:
 		b, ok := b.(*unix.SockaddrInet4)

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serve answers every connection with fn and returns the address.
+// serve handles every connection with fn and returns the address.
 func serve(t *testing.T, fn func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,8 +37,8 @@ func serve(t *testing.T, fn func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// answer reads the request and writes text.
-func answer(text string) func(net.Conn) {
+// respond reads the request and writes text.
+func respond(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		for buf := make([]byte, 0, 1000); !strings.Contains(string(buf), "\r\n\r\n"); {
 			n, err := c.Read(buf[len(buf):cap(buf)])
@@ -58,27 +58,27 @@ func TestHTTP(t *testing.T) {
 		server func(net.Conn)
 		want   string
 	}{
-		"fine":                 {answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), ""},
-		"found elsewhere":      {answer("HTTP/1.0 302 Found\n\n"), ""},
-		"without a reason":     {answer("HTTP/1.1 204\r\n\r\n"), ""},
-		"cut off behind it":    {answer("HTTP/1.1 200"), ""},
-		"a long reason":        {answer("HTTP/1.1 200 " + strings.Repeat("x", 1<<20)), ""},
-		"not found":            {answer("HTTP/1.1 404 Not Found\r\n\r\n"), ": status 404"},
-		"broken":               {answer("HTTP/1.1 500 Oh\r\n\r\n"), ": status 500"},
-		"says nothing":         {answer(""), "no HTTP"},
-		"another protocol":     {answer("220 mail.example ESMTP\r\n"), "no HTTP"},
-		"a number of four":     {answer("HTTP/1.1 2000 OK\r\n\r\n"), "no HTTP"},
-		"below all numbers":    {answer("HTTP/1.1 -20 OK\r\n\r\n"), "no HTTP"},
-		"a line without end":   {func(c net.Conn) { io.Copy(c, strings.NewReader(strings.Repeat("x", 1<<20))) }, "no HTTP"},
-		"never answers":        {hang, "i/o timeout"},
-		"half of a line":       {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 2"); hang(c) }, "i/o timeout"},
-		"one byte at a time":   {func(c net.Conn) { drip(c, "HTTP/1.1 ") }, "no HTTP"},
-		"header without end":   {func(c net.Conn) { answer("HTTP/1.1 200 OK\r\n")(c); drip(c, strings.Repeat("X: y\r\n", 1<<20)) }, ""},
-		"closes at once, hard": {func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }, "connection reset by peer|broken pipe|no HTTP"},
+		"200":                     {respond("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), ""},
+		"redirect":                {respond("HTTP/1.0 302 Matched\n\n"), ""},
+		"no reason phrase":        {respond("HTTP/1.1 204\r\n\r\n"), ""},
+		"cut off behind the code": {respond("HTTP/1.1 200"), ""},
+		"long reason phrase":      {respond("HTTP/1.1 200 " + strings.Repeat("x", 1<<20)), ""},
+		"404":                     {respond("HTTP/1.1 404 Not Matched\r\n\r\n"), ": status 404"},
+		"500":                     {respond("HTTP/1.1 500 Oh\r\n\r\n"), ": status 500"},
+		"empty response":          {respond(""), "not HTTP"},
+		"another protocol":        {respond("220 mail.example ESMTP\r\n"), "not HTTP"},
+		"four digits":             {respond("HTTP/1.1 2000 OK\r\n\r\n"), "not HTTP"},
+		"negative code":           {respond("HTTP/1.1 -20 OK\r\n\r\n"), "not HTTP"},
+		"endless status line":     {func(c net.Conn) { io.Copy(c, strings.NewReader(strings.Repeat("x", 1<<20))) }, "not HTTP"},
+		"no response":             {hang, "i/o timeout"},
+		"half of the status line": {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 2"); hang(c) }, "i/o timeout"},
+		"one byte at a time":      {func(c net.Conn) { drip(c, "HTTP/1.1 ") }, "not HTTP"},
+		"endless header":          {func(c net.Conn) { respond("HTTP/1.1 200 OK\r\n")(c); drip(c, strings.Repeat("X: y\r\n", 1<<20)) }, ""},
+		"connection reset":        {func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }, "connection reset by peer|broken fdProbe|not HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := askPage(t, "http://"+serve(t, tt.server)+"/health?full=1")
+			err := checkPage(t, "http://"+serve(t, tt.server)+"/health?full=1")
 			if tt.want == "" && err != nil {
 				t.Error(err)
 			}
@@ -90,7 +90,7 @@ func TestHTTP(t *testing.T) {
 }
 
 func matches(err error, want string) bool {
-	for w := range strings.SplitSeq(strings.ReplaceAll(want, "no HTTP", errNoHTTP.Error()), "|") {
+	for w := range strings.SplitSeq(strings.ReplaceAll(want, "not HTTP", errNotHTTP.Error()), "|") {
 		if err != nil && strings.Contains(err.Error(), w) {
 			return true
 		}
@@ -98,7 +98,7 @@ func matches(err error, want string) bool {
 	return false
 }
 
-// drip writes text and then a byte from time to time, until nobody reads any more.
+// drip writes text and then one byte a millisecond, until the peer closes the connection.
 func drip(c net.Conn, text string) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -107,18 +107,18 @@ func drip(c net.Conn, text string) {
 	}
 }
 
-func askPage(t *testing.T, url string) error {
+func checkPage(t *testing.T, url string) error {
 	t.Helper()
-	ask, err := http(url)
+	check, err := http(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return ask(ctx, os.Getpid())
+	return check(ctx, os.Getpid())
 }
 
-func TestTheRequestIsWhatAServerUnderstands(t *testing.T) {
+func TestHTTPRequest(t *testing.T) {
 	t.Parallel()
 	request := make(chan string, 1)
 	address := serve(t, func(c net.Conn) {
@@ -127,15 +127,15 @@ func TestTheRequestIsWhatAServerUnderstands(t *testing.T) {
 		request <- string(buf[:n])
 	})
 	for path, want := range map[string]string{"/a?b": "/a?b", "": "/", "/": "/"} {
-		_ = askPage(t, "http://"+address+path)
+		_ = checkPage(t, "http://"+address+path)
 		if got := <-request; got != "GET "+want+" HTTP/1.0\r\nHost: "+address+"\r\nUser-Agent: linuxkit-init\r\n\r\n" {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
 }
 
-// A listener whose queue is full leaves a connect without an answer.
-func TestAPortThatTakesNobodyIsLeftInTime(t *testing.T) {
+// A listener with a full backlog does not answer a connect.
+func TestDialTimeout(t *testing.T) {
 	t.Parallel()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -149,11 +149,11 @@ func TestAPortThatTakesNobodyIsLeftInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := parseAddress("127.0.0.1:" + strconv.Itoa(name.(*unix.SockaddrInet4).Port))
+	to, err := parseAddress("tcp", "127.0.0.1:"+strconv.Itoa(name.(*unix.SockaddrInet4).Port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 10 { // until its queue is full
+	for range 10 { // until its backlog is full
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		var f *os.File
@@ -167,8 +167,8 @@ func TestAPortThatTakesNobodyIsLeftInTime(t *testing.T) {
 	}
 }
 
-// The kernel may choose the very port that is asked for as the sender's own.
-func TestAConnectionToItselfIsNone(t *testing.T) {
+// The kernel may choose the checked port as the source port.
+func TestConnectToSelfIsNotReady(t *testing.T) {
 	t.Parallel()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -185,13 +185,15 @@ func TestAConnectionToItselfIsNone(t *testing.T) {
 	if err := unix.Connect(fd, own); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := connected(fd); !done || !errors.Is(err, errSelf) {
+	if done, err := connected(fd); !done || !errors.Is(err, errSelfConnect) {
 		t.Errorf("%v, %v", done, err)
 	}
 }
 
 func FuzzParseStatus(f *testing.F) {
-	for _, text := range []string{"HTTP/1.1 200 OK\r\n", "HTTP/1.0 404", "HTTP/1.1 99 x", "HTTP/2 200", "", "HTTP/1.1 +20 ", "SSH-2.0"} {
+	for _, text := range []string{
+		"HTTP/1.1 200 OK\r\n", "HTTP/1.0 404", "HTTP/1.1 99 x", "HTTP/2 200", "", "HTTP/1.1 +20 ", "SSH-2.0",
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {

@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/config"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// settle is how long the process of a service runs that proves nothing else until
-// it counts as ready. A command that fails at once is not ready for an instant.
-const settle = 100 * time.Millisecond
+// minUptime is how long the process of a service without a readiness setting must run to be
+// ready, so that a command that fails at once is never ready.
+const minUptime = 100 * time.Millisecond
 
-// FromConfig returns a service that is run as c says, with its bundle in dir.
+// FromConfig returns the service configured by c, with its bundle in dir.
 func FromConfig(c config.Service, dir string) Service {
 	return Service{
 		Name: c.Name, Dir: dir,
@@ -25,20 +26,17 @@ func FromConfig(c config.Service, dir string) Service {
 		StartLimit:   StartLimit(c.StartLimit),
 		Ready:        c.Ready,
 		ReadyTimeout: c.ReadyTimeout,
-		Settle:       settle,
+		MinUptime:    minUptime,
 		Stop:         Stop{Signal: signalOf(c.Stop.Signal), Timeout: c.Stop.Timeout},
 		Env:          c.Env,
 	}
 }
 
-// rtMin is SIGRTMIN of the C library, which keeps two of the kernel's for itself.
-const rtMin = 34
-
-// signalOf returns the signal that package config knows by that name.
+// signalOf returns the signal with a name that package config accepts.
 func signalOf(name string) syscall.Signal {
 	if number, isRealTime := strings.CutPrefix(name, "SIGRTMIN+"); isRealTime {
-		i, _ := strconv.Atoi(number) // package config has read it
-		return syscall.Signal(rtMin + i)
+		i, _ := strconv.Atoi(number) // package config has checked it
+		return syscall.Signal(process.SIGRTMIN + i)
 	}
 	return unix.SignalNum(name)
 }

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/container"
@@ -10,50 +9,41 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// outcome is how a run ended: by record.KeyCode, KeySignal or KeyError (it never ran).
-type outcome struct{ key, value string }
-
-func outcomeOf(status syscall.WaitStatus) outcome {
-	key, value := process.Outcome(status)
-	if key == record.KeyExit {
-		key = record.KeyCode
-	}
-	return outcome{key, value}
-}
-
-func (o outcome) well() bool { return o.key == record.KeyCode && o.value == "0" }
-
-// exited takes the end of a service's process.
-func (s *Supervisor) exited(u *unit, r *container.Run) {
-	if u.run != r {
+// exited handles the end of a service's process.
+func (s *Supervisor) exited(u *unit, run *container.Run) {
+	if u.run != run {
 		return
 	}
 	u.run = nil
-	u.unfollow()
-	s.ended(u, outcomeOf(r.Status()))
+	u.stopProbe()
+	o := process.OutcomeOf(run.Status())
+	if o.Key == record.KeyExit {
+		o.Key = record.KeyCode
+	}
+	s.ended(u, o)
 }
 
-// ended decides what becomes of a service that has ended, or could not be started.
-func (s *Supervisor) ended(u *unit, o outcome) {
-	told := []string{o.key, o.value, record.KeyRestarts, strconv.Itoa(u.restarts)}
-	if !o.well() && !s.stopping {
-		told = append(told, record.KeyTail, u.job.Tail.Lines(record.TailLines, record.TailBytes))
+// ended sets the next state of a service that has ended or could not be started.
+func (s *Supervisor) ended(u *unit, o process.Outcome) {
+	pairs := []string{o.Key, o.Value, record.KeyRestarts, strconv.Itoa(u.restarts)}
+	if !o.Success() && !s.stopping {
+		pairs = append(pairs, record.KeyTail, u.tail())
 	}
-	s.emit(record.Exited, u, told...)
+	s.emit(record.Exited, u, pairs...)
 	u.last = o
-	if u.state == Ready && time.Since(u.readyAt) >= steady {
+	if u.state == Ready && time.Since(u.readyAt) >= backoffReset {
 		u.pause = 0
 	}
-	reason := o.key + " " + o.value
-	if u.late != "" {
-		reason = u.late
+	reason := o.String()
+	if u.timeout != "" {
+		reason = u.timeout
 	}
 	switch {
-	case u.state == Failed: // given up already: it hung in the kernel
-	case u.state == Stopping && u.late == "" || u.state == Stopped || s.stopping: // stopped already: it hung in the kernel
+	case u.state == Failed: // it hung in the kernel until now
+	case u.state == Stopping && u.timeout == "" || u.state == Stopped || s.stopping:
 		u.state = Stopped
-		u.restarted()
-	case o.well() && u.late == "" && u.Restart != Always:
+		u.finishRestart()
+	case o.Success() && u.timeout == "" && u.Restart != Always:
 		u.state = Done
 	case u.Restart == Never:
 		s.fail(u, reason)
@@ -64,17 +54,19 @@ func (s *Supervisor) ended(u *unit, o outcome) {
 	}
 }
 
-// fail gives a service up, loudly: with the reason and its last words.
+// fail makes a service failed, with its reason and last output in the record.
 func (s *Supervisor) fail(u *unit, reason string) {
 	u.state = Failed
-	s.emit(record.Failed, u, record.KeyReason, reason, record.KeyTail, u.job.Tail.Lines(record.TailLines, record.TailBytes))
-	if s.gaveUp != nil {
-		s.gaveUp(u.Name, reason)
+	s.emit(record.Failed, u, record.KeyReason, reason, record.KeyTail, u.tail())
+	if s.onFailed != nil {
+		s.onFailed(u.Name, reason)
 	}
 }
 
-// rest begins the pause before the next start, when all of the last one is cleared up.
-func (s *Supervisor) rest(u *unit) {
+func (u *unit) tail() string { return u.job.Tail.Lines(record.TailLines, record.TailBytes) }
+
+// scheduleRestart begins the pause before the next start, once the last container is deleted.
+func (s *Supervisor) scheduleRestart(u *unit) {
 	if u.state != Exited {
 		return
 	}

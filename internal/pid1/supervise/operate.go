@@ -3,49 +3,46 @@ package supervise
 import (
 	"errors"
 	"time"
-
-	"github.com/org/linuxkit-action/internal/pid1/console"
 )
 
-// Errors of what an operator asks for.
+// Errors of Stop, Start and Restart.
 var (
-	ErrUnknown      = errors.New("there is no such service")
+	ErrUnknown      = errors.New("no such service")
 	ErrShuttingDown = errors.New("the machine is shutting down")
-	ErrHangs        = errors.New("its last process hangs in the kernel; it can be started when that has gone")
+	ErrHangs        = errors.New("its last process hangs in the kernel; start it again once that has exited")
 )
 
-// Stop ends a service by its own signal and deadline. It stays down until Start
-// or Restart, whatever its restart policy. One that is over already stays as it
-// is, and those that come after it or require it are not touched.
+// Stop stops a service by its stop signal and timeout. The service stays stopped until Start or
+// Restart, whatever its restart policy. A service that is over stays as it is. Services that come
+// after it or require it are not touched.
 func (s *Supervisor) Stop(name string) error {
-	u, err := s.operable(name)
+	u, err := s.lookup(name)
 	if err != nil || u.state.over() {
 		return err
 	}
-	u.again, u.late = false, "" // it may be on its way down already, to fail
+	u.again, u.timeout = false, "" // it may be stopping already, in order to fail
 	if u.state != Stopping {
 		s.stop(u)
 	}
 	return nil
 }
 
-// Start starts a service that is over, or does so as soon as it has stopped. Its
-// failures are forgotten: it has all starts of its limit again. One that rests
-// after a failure does not rest any longer. It waits for what it comes after.
+// Start starts a service that is over, or once it has stopped. It resets the start limit and the
+// backoff: a service that waits for a restart starts at once. The order of services still applies.
 func (s *Supervisor) Start(name string) error {
-	u, err := s.operable(name)
+	u, err := s.lookup(name)
 	switch {
 	case err != nil:
 		return err
 	case u.state == Stopping:
-		u.again, u.late = true, ""
+		u.again, u.timeout = true, ""
 	case u.state.over() || u.state == Exited:
-		return u.renew()
+		return u.reset()
 	}
 	return nil
 }
 
-// Restart stops a service and starts it again, or starts one that is over.
+// Restart stops a service and starts it again, or starts a service that is over.
 func (s *Supervisor) Restart(name string) error {
 	if err := s.Stop(name); err != nil {
 		return err
@@ -53,7 +50,8 @@ func (s *Supervisor) Restart(name string) error {
 	return s.Start(name)
 }
 
-func (s *Supervisor) operable(name string) (*unit, error) {
+// lookup returns the service name, unless the machine is shutting down.
+func (s *Supervisor) lookup(name string) (*unit, error) {
 	u := s.byName[name]
 	switch {
 	case u == nil:
@@ -64,8 +62,8 @@ func (s *Supervisor) operable(name string) (*unit, error) {
 	return u, nil
 }
 
-// renew makes a unit wait for its start as if it never had been started.
-func (u *unit) renew() error {
+// reset makes a unit wait for its start, with the start limit and the backoff reset.
+func (u *unit) reset() error {
 	if u.run != nil {
 		return ErrHangs
 	}
@@ -74,68 +72,48 @@ func (u *unit) renew() error {
 	return nil
 }
 
-// restarted begins the second half of a Restart, once the service is stopped.
-func (u *unit) restarted() {
+// finishRestart resets a unit that has stopped and is to be started again.
+func (u *unit) finishRestart() {
 	if u.state == Stopped && u.again {
-		_ = u.renew() // its process has just gone
+		_ = u.reset() // its process has exited
 	}
 }
 
-// Status is what an operator gets to know of a service.
+// Status is the state of a service for an operator.
 type Status struct {
 	Name     string
 	State    State
-	Pid      int // 0 where no process runs
+	Pid      int // 0 without a process
 	Restarts int
-	Since    time.Duration // on the clock of console.Uptime: when it came into this state
-	Last     string        // how it ended the last time, or ""
-	Patience time.Duration // how long a stop may take
+	Since    time.Duration // when it entered the state, on the clock of console.Uptime
+	Last     string        // outcome of the previous run, or ""
+	StopTime time.Duration // upper bound of a stop
 }
 
-// Over reports whether nothing will happen to the service by itself any more.
+// Over reports whether the state changes only by Start or Restart.
 func (s Status) Over() bool { return s.State.over() }
 
-// Settled reports whether a start has come to its end, well or not.
-func (s Status) Settled() bool { return s.Over() || s.State == Ready || s.State == Exited }
+// Up reports whether the service is ready or done.
+func (s Status) Up() bool { return s.State.up() }
 
-// Status returns what is known of every service.
+// StartFinished reports whether a start has succeeded or failed.
+func (s Status) StartFinished() bool { return s.Over() || s.State == Ready || s.State == Exited }
+
+// Status returns the status of every service.
 func (s *Supervisor) Status() []Status {
 	var all []Status
 	for _, u := range s.units {
 		one := Status{
 			Name: u.Name, State: u.state, Restarts: u.restarts, Since: u.times.since,
-			Patience: u.Service.Stop.Timeout + killWait,
+			StopTime: u.Service.Stop.Timeout + killWait,
 		}
 		if u.run != nil {
 			one.Pid = u.run.Pid
 		}
-		if u.last.key != "" {
-			one.Last = u.last.key + " " + u.last.value
+		if u.last.Key != "" {
+			one.Last = u.last.String()
 		}
 		all = append(all, one)
 	}
 	return all
-}
-
-// times is when a unit came to where it is, on the clock of console.Uptime and
-// in whole milliseconds, so that the parts of a boot add up.
-type times struct {
-	state   State
-	since   time.Duration // it has been in that state
-	begun   time.Duration // it was started for the first time; 0: never
-	through time.Duration // it was ready, or done, for the first time; 0: never
-}
-
-// stamp notes what has changed. It is called after every event.
-func (t *times) stamp(state State) {
-	if t.state == state {
-		return
-	}
-	t.state, t.since = state, console.Uptime().Truncate(time.Millisecond)
-	if t.begun == 0 && state == Starting {
-		t.begun = t.since
-	}
-	if t.through == 0 && (state == Ready || state == Done) {
-		t.through = t.since
-	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/container"
 )
 
-// Picture returns NAME:STATE:RESTARTS of every service.
-func (s *Supervisor) Picture() []string {
+// states returns NAME:STATE:RESTARTS of every service.
+func (s *Supervisor) states() []string {
 	var items []string
 	for _, u := range s.units {
 		items = append(items, u.Name+":"+string(u.state)+":"+strconv.Itoa(u.restarts))
@@ -24,7 +24,7 @@ func (s *Supervisor) Picture() []string {
 }
 
 // operate calls Stop, Start or Restart on the loop.
-func (r *rig) operate(verb func(*Supervisor, string) error, name string, want error) {
+func (r *fixture) operate(verb func(*Supervisor, string) error, name string, want error) {
 	r.Helper()
 	r.do(func() {
 		if err := verb(r.super, name); !errors.Is(err, want) {
@@ -34,13 +34,13 @@ func (r *rig) operate(verb func(*Supervisor, string) error, name string, want er
 }
 
 // is waits until a service is in a state.
-func (r *rig) is(name string, state State) {
+func (r *fixture) is(name string, state State) {
 	r.Helper()
 	r.eventually(name+" is "+string(state), func() bool { return r.super.byName[name].state == state })
 }
 
-// status returns what an operator gets to know of a service.
-func (r *rig) status(name string) (found Status) {
+// status returns the Status of a service.
+func (r *fixture) status(name string) (found Status) {
 	r.Helper()
 	r.do(func() {
 		for _, s := range r.super.Status() {
@@ -52,11 +52,11 @@ func (r *rig) status(name string) (found Status) {
 	return found
 }
 
-func TestWhatIsStoppedByHandStaysDownUntilItIsStarted(t *testing.T) {
+func TestStopThenStart(t *testing.T) {
 	t.Parallel()
 	s := quick("web")
 	s.Restart = Always
-	r := newRig(t, plain{}, map[string]string{"web": stay}, s)
+	r := newFixture(t, processRuntime{}, map[string]string{"web": stay}, s)
 	r.is("web", Ready)
 	before := r.status("web")
 	r.operate((*Supervisor).Stop, "web", nil)
@@ -70,7 +70,7 @@ func TestWhatIsStoppedByHandStaysDownUntilItIsStarted(t *testing.T) {
 	r.operate((*Supervisor).Start, "web", nil)
 	r.until("ready service=web")
 	if got := r.status("web"); got.State != Ready || got.Restarts != 0 || got.Pid == before.Pid {
-		t.Errorf("started again: %+v; nobody but the operator has restarted it", got)
+		t.Errorf("started again: %+v", got)
 	}
 	r.operate((*Supervisor).Start, "web", nil) // it runs
 	if got := r.status("web"); got.State != Ready {
@@ -78,9 +78,9 @@ func TestWhatIsStoppedByHandStaysDownUntilItIsStarted(t *testing.T) {
 	}
 }
 
-func TestARestartIsAnotherProcess(t *testing.T) {
+func TestRestart(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, plain{}, map[string]string{"web": stay}, quick("web"))
+	r := newFixture(t, processRuntime{}, map[string]string{"web": stay}, quick("web"))
 	r.is("web", Ready)
 	before := r.status("web")
 	r.operate((*Supervisor).Restart, "web", nil)
@@ -91,15 +91,15 @@ func TestARestartIsAnotherProcess(t *testing.T) {
 	}
 }
 
-func TestAFailedServiceHasAllItsStartsAgain(t *testing.T) {
+func TestStartResetsStartLimit(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, plain{}, map[string]string{"web": "exit 3"}, quick("web"))
+	r := newFixture(t, processRuntime{}, map[string]string{"web": "exit 3"}, quick("web"))
 	for range 2 {
 		r.until("failed service=web reason=code 3; started 5 times")
 		if got := r.status("web"); got.State != Failed || got.Last != "code 3" {
 			t.Errorf("%+v", got)
 		}
-		r.operate((*Supervisor).Stop, "web", nil) // it is over, and why stays to be seen
+		r.operate((*Supervisor).Stop, "web", nil) // no effect on a service that is over
 		if got := r.status("web"); got.State != Failed {
 			t.Errorf("%+v", got)
 		}
@@ -112,24 +112,25 @@ func TestAFailedServiceHasAllItsStartsAgain(t *testing.T) {
 	}
 }
 
-func TestAStartEndsTheBackOff(t *testing.T) {
+func TestStartEndsBackoff(t *testing.T) {
 	t.Parallel()
 	s := quick("web")
 	s.Backoff.Initial = time.Hour
 	once := filepath.Join(t.TempDir(), "once")
-	r := newRig(t, plain{}, map[string]string{"web": "test -e " + once + " && exec sleep 1000; touch " + once + "; exit 1"}, s)
+	script := "test -e " + once + " && exec sleep 1000; touch " + once + "; exit 1"
+	r := newFixture(t, processRuntime{}, map[string]string{"web": script}, s)
 	r.until("exited service=web code=1")
 	r.operate((*Supervisor).Start, "web", nil)
 	r.until("ready service=web")
 }
 
-func TestAStopDuringTheBackOffOrTheWaitIsOverAtOnce(t *testing.T) {
+func TestStopWithoutProcess(t *testing.T) {
 	t.Parallel()
-	resting, waiting := quick("resting"), quick("waiting")
-	resting.Backoff.Initial, waiting.After = time.Hour, []string{"never"}
-	r := newRig(t, plain{}, map[string]string{"resting": "exit 1", "waiting": stay}, resting, waiting)
-	r.until("exited service=resting code=1")
-	for _, name := range []string{"resting", "waiting"} {
+	backoff, waiting := quick("backoff"), quick("waiting")
+	backoff.Backoff.Initial, waiting.After = time.Hour, []string{"never"}
+	r := newFixture(t, processRuntime{}, map[string]string{"backoff": "exit 1", "waiting": stay}, backoff, waiting)
+	r.until("exited service=backoff code=1")
+	for _, name := range []string{"backoff", "waiting"} {
 		r.operate((*Supervisor).Stop, name, nil)
 		if got := r.status(name); got.State != Stopped {
 			t.Errorf("%+v", got)
@@ -137,14 +138,16 @@ func TestAStopDuringTheBackOffOrTheWaitIsOverAtOnce(t *testing.T) {
 	}
 	r.operate((*Supervisor).Start, "waiting", nil)
 	if got := r.status("waiting"); got.State != Waiting {
-		t.Errorf("%+v: it comes after what has not come", got)
+		t.Errorf("%+v: its milestone is not reached", got)
 	}
 }
 
-func TestTheLastWishCounts(t *testing.T) {
+// slowStop is a script that needs a moment to stop.
+const slowStop = "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.01; done"
+
+func TestLastOperationWins(t *testing.T) {
 	t.Parallel()
-	slow := "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.01; done"
-	r := newRig(t, plain{}, map[string]string{"up": slow, "down": slow}, quick("up"), quick("down"))
+	r := newFixture(t, processRuntime{}, map[string]string{"up": slowStop, "down": slowStop}, quick("up"), quick("down"))
 	r.is("up", Ready)
 	r.is("down", Ready)
 	r.operate((*Supervisor).Stop, "up", nil)
@@ -154,30 +157,30 @@ func TestTheLastWishCounts(t *testing.T) {
 	r.is("down", Stopped)
 	r.is("up", Ready)
 	if got := r.status("up"); got.Last != "code 0" {
-		t.Errorf("%+v: it was not stopped in between", got)
+		t.Errorf("%+v: not stopped in between", got)
 	}
 }
 
-func TestADeafServiceIsKilledByItsDeadlineAndDoesNotCountAtTheShutdown(t *testing.T) {
+func TestStopTimeoutBeforeShutdownIsNotCounted(t *testing.T) {
 	t.Parallel()
 	s := quick("x")
 	s.Stop.Timeout = 100 * time.Millisecond
-	r := newRig(t, plain{}, map[string]string{"x": "trap '' TERM; while :; do sleep 0.01; done"}, s)
+	r := newFixture(t, processRuntime{}, map[string]string{"x": "trap '' TERM; while :; do sleep 0.01; done"}, s)
 	r.is("x", Ready)
-	if got := r.status("x"); got.Patience != s.Stop.Timeout+killWait {
-		t.Errorf("patience %v", got.Patience)
+	if got := r.status("x"); got.StopTime != s.Stop.Timeout+killWait {
+		t.Errorf("stop time %v", got.StopTime)
 	}
 	r.operate((*Supervisor).Stop, "x", nil)
 	r.is("x", Stopped)
 	r.down()
 	if stopped, killed := r.super.Count(); stopped != 1 || killed != 0 {
-		t.Errorf("stopped %d, killed %d: it was killed before the shutdown", stopped, killed)
+		t.Errorf("stopped %d, killed %d; want 1 and 0", stopped, killed)
 	}
 }
 
-func TestWhoIsNotThere(t *testing.T) {
+func TestOperateErrors(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, plain{}, map[string]string{"web": stay}, quick("web"))
+	r := newFixture(t, processRuntime{}, map[string]string{"web": stay}, quick("web"))
 	for _, verb := range []func(*Supervisor, string) error{(*Supervisor).Stop, (*Supervisor).Start, (*Supervisor).Restart} {
 		r.operate(verb, "wbe", ErrUnknown)
 	}
@@ -188,26 +191,26 @@ func TestWhoIsNotThere(t *testing.T) {
 	}
 }
 
-func TestShutdownInEveryStateOfAnOperation(t *testing.T) {
+func TestShutdownDuringOperations(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		script string
-		before func(r *rig)
+		before func(r *fixture)
 	}{
-		"being restarted": {"trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.01; done", func(r *rig) { r.operate((*Supervisor).Restart, "x", nil) }},
-		"being stopped":   {"trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.01; done", func(r *rig) { r.operate((*Supervisor).Stop, "x", nil) }},
-		"stopped":         {stay, func(r *rig) { r.operate((*Supervisor).Stop, "x", nil); r.is("x", Stopped) }},
-		"just started": {stay, func(r *rig) {
+		"restarting": {slowStop, func(r *fixture) { r.operate((*Supervisor).Restart, "x", nil) }},
+		"stopping":   {slowStop, func(r *fixture) { r.operate((*Supervisor).Stop, "x", nil) }},
+		"stopped":    {stay, func(r *fixture) { r.operate((*Supervisor).Stop, "x", nil); r.is("x", Stopped) }},
+		"waiting after a start": {stay, func(r *fixture) {
 			r.operate((*Supervisor).Stop, "x", nil)
 			r.is("x", Stopped)
 			r.operate((*Supervisor).Start, "x", nil)
 		}},
-		"restarted, waits":  {stay, func(r *rig) { r.operate((*Supervisor).Restart, "x", nil); r.is("x", Waiting) }},
-		"restarted, starts": {stay, func(r *rig) { r.operate((*Supervisor).Restart, "x", nil); r.is("x", Starting) }},
+		"restarting, waiting":  {stay, func(r *fixture) { r.operate((*Supervisor).Restart, "x", nil); r.is("x", Waiting) }},
+		"restarting, starting": {stay, func(r *fixture) { r.operate((*Supervisor).Restart, "x", nil); r.is("x", Starting) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, unhurried{}, map[string]string{"x": tt.script}, quick("x"))
+			r := newFixture(t, slowDelete{}, map[string]string{"x": tt.script}, quick("x"))
 			r.is("x", Ready)
 			tt.before(r)
 			r.down()
@@ -218,10 +221,10 @@ func TestShutdownInEveryStateOfAnOperation(t *testing.T) {
 	}
 }
 
-// unhurried takes its time to forget a container, and starts none by the name of one that it knows.
-type unhurried struct{ plain }
+// slowDelete delays Delete.
+type slowDelete struct{ processRuntime }
 
-func (unhurried) Delete(ctx context.Context, _ container.Container) error {
+func (slowDelete) Delete(ctx context.Context, _ container.Container) error {
 	select {
 	case <-time.After(200 * time.Millisecond):
 	case <-ctx.Done():
@@ -229,30 +232,31 @@ func (unhurried) Delete(ctx context.Context, _ container.Container) error {
 	return nil
 }
 
-// exclusive refuses to start a container whose name is taken, as runc does.
-type exclusive struct {
-	plain
+// exclusiveRuntime rejects a start while the container of the last one is not deleted, as runc
+// does.
+type exclusiveRuntime struct {
+	processRuntime
 	taken chan struct{}
 }
 
-func (e exclusive) Start(ctx context.Context, c container.Container) (*container.Process, error) {
+func (e exclusiveRuntime) Start(ctx context.Context, c container.Container) (*container.Process, error) {
 	select {
 	case e.taken <- struct{}{}:
-		return e.plain.Start(ctx, c)
+		return e.processRuntime.Start(ctx, c)
 	default:
 		return nil, errors.New("container with given ID already exists")
 	}
 }
 
-func (e exclusive) Delete(ctx context.Context, c container.Container) error {
-	err := unhurried{}.Delete(ctx, c)
+func (e exclusiveRuntime) Delete(ctx context.Context, c container.Container) error {
+	err := slowDelete{}.Delete(ctx, c)
 	<-e.taken
 	return err
 }
 
-func TestAStartWaitsUntilTheLastContainerIsForgotten(t *testing.T) {
+func TestStartWaitsForDelete(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, exclusive{taken: make(chan struct{}, 1)}, map[string]string{"web": stay}, quick("web"))
+	r := newFixture(t, exclusiveRuntime{taken: make(chan struct{}, 1)}, map[string]string{"web": stay}, quick("web"))
 	r.is("web", Ready)
 	r.operate((*Supervisor).Stop, "web", nil)
 	r.is("web", Stopped)
@@ -261,32 +265,32 @@ func TestAStartWaitsUntilTheLastContainerIsForgotten(t *testing.T) {
 	r.operate((*Supervisor).Restart, "web", nil)
 	r.until("ready service=web")
 	if all := strings.Join(r.seen, "\n"); strings.Contains(all, "already exists") {
-		t.Errorf("a start came too early:\n%s", all)
+		t.Errorf("started before the delete:\n%s", all)
 	}
 }
 
-func TestTheCriticalPathFillsTheTime(t *testing.T) {
+func TestCriticalPath(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
-	service := func(name string, begun, through time.Duration, after ...string) *unit {
+	service := func(name string, begun, ready time.Duration, after ...string) *unit {
 		u := &unit{Service: Service{Name: name, After: after}}
-		u.times.begun, u.times.through = begun*ms, through*ms
+		u.times.begun, u.times.ready = begun*ms, ready*ms
 		return u
 	}
 	for name, tt := range map[string]struct {
 		units []*unit
 		want  []Step
 	}{
-		"no services":  {nil, []Step{{"", 100 * ms}}},
-		"one":          {[]*unit{service("a", 110, 190)}, []Step{{"", 10 * ms}, {"a", 80 * ms}, {"", 10 * ms}}},
-		"side by side": {[]*unit{service("a", 100, 150), service("b", 100, 200)}, []Step{{"b", 100 * ms}}},
-		"a chain": {
+		"no services": {nil, []Step{{"", 100 * ms}}},
+		"one":         {[]*unit{service("a", 110, 190)}, []Step{{"", 10 * ms}, {"a", 80 * ms}, {"", 10 * ms}}},
+		"parallel":    {[]*unit{service("a", 100, 150), service("b", 100, 200)}, []Step{{"b", 100 * ms}}},
+		"chain": {
 			[]*unit{service("a", 100, 130), service("b", 100, 140), service("c", 145, 200, "network", "a", "b"), service("d", 100, 199)},
 			[]Step{{"b", 40 * ms}, {"", 5 * ms}, {"c", 55 * ms}},
 		},
-		"one after another that failed": {[]*unit{service("a", 100, 0), service("b", 150, 200, "a")}, []Step{{"", 50 * ms}, {"b", 50 * ms}}},
-		"one that came later":           {[]*unit{service("a", 100, 200), service("b", 250, 300, "a")}, []Step{{"a", 100 * ms}}},
-		"began before, by the clock":    {[]*unit{service("a", 90, 200)}, []Step{{"a", 100 * ms}}},
+		"after a failed one":     {[]*unit{service("a", 100, 0), service("b", 150, 200, "a")}, []Step{{"", 50 * ms}, {"b", 50 * ms}}},
+		"ready after the end":    {[]*unit{service("a", 100, 200), service("b", 250, 300, "a")}, []Step{{"a", 100 * ms}}},
+		"begun before the start": {[]*unit{service("a", 90, 200)}, []Step{{"a", 100 * ms}}},
 	} {
 		s := &Supervisor{units: tt.units, byName: map[string]*unit{}}
 		for _, u := range tt.units {
@@ -303,12 +307,12 @@ func TestTheCriticalPathFillsTheTime(t *testing.T) {
 	}
 }
 
-func TestTheCriticalPathOfRealServices(t *testing.T) {
+func TestCriticalPathOfRunningServices(t *testing.T) {
 	t.Parallel()
 	from := console.Uptime().Truncate(time.Millisecond)
 	second := quick("second")
 	second.Requires = []string{"first"}
-	r := newRig(t, plain{}, map[string]string{"first": stay, "second": stay}, quick("first"), second)
+	r := newFixture(t, processRuntime{}, map[string]string{"first": stay, "second": stay}, quick("first"), second)
 	r.eventually("all ready", r.super.AllReady)
 	r.do(func() {
 		var names []string

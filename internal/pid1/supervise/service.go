@@ -1,16 +1,15 @@
-// Package supervise keeps services running, in order, and stops them.
+// Package supervise starts services in order, restarts them by their policies, and stops them.
 //
-// It is a state machine that lives on the event loop: nothing in it blocks or
-// locks. What takes time (mounting a bundle, calling runc, waiting for a
-// process) is done by goroutines that post what came of it.
+// It is a state machine on the event loop: no method blocks or locks. Slow work (mounting a bundle,
+// calling the runtime, waiting for a process) runs in goroutines that post their results.
 //
 //	waiting ─► starting ◄► ready ─► exited ─► waiting …
-//	                                  ├─► done      it ended well
-//	                                  └─► failed    it ended badly too often
+//	                                  ├─► done      exited with code 0
+//	                                  └─► failed    exited with an error too often
 //	any ─► stopping ─► stopped
 //
-// A service is ready when it has proven it (package ready), and may lose that and
-// win it back. One that takes too long to prove it is stopped, and has failed.
+// A service is ready when its readiness probe (package ready) reports it, and may lose and regain
+// its readiness. A service that is not ready in time is stopped and has failed.
 package supervise
 
 import (
@@ -21,25 +20,28 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// State is where a service is.
+// State is the state of a service.
 type State string
 
-// States, by the names that records carry.
+// States; their values are those of records.
 const (
-	Waiting  State = record.StateWaiting  // for what it comes after, or for its turn
-	Starting State = record.StateStarting // being started, or not proven to be ready, not yet or not any more
+	Waiting  State = record.StateWaiting  // for a service or milestone, or for a free start slot
+	Starting State = record.StateStarting // being started, or not ready: not yet or no longer
 	Ready    State = record.StateReady
-	Exited   State = record.StateExited // ended, will be started again
-	Failed   State = record.StateFailed // given up
-	Done     State = record.StateDone   // ended well, and that was all
+	Exited   State = record.StateExited // has ended, will be restarted
+	Failed   State = record.StateFailed // has ended, will not be restarted
+	Done     State = record.StateDone   // has ended with code 0, and its restart policy asks for no more
 	Stopping State = record.StateStopping
 	Stopped  State = record.StateStopped
 )
 
-// over reports whether nothing will happen to the service by itself any more.
+// over reports whether the state is final: it changes only by Start or Restart.
 func (s State) over() bool { return s == Failed || s == Done || s == Stopped }
 
-// Restart says when a service that has ended is started again.
+// up reports whether services that require this one may start.
+func (s State) up() bool { return s == Ready || s == Done }
+
+// Restart is the policy for a service that has ended.
 type Restart string
 
 // Restart policies.
@@ -49,43 +51,43 @@ const (
 	Always    Restart = "always"
 )
 
-// Service is what is to be kept running, and how.
+// Service is the configuration of a service.
 type Service struct {
 	Name     string
-	Dir      string   // the bundle
-	After    []string // services or milestones that must be through first
-	Requires []string // as After, and a service must be ready
+	Dir      string   // of the bundle
+	After    []string // services and milestones that must be ready, done, failed or reached before the start
+	Requires []string // like After, but failed services do not satisfy it
 
 	Restart      Restart
 	Backoff      Backoff
 	StartLimit   StartLimit
 	Ready        config.Ready
 	ReadyTimeout time.Duration
-	Settle       time.Duration // how long its process must run to count as ready, where Ready is empty
+	MinUptime    time.Duration // how long the process must run to be ready, if Ready is empty
 	Stop         Stop
-	Env          []string // NAME=VALUE, over the environment of its container
+	Env          []string // NAME=VALUE, overrides the environment in config.json
 }
 
-// Backoff is the pause before a restart: Initial, doubled each time up to Max.
+// Backoff is the pause before a restart: Initial, doubled with each restart up to Max.
 type Backoff struct{ Initial, Max time.Duration }
 
-// StartLimit gives a service up that was started Burst times within Interval and fails again.
+// StartLimit makes a service fail for good: if it ends with an error after Burst starts within
+// Interval.
 type StartLimit struct {
 	Burst    int
 	Interval time.Duration
 }
 
-// Stop is how a service is asked to end, and how long it may take.
+// Stop is the signal that stops a service, and the time until it is killed.
 type Stop struct {
 	Signal  syscall.Signal
 	Timeout time.Duration
 }
 
-// steady is how long a service must have been ready for its earlier failures
-// to be forgotten by the back-off.
-const steady = 10 * time.Second
+// backoffReset is how long a service must have been ready to reset its backoff.
+const backoffReset = 10 * time.Second
 
-// next returns the pause after one of d, which is 0 for the first.
+// next returns the pause after a pause of d; d is 0 for the first.
 func (b Backoff) next(d time.Duration) time.Duration {
 	if d == 0 {
 		return b.Initial
@@ -93,7 +95,7 @@ func (b Backoff) next(d time.Duration) time.Duration {
 	return min(2*d, b.Max)
 }
 
-// reached reports whether one more failure is too many, after starts at these times.
+// reached reports whether there are Burst starts or more within Interval before now.
 func (l StartLimit) reached(starts []time.Time, now time.Time) bool {
 	recent := 0
 	for _, t := range starts {

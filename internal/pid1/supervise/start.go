@@ -1,7 +1,9 @@
 package supervise
 
 import (
+	"context"
 	"errors"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -9,69 +11,98 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/ready"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-var errPanic = errors.New("starting it panicked; that is a fault of this init")
+var errPanic = errors.New("panic during the start; this is a bug in linuxkit-init")
 
-// start starts a service in a goroutine, which always reports back, even when
-// it panics.
+// start starts a service in a goroutine, which then follows its readiness. The goroutine
+// always posts a result, even after a panic.
 func (s *Supervisor) start(u *unit) {
 	u.state, u.begun, u.readiness = Starting, time.Now(), readiness{}
 	u.starts = append(u.starts, u.begun)
-	u.forget()
+	u.trimStarts()
 	s.starts++
-	guard.Go("start of "+u.Name, func() {
-		var r *container.Run
-		var p *ready.Proof
+	s.spawn("start of "+u.Name, func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var run *container.Run
+		var probe *ready.Probe
 		err := errPanic
-		guard.Do("start of "+u.Name, func() { r, p, err = s.launch(u) })
-		s.loop.Post(func() { s.started(u, r, p, err) })
+		guard.Do("start of "+u.Name, func() { run, probe, err = s.launch(ctx, u) })
+		s.loop.Post(func() { s.started(u, run, cancel, err) })
+		if err == nil {
+			probe.Follow(ctx, run.Pid, func(e ready.Event) {
+				s.loop.Post(func() { s.readinessChanged(u, run, e) })
+			})
+		}
 	})
 }
 
-func (s *Supervisor) started(u *unit, r *container.Run, p *ready.Proof, err error) {
+// launch starts a service with the sockets and descriptors of its readiness probe.
+func (s *Supervisor) launch(ctx context.Context, u *unit) (run *container.Run, probe *ready.Probe, err error) {
+	env := s.probes
+	env.MinUptime, env.Socket = u.MinUptime, filepath.Join(u.job.RunDir, u.Name+".notify")
+	if probe, err = ready.Prepare(u.Ready, env); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		probe.Started()
+		if run == nil {
+			probe.Close()
+		}
+	}()
+	u.job.Matcher, u.job.Files, u.job.Notify = probe.Matcher, probe.Files(), probe.Socket
+	run, err = u.job.Start(ctx, s.runtime)
+	return run, probe, err
+}
+
+// started handles the result of a start.
+func (s *Supervisor) started(u *unit, run *container.Run, stopProbe context.CancelFunc, err error) {
 	s.starts--
 	if err != nil {
-		if refused(err) {
+		if outOfResources(err) {
 			u.starts = u.starts[:max(0, len(u.starts)-1)]
 		}
-		s.ended(u, outcome{key: record.KeyError, value: err.Error()})
-		s.rest(u)
+		s.ended(u, process.ErrorOutcome(err))
+		s.scheduleRestart(u)
 		return
 	}
-	u.run, u.known = r, true
-	s.emit(record.Starting, u, record.KeyPid, strconv.Itoa(r.Pid))
-	s.watch(u, r)
-	s.follow(u, r, p)
-	if u.state == Stopping { // asked for while it was being started
+	u.run, u.deleting, u.stopProbe = run, true, stopProbe
+	s.emit(record.Starting, u, record.KeyPid, strconv.Itoa(run.Pid))
+	s.watch(u, run)
+	s.loop.After(u.ReadyTimeout, func() { s.readyTimedOut(u, run) })
+	if u.state == Stopping { // requested during the start
 		s.signal(u)
 	}
 }
 
-// refused reports whether the kernel had nothing left to start a service with. That is
-// somebody else's doing, and no reason to give this one up.
-func refused(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOMEM) }
+// outOfResources reports whether the kernel had no process or memory for a start. Other
+// services have used them up, so such a start does not count for the start limit.
+func outOfResources(err error) bool {
+	return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOMEM)
+}
 
-// watch waits for the end of a process, tells it, and then clears up. The wait
-// has no deadline: it is as long as the service lives.
-func (s *Supervisor) watch(u *unit, r *container.Run) {
-	guard.Go("watch of "+u.Name, func() {
-		<-r.Done()
-		guard.Do("last words of "+u.Name, r.Drain)
-		s.loop.Post(func() { s.exited(u, r) })
-		if s.ctx.Err() == nil { // when the machine goes down all are killed anyway
-			// If it cannot be deleted the next start fails and says why.
-			guard.Do("clearing up "+u.Name, func() { _ = u.job.Delete(s.ctx, s.runtime) })
+// watch waits for the end of a run, without a deadline, and deletes its container.
+func (s *Supervisor) watch(u *unit, run *container.Run) {
+	s.spawn("watch of "+u.Name, func(ctx context.Context) {
+		<-run.Done()
+		guard.Do("last output of "+u.Name, run.Drain)
+		s.loop.Post(func() { s.exited(u, run) })
+		if ctx.Err() == nil { // a shutdown kills all processes anyway
+			// If the delete fails the next start fails, with the reason.
+			guard.Do("delete of "+u.Name, func() { _ = u.job.Delete(ctx, s.runtime) })
 		}
 		s.loop.Post(func() {
-			u.known = false
-			s.rest(u)
+			u.deleting = false
+			s.scheduleRestart(u)
 		})
 	})
 }
 
+// emit writes a record of a service with pairs of keys and values.
 func (s *Supervisor) emit(event string, u *unit, pairs ...string) {
 	fields := []record.Field{{Key: record.KeyService, Value: u.Name}}
 	for i := 0; i+1 < len(pairs); i += 2 {

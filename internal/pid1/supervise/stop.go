@@ -11,13 +11,12 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// killWait is how long a process that was sent SIGKILL may take to go. One that
-// hangs in the kernel is left behind.
+// killWait limits the wait for a process after SIGKILL. A process that hangs in the kernel
+// is abandoned.
 const killWait = 2 * time.Second
 
-// stop ends a service. One that has no process is stopped at once; one that is
-// being started is when the start reports back, which the end of the
-// supervisor's context hastens.
+// stop stops a service: at once if it has no process, and when its start returns if it is being
+// started (the end of the context makes that soon).
 func (s *Supervisor) stop(u *unit) {
 	if u.state == Waiting || u.state == Exited {
 		u.state = Stopped
@@ -29,43 +28,45 @@ func (s *Supervisor) stop(u *unit) {
 	}
 }
 
-// signal sends the stop signal and sets the deadline. In a pid namespace of its
-// own the kernel would keep the signal from a process which does not handle it,
-// and all would wait for the deadline; such a process gets what the signal would
-// have done to it anywhere else.
+// signal sends the stop signal and sets the deadline. A process in its own pid namespace
+// that does not handle the signal would ignore it until the deadline, so it is killed, as the
+// signal would do outside of the namespace.
 func (s *Supervisor) signal(u *unit) {
-	r := u.run
-	if process.Shrugs(r.Pid, u.Stop.Signal) {
-		r.KillAll(r.Cgroup)
+	run := u.run
+	if process.IgnoresSignal(run.Pid, u.Stop.Signal) {
+		run.KillAll(run.Cgroup)
 	} else {
-		_ = r.Signal(u.Stop.Signal, false) // fails only when it has ended
+		_ = run.Signal(u.Stop.Signal, false) // fails only if it has exited
 	}
-	s.loop.After(u.Stop.Timeout, func() { s.kill(u, r) })
+	s.loop.After(u.Stop.Timeout, func() { s.kill(u, run) })
 }
 
-// kill ends a service that did not stop in time. One that was late to be ready
-// does not count as killed by whoever stops services.
-func (s *Supervisor) kill(u *unit, r *container.Run) {
-	if u.run != r || u.state != Stopping || r.Ended() {
+// kill kills a service that did not stop in time. A service that is stopped because it was not
+// ready in time does not count as killed.
+func (s *Supervisor) kill(u *unit, run *container.Run) {
+	if u.run != run || u.state != Stopping || run.Ended() {
 		return
 	}
-	u.killed = u.late == ""
+	u.killed = u.timeout == ""
 	reason := record.KilledStopTimeout
-	if u.late != "" {
+	if u.timeout != "" {
 		reason = record.KilledReadyTimeout
 	}
+	signal := process.SignalName(unix.Signal(u.Stop.Signal))
 	s.console.Emit(record.Log,
 		record.Field{Key: record.KeyLevel, Value: console.Warn.String()},
-		record.Field{Key: record.KeyMessage, Value: "service " + u.Name + ": not stopped by " +
-			process.SignalName(unix.Signal(u.Stop.Signal)) + " within " + u.Stop.Timeout.String() + "; killed"},
+		record.Field{
+			Key:   record.KeyMessage,
+			Value: "service " + u.Name + ": not stopped by " + signal + " within " + u.Stop.Timeout.String() + "; killed",
+		},
 		record.Field{Key: record.KeyService, Value: u.Name},
 		record.Field{Key: record.KeyKilled, Value: reason})
-	r.KillAll(r.Cgroup)
+	run.KillAll(run.Cgroup)
 	s.loop.After(killWait, func() {
 		switch {
-		case u.run != r || u.state != Stopping:
-		case u.late != "" && !s.stopping:
-			s.fail(u, u.late+"; it cannot be killed")
+		case u.run != run || u.state != Stopping:
+		case u.timeout != "" && !s.stopping:
+			s.fail(u, u.timeout+"; its process cannot be killed")
 		default:
 			u.state = Stopped
 		}

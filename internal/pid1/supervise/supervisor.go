@@ -15,119 +15,123 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/ready"
 )
 
-// Supervisor keeps services. Its methods are called on the loop only.
+// Supervisor supervises services. Its methods must be called on the loop.
 type Supervisor struct {
-	ctx      context.Context // ends when the machine goes down: no start outlives it
+	spawn    func(what string, fn func(context.Context))
 	loop     *loop.Loop
 	console  *console.Console
 	runtime  container.Runtime
-	means    ready.Means
-	gaveUp   func(service, reason string)
+	probes   ready.Environment
+	onFailed func(service, reason string)
 	units    []*unit
 	byName   map[string]*unit
-	reached  map[string]bool
-	starts   int // under way
+	reached  map[string]bool // milestones
+	starts   int             // in progress
 	stopping bool
 }
 
-// maxStarts is how many starts may be under way at once. A start keeps a
-// processor busy; more of them than processors only slow each other down, and
-// the second of two on one processor uses the waits of the first. It also
-// leaves a way where one start hangs.
+// maxStarts limits the starts in progress. A start keeps a processor busy, so more starts
+// than processors only delay each other; two on one processor use each other's
+// waits, and the second proceeds if the first hangs.
 var maxStarts = max(2, runtime.NumCPU())
 
-// Env is what a supervisor works with.
-type Env struct {
-	Context context.Context
-	Loop    *loop.Loop
-	Console *console.Console
-	Runtime container.Runtime
-	Reaper  *process.Reaper // runs the commands that ask whether a service is ready
-	Null    *os.File
-	Environ []string // of the runtime and those commands
-	LogDir  string
-	RunDir  string                       // for sockets of services, and their bundles where these are changed
-	GaveUp  func(service, reason string) // told, on the loop, of every service that has failed
+// Options configure a Supervisor.
+type Options struct {
+	// Go runs fn in a new goroutine, with a context that ends when the machine shuts
+	// down: no start outlives it.
+	Go       func(what string, fn func(context.Context))
+	Loop     *loop.Loop
+	Console  *console.Console
+	Runtime  container.Runtime
+	Reaper   *process.Reaper // runs the commands that check readiness
+	Null     *os.File
+	Environ  []string // of the runtime and those commands
+	LogDir   string
+	RunDir   string                       // for sockets of services and changed bundles
+	OnFailed func(service, reason string) // called on the loop for each service that fails
 }
 
-// New returns a supervisor of services, all waiting. Their order must have no
-// circle, and no name that means nothing (config.Resolve).
-func New(env Env, services []Service) *Supervisor {
+// New returns a supervisor of services, all waiting. Their order must have been resolved
+// (config.Resolve): without cycles and unknown names.
+func New(o Options, services []Service) *Supervisor {
 	s := &Supervisor{
-		ctx: env.Context, loop: env.Loop, console: env.Console, runtime: env.Runtime,
-		gaveUp: env.GaveUp,
-		means:  ready.Means{Reaper: env.Reaper, Null: env.Null, Environ: env.Environ, Steady: steadyPause},
+		spawn: o.Go, loop: o.Loop, console: o.Console, runtime: o.Runtime, onFailed: o.OnFailed,
+		probes: ready.Environment{Reaper: o.Reaper, Null: o.Null, Environ: o.Environ, Interval: probeInterval},
 		byName: map[string]*unit{}, reached: map[string]bool{},
 	}
 	for _, service := range services {
-		job := &container.Job{
-			ID: service.Name, Dir: service.Dir, Env: env.Environ, Null: env.Null, RunDir: env.RunDir, Environ: service.Env,
-			Log:    filepath.Join(env.LogDir, service.Name+".log"),
-			OutLog: filepath.Join(env.LogDir, service.Name+".out.log"),
-			Warn:   func(msg string) { env.Console.Log(console.Error, "service "+service.Name+": "+msg) },
-		}
-		u := &unit{Service: service, job: job, state: Waiting}
+		u := &unit{Service: service, job: o.job(service), state: Waiting}
 		s.units = append(s.units, u)
 		s.byName[service.Name] = u
 	}
 	return s
 }
 
-// Reach says that a milestone is reached, for those that come after it.
-func (s *Supervisor) Reach(milestone string) { s.reached[milestone] = true }
+func (o Options) job(s Service) *container.Job {
+	return &container.Job{
+		ID: s.Name, Dir: s.Dir, Env: o.Environ, Null: o.Null, RunDir: o.RunDir, Environ: s.Env,
+		Log:    filepath.Join(o.LogDir, s.Name+".log"),
+		OutLog: filepath.Join(o.LogDir, s.Name+".out.log"),
+		Warn:   func(msg string) { o.Console.Log(console.Error, "service "+s.Name+": "+msg) },
+	}
+}
 
-// Advance does what the present picture calls for: starts what may start, or
-// once Shutdown was called stops what may stop. It is called after every event.
+// ReachMilestone marks a milestone as reached.
+func (s *Supervisor) ReachMilestone(name string) { s.reached[name] = true }
+
+// Advance starts the services that may start, or after Shutdown stops those that may
+// stop. It is called after every event.
 func (s *Supervisor) Advance() {
 	for _, u := range s.units {
 		switch {
 		case s.stopping:
-			if !u.state.over() && u.state != Stopping && s.unneeded(u) {
+			if !u.state.over() && u.state != Stopping && s.dependentsOver(u) {
 				s.stop(u)
 			}
-		case u.state == Waiting && s.starts < maxStarts && !u.known:
+		case u.state == Waiting && s.starts < maxStarts && !u.deleting:
 			s.tryStart(u)
 		}
-		u.times.stamp(u.state)
+		u.times.update(u.state)
 	}
 }
 
 func (s *Supervisor) tryStart(u *unit) {
 	for _, name := range u.Requires {
-		if need := s.byName[name]; need != nil && need.state == Failed {
-			s.fail(u, "it requires "+name+", which has failed")
+		if required := s.byName[name]; required != nil && required.state == Failed {
+			s.fail(u, "required service "+name+" has failed")
 			return
 		}
-		if !s.has(name, Ready, Done) {
+		if !s.satisfied(name, Ready, Done) {
 			return
 		}
 	}
 	for _, name := range u.After {
-		if !s.has(name, Ready, Done, Failed, Stopped) {
+		if !s.satisfied(name, Ready, Done, Failed, Stopped) {
 			return
 		}
 	}
 	s.start(u)
 }
 
-// has reports whether a milestone is reached, or a service is in one of the states.
-func (s *Supervisor) has(name string, states ...State) bool {
+// satisfied reports whether the service name is in one of the states, or the milestone
+// name is reached.
+func (s *Supervisor) satisfied(name string, states ...State) bool {
 	if u := s.byName[name]; u != nil {
 		return slices.Contains(states, u.state)
 	}
 	return s.reached[name]
 }
 
-// Shutdown stops all services, in reverse order.
+// Shutdown stops all services in reverse order.
 func (s *Supervisor) Shutdown() {
 	s.stopping = true
 	for _, u := range s.units {
-		u.killed = u.killed && !u.state.over() // what an operator had stopped before is not of the shutdown
+		u.killed = u.killed && !u.state.over() // earlier kills do not count
 	}
 }
 
-// unneeded reports whether all that comes after u is over.
-func (s *Supervisor) unneeded(u *unit) bool {
+// dependentsOver reports whether all services that come after u are over.
+func (s *Supervisor) dependentsOver(u *unit) bool {
 	for _, other := range s.units {
 		if !other.state.over() && (slices.Contains(other.After, u.Name) || slices.Contains(other.Requires, u.Name)) {
 			return false
@@ -136,28 +140,27 @@ func (s *Supervisor) unneeded(u *unit) bool {
 	return true
 }
 
-// Over reports whether every service is: failed, done or stopped.
+// Over reports whether every service is failed, done or stopped.
 func (s *Supervisor) Over() bool { return s.all(State.over) }
 
-// AllReady reports whether every service is ready, or has done what it was for.
-func (s *Supervisor) AllReady() bool {
-	return s.all(func(state State) bool { return state == Ready || state == Done })
-}
+// AllReady reports whether every service is ready or done.
+func (s *Supervisor) AllReady() bool { return s.all(State.up) }
 
 func (s *Supervisor) all(is func(State) bool) bool {
 	return !slices.ContainsFunc(s.units, func(u *unit) bool { return !is(u.state) })
 }
 
-// Took calls fn for every service that has been ready, with the time its first start took.
-func (s *Supervisor) Took(fn func(name string, d time.Duration)) {
+// StartTimes calls fn with the duration of the first start of every service that has been
+// ready.
+func (s *Supervisor) StartTimes(fn func(name string, d time.Duration)) {
 	for _, u := range s.units {
-		if u.took > 0 {
-			fn(u.Name, u.took)
+		if u.startTime > 0 {
+			fn(u.Name, u.startTime)
 		}
 	}
 }
 
-// Count returns how many services were stopped, and how many of them had to be killed.
+// Count returns how many services stopped by themselves, and how many had to be killed.
 func (s *Supervisor) Count() (stopped, killed int) {
 	for _, u := range s.units {
 		switch {

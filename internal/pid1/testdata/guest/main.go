@@ -17,7 +17,7 @@ func main() {
 		os.Stderr.WriteString("guest: about to fail\n")
 		code, _ := strconv.Atoi(arg)
 		os.Exit(code)
-	case "say":
+	case "echo":
 		os.Stdout.WriteString(arg + "\n")
 	case "print": // and stay
 		os.Stdout.WriteString(arg + "\n")
@@ -73,7 +73,7 @@ func main() {
 			}
 		}
 		os.Stdout.WriteString(arg + "\n")
-	case "deaf": // to SIGTERM
+	case "ignoreTERM": // to SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestOnlyTheContainersOwnShimIsOne(t *testing.T) {
+func TestIsShim(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
 		"/usr/bin/containerd-shim-runc-v2 -namespace services.linuxkit -id web -address /run/containerd/containerd.sock": true,
@@ -19,6 +19,6 @@ func TestOnlyTheContainersOwnShimIsOne(t *testing.T) {
 		}
 	}
 	if isShim([]string{""}, "services.linuxkit", "web") {
-		t.Error("a kernel thread, which has no arguments")
+		t.Error("reported a kernel thread, which has no arguments")
 	}
 }

@@ -17,31 +17,31 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
-// Name is what Between is called by.
-const Name = "runc"
+// RuncName is the name by which containerd's shim calls RuncShim.
+const RuncName = "runc"
 
-// Links in Runtime.Dir and in the directory of a start.
+// Symbolic links in Runtime.Dir and in the directory of a start.
 const (
 	realName   = "runc.real" // to runc
-	attachName = "attach"    // to the bundle that has something to attach
+	attachName = "attach"    // to the directory of the bundle to attach
 )
 
-var errNoPid = errors.New("runc has not written down the pid of the container")
+var errNoPid = errors.New("runc wrote no pid file for the container")
 
-// maxFiles bounds the descriptors of a container.
+// maxFiles limits the descriptors of a container.
 const maxFiles = 16
 
-func (r *Runtime) between() string              { return filepath.Join(r.Dir, Name) }
-func (r *Runtime) handover(id string) string    { return filepath.Join(r.Dir, "starts", id) }
+func (r *Runtime) shimPath() string             { return filepath.Join(r.Dir, RuncName) }
+func (r *Runtime) startDir(id string) string    { return filepath.Join(r.Dir, "starts", id) }
 func (r *Runtime) relink(to, name string) error { return relink(to, filepath.Join(r.Dir, name)) }
 
-// Install makes the link by which containerd's shim calls Between, which is this
-// program, and the one by which that finds runc.
+// Install makes two symbolic links: the one by which containerd's shim calls RuncShim in this
+// program, and the one to the real runc.
 func (r *Runtime) Install(runc string) error {
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		return err
 	}
-	if err := r.relink("/proc/"+strconv.Itoa(os.Getpid())+"/exe", Name); err != nil {
+	if err := r.relink("/proc/"+strconv.Itoa(os.Getpid())+"/exe", RuncName); err != nil {
 		return err
 	}
 	return r.relink(runc, realName)
@@ -54,9 +54,8 @@ func relink(to, path string) error {
 	return os.Symlink(to, path)
 }
 
-// handOver lays out, as links that are called by their numbers, the descriptors that
-// a container is to have.
-func handOver(dir string, c container.Container) error {
+// linkDescriptors makes symbolic links to the descriptors of a container, named by their numbers.
+func linkDescriptors(dir string, c container.Container) error {
 	files := slices.Concat([]*os.File{c.Stdin, c.Stdout, c.Stderr}, c.Files)
 	for i, f := range files {
 		own := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(int(f.Fd()))
@@ -70,10 +69,10 @@ func handOver(dir string, c container.Container) error {
 	return os.Symlink(c.Attach, filepath.Join(dir, attachName))
 }
 
-// Between does for one call of runc what containerd cannot, and returns its exit
-// status: where PID 1 is starting a container, "create" gives it PID 1's descriptors
-// and attaches what its bundle asks for. Everything else is runc's own.
-func Between(args []string) (int, error) {
+// RuncShim runs one call of runc for containerd's shim and returns its exit status. For a "create"
+// of a container that PID 1 is starting, it passes PID 1's descriptors and attaches the bundle.
+// Every other call executes runc unchanged.
+func RuncShim(args []string) (int, error) {
 	runc, err := os.Readlink(filepath.Join(filepath.Dir(args[0]), realName))
 	if err != nil {
 		return 1, err
@@ -81,8 +80,8 @@ func Between(args []string) (int, error) {
 	at := slices.Index(args, "create")
 	dir := filepath.Join(filepath.Dir(args[0]), "starts", filepath.Base(args[len(args)-1]))
 	if _, err := os.Lstat(filepath.Join(dir, "0")); at < 0 || at == len(args)-1 || err != nil {
-		runtime.LockOSThread() // what "exec" starts in a container is to be woken in time
-		process.BePunctual()
+		runtime.LockOSThread() // programs started by "exec" in a container get the default timer slack
+		process.RestoreThreadSlack()
 		return 1, os.NewSyscallError("exec "+runc, unix.Exec(runc, args, os.Environ()))
 	}
 	files, err := descriptors(dir)
@@ -95,13 +94,13 @@ func Between(args []string) (int, error) {
 		err = attachTo(dir, args)
 	}
 	if err != nil {
-		_, _ = unix.Write(int(files[2]), []byte(err.Error()+"\n")) // the container's own log
+		_, _ = unix.Write(int(files[2]), []byte(err.Error()+"\n")) // the container's log
 		return 1, err
 	}
 	return status, nil
 }
 
-// descriptors opens what PID 1 has laid out.
+// descriptors opens the links made by linkDescriptors.
 func descriptors(dir string) ([]uintptr, error) {
 	var files []uintptr
 	for len(files) < maxFiles {
@@ -111,7 +110,7 @@ func descriptors(dir string) ([]uintptr, error) {
 			flags = unix.O_RDONLY
 		}
 		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
-		if err == unix.ENOENT {
+		if errors.Is(err, unix.ENOENT) {
 			break
 		}
 		if err != nil {
@@ -122,9 +121,9 @@ func descriptors(dir string) ([]uintptr, error) {
 	return files, nil
 }
 
-// create runs runc. If whoever waits for this program ends it, runc ends as well.
+// create runs runc and returns its exit status. runc is killed if this process dies.
 func create(runc string, args []string, files []uintptr) (int, error) {
-	runtime.LockOSThread() // which the kernel takes for the parent
+	runtime.LockOSThread() // the kernel's parent death signal is per thread
 	pid, err := syscall.ForkExec(runc, args, &syscall.ProcAttr{
 		Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
 	})
@@ -133,7 +132,7 @@ func create(runc string, args []string, files []uintptr) (int, error) {
 	}
 	var status syscall.WaitStatus
 	for {
-		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
+		if _, err = syscall.Wait4(pid, &status, 0, nil); !errors.Is(err, syscall.EINTR) {
 			break
 		}
 	}
@@ -143,11 +142,11 @@ func create(runc string, args []string, files []uintptr) (int, error) {
 	return status.ExitStatus(), err
 }
 
-// attachTo attaches what the bundle asks for to the process that runc has made.
+// attachTo attaches the bundle, if there is one, to the process that runc has created.
 func attachTo(dir string, args []string) error {
 	from, err := os.Readlink(filepath.Join(dir, attachName))
 	if err != nil {
-		return nil // it asks for nothing
+		return nil // nothing to attach
 	}
 	at := slices.Index(args, "--pid-file")
 	if at < 0 || at+1 == len(args) {

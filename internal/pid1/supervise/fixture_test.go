@@ -11,6 +11,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/config"
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/loop"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/record"
@@ -18,23 +19,25 @@ import (
 
 const wait = 30 * time.Second
 
+// reaper reaps every child of the test process, so all tests share it.
 var reaper = func() *process.Reaper {
 	r := process.NewReaper()
 	go r.Reap(nil)
 	return r
 }()
 
-// plain is a runtime without containers: it runs the script "run" of a bundle
-// as a process of its own.
-type plain struct{}
+// processRuntime is a runtime without containers: it runs the script "run" of a bundle as a
+// process.
+type processRuntime struct{}
 
-func (plain) Start(ctx context.Context, c container.Container) (*container.Process, error) {
+func (processRuntime) Start(ctx context.Context, c container.Container) (*container.Process, error) {
 	script := filepath.Join(c.Bundle, "run")
 	if _, err := os.Stat(script); err != nil {
 		return nil, err
 	}
 	child, err := reaper.Start(process.Program{
-		Args: []string{"/bin/sh", script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
+		Args: []string{"/bin/sh", script}, Env: []string{"PATH=/usr/bin:/bin"},
+		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files,
 	})
 	if err != nil {
 		return nil, err
@@ -42,10 +45,10 @@ func (plain) Start(ctx context.Context, c container.Container) (*container.Proce
 	return &container.Process{Child: child}, nil
 }
 
-func (plain) Delete(context.Context, container.Container) error { return nil }
+func (processRuntime) Delete(context.Context, container.Container) error { return nil }
 
-// rig is a supervisor on a loop, with what it reports.
-type rig struct {
+// fixture is a supervisor on a loop that collects its records.
+type fixture struct {
 	*testing.T
 	super   *Supervisor
 	dir     string // with the bundles, logs and sockets
@@ -55,14 +58,14 @@ type rig struct {
 	seen    []string
 }
 
-func (r *rig) WriteLine(line []byte) {
+func (r *fixture) WriteLine(line []byte) {
 	if rec, ok := record.Find(line); ok {
 		r.records <- rec
 	}
 }
 
-// newRig supervises services, each with its script, until the test ends.
-func newRig(t *testing.T, rt container.Runtime, scripts map[string]string, services ...Service) *rig {
+// newFixture supervises services, each with its script, until the test ends.
+func newFixture(t *testing.T, rt container.Runtime, scripts map[string]string, services ...Service) *fixture {
 	t.Helper()
 	null, err := process.DevNull()
 	if err != nil {
@@ -70,7 +73,7 @@ func newRig(t *testing.T, rt container.Runtime, scripts map[string]string, servi
 	}
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{T: t, dir: dir, cancel: cancel, records: make(chan record.Record, 1000)}
+	r := &fixture{T: t, dir: dir, cancel: cancel, records: make(chan record.Record, 1000)}
 	for i := range services {
 		services[i].Dir = filepath.Join(dir, services[i].Name)
 		if script, found := scripts[services[i].Name]; found {
@@ -87,8 +90,11 @@ func newRig(t *testing.T, rt container.Runtime, scripts map[string]string, servi
 	c := console.New()
 	c.Start(r)
 	r.loop = loop.New(func() { r.super.Advance() })
-	r.super = New(Env{Context: ctx, Loop: r.loop, Console: c, Runtime: rt, Reaper: reaper, Null: null, LogDir: dir, RunDir: dir}, services)
-	r.super.means.Steady = 10 * time.Millisecond
+	spawn := func(what string, fn func(context.Context)) { guard.Go(what, func() { fn(ctx) }) }
+	r.super = New(Options{
+		Go: spawn, Loop: r.loop, Console: c, Runtime: rt, Reaper: reaper, Null: null, LogDir: dir, RunDir: dir,
+	}, services)
+	r.super.probes.Interval = 10 * time.Millisecond
 	stop := make(chan struct{})
 	go r.loop.Run(stop)
 	t.Cleanup(func() { r.down(); close(stop) })
@@ -97,21 +103,21 @@ func newRig(t *testing.T, rt container.Runtime, scripts map[string]string, servi
 }
 
 // do runs fn on the loop.
-func (r *rig) do(fn func()) {
+func (r *fixture) do(fn func()) {
 	done := make(chan struct{})
 	r.loop.Post(func() { fn(); close(done) })
 	<-done
 }
 
-// down stops all services and waits until they are.
-func (r *rig) down() {
+// down shuts down and waits until all services are over.
+func (r *fixture) down() {
 	r.do(r.super.Shutdown)
 	r.cancel()
 	r.eventually("all services are over", func() bool { return r.super.Over() })
 }
 
 // eventually waits until a condition holds on the loop.
-func (r *rig) eventually(what string, holds func() bool) {
+func (r *fixture) eventually(what string, holds func() bool) {
 	r.Helper()
 	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		ok := false
@@ -120,11 +126,11 @@ func (r *rig) eventually(what string, holds func() bool) {
 			return
 		}
 	}
-	r.Fatalf("never: %s; seen %q", what, r.seen)
+	r.Fatalf("timed out: %s; seen %q", what, r.seen)
 }
 
-// until waits for a record that begins with text, and keeps those before it in seen.
-func (r *rig) until(text string) record.Record {
+// until waits for a record that begins with text. It adds the records read to seen.
+func (r *fixture) until(text string) record.Record {
 	r.Helper()
 	deadline := time.After(wait)
 	for {
@@ -135,12 +141,12 @@ func (r *rig) until(text string) record.Record {
 				return rec
 			}
 		case <-deadline:
-			r.Fatalf("never: %s; seen %q", text, r.seen)
+			r.Fatalf("timed out: %s; seen %q", text, r.seen)
 		}
 	}
 }
 
-// show prints a record without what differs from run to run.
+// show formats a record without the fields that differ between runs.
 func show(r record.Record) string {
 	s := r.Event
 	for _, f := range r.Fields {
@@ -151,10 +157,10 @@ func show(r record.Record) string {
 	return s
 }
 
-// quick is a service for tests that do not want to wait.
+// quick is a service with short pauses.
 func quick(name string) Service {
 	s := FromConfig(config.DefaultService(name), "")
-	s.Settle = 100 * time.Millisecond
+	s.MinUptime = 100 * time.Millisecond
 	s.Backoff = Backoff{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}
 	return s
 }
