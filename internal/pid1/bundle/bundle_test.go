@@ -116,7 +116,7 @@ func TestOpenMalformedRuntimeJSON(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(`{"mounts": [`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "runtime.json: not JSON at byte 12") {
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "runtime.json: invalid JSON at byte 12") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -122,7 +122,7 @@ func TestReadConfigErrors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), dir+"/config.json: not JSON at byte 1") {
+	if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), dir+"/config.json: invalid JSON at byte 1") {
 		t.Errorf("%v", err)
 	}
 }

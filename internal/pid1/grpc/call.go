@@ -1,218 +1,219 @@
 package grpc
 
 import (
+	"errors"
 	"io"
 	"strconv"
 )
 
-// maxAnswer bounds an answer, in bytes.
-const maxAnswer = MaxMessage + prefixSize
+// maxResponse bounds a response with its prefix, in bytes.
+const maxResponse = MaxMessage + prefixSize
 
-// maxIdle bounds the frames that bring no part of the answer. The largest answer has
-// a dozen; the largest request is acknowledged by some hundreds.
+// maxIdle bounds the frames without response data. The largest response has a dozen of
+// them; acknowledging the largest request takes some hundreds.
 const maxIdle = 4096
 
-// Windows (RFC 9113 §6.9).
+// Flow-control windows, in bytes (RFC 9113 §6.9).
 const (
 	defaultWindow = 65535
 	maxWindow     = 1<<31 - 1
 )
 
-const initialWindowSize = 4 // the setting (RFC 9113 §6.5.2)
+const initialWindowSize = 4 // SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113 §6.5.2)
 
-// refusedStream says that the peer has done nothing for the call (RFC 9113 §7).
+// refusedStream is the error code of a call that the peer has not processed (RFC 9113 §7).
 const refusedStream = 7
 
-// call is a call that goes on.
+// call is the state of a call.
 type call struct {
-	conn io.ReadWriter
-	out  string // what is to be written
-	gone error  // why no more can be
+	conn     io.ReadWriter
+	out      string // frames to write
+	writeErr error  // after which nothing is written
 
-	rest    string // what has not been sent of the request
-	window  [2]int // how much of it the peer takes, on the connection and the stream
-	initial int    // what the windows of its streams begin with
+	unsent  string // the rest of the request
+	window  [2]int // bytes that the peer accepts, on the connection and the stream
+	initial int    // the initial window of the peer's streams
 
 	frame
-	idle   int
-	answer []byte
-	block  []byte // the header block so far
+	idle     int // frames without response data
+	response []byte
+	block    []byte // the header block so far
 
-	settled bool // the first frame has been SETTINGS
-	open    bool // a header block is to be continued
-	last    bool // and ends the stream
-	begun   bool // the headers of the answer have come
-	over    bool // its status has, and is OK
+	gotSettings bool // the first frame was SETTINGS
+	inBlock     bool // a header block is not complete
+	lastBlock   bool // it ends the stream
+	gotHeaders  bool // the headers of the response are complete
+	done        bool // the status is OK
 }
 
-// put appends a frame to what is to be written.
-func (c *call) put(kind, flags, stream byte, payload string) {
+// queue appends a frame to the frames to write.
+func (c *call) queue(kind, flags, stream byte, payload string) {
 	n := len(payload)
 	c.out += string([]byte{byte(n >> 16), byte(n >> 8), byte(n), kind, flags, 0, 0, 0, stream}) + payload
 }
 
-// send writes what is to be written, with as much of the request as the peer takes.
-// A peer that takes no more may have answered before, so that is no error yet.
+// send writes the queued frames, and as much of the request as the windows allow. A write
+// error is not returned: the peer may have sent its response before it closed.
 func (c *call) send() {
-	for c.gone == nil {
-		if n := min(len(c.rest), maxFrame, c.window[0], c.window[theStream]); n > 0 { // a window may be below 0
+	for c.writeErr == nil {
+		if n := min(len(c.unsent), maxFrame, c.window[0], c.window[streamID]); n > 0 { // a window can be negative
 			var flags byte
-			if n == len(c.rest) {
+			if n == len(c.unsent) {
 				flags = endStream
 			}
-			c.put(data, flags, theStream, c.rest[:n])
-			c.rest = c.rest[n:]
+			c.queue(data, flags, streamID, c.unsent[:n])
+			c.unsent = c.unsent[n:]
 			c.window[0] -= n
-			c.window[theStream] -= n
+			c.window[streamID] -= n
 		}
 		if c.out == "" {
 			return
 		}
-		_, c.gone = c.conn.Write([]byte(c.out))
+		_, c.writeErr = c.conn.Write([]byte(c.out))
 		c.out = ""
 	}
 }
 
-// receive reads a frame and does what it asks for.
+// receive reads a frame and handles it.
 func (c *call) receive() error {
 	err := c.read(c.conn)
 	switch {
-	case err != nil && c.gone != nil:
-		return c.gone
-	case err == io.EOF: // before the answer was complete
+	case err != nil && c.writeErr != nil:
+		return c.writeErr
+	case errors.Is(err, io.EOF): // before the response was complete
 		return io.ErrUnexpectedEOF
 	case err != nil:
 		return err
-	case !c.settled && c.kind != settings, c.open != (c.kind == continuation):
-		return c.wrong()
+	case !c.gotSettings && c.kind != settings, c.inBlock != (c.kind == continuation):
+		return c.invalid()
 	case c.idle == maxIdle:
-		return wrong("frames without end")
+		return malformed("too many frames")
 	}
-	c.settled = true
+	c.gotSettings = true
 	c.idle++
 	switch c.kind {
 	case data:
-		return c.takeData()
+		return c.handleData()
 	case headers, continuation:
-		return c.takeHeaders()
+		return c.handleHeaders()
 	case rstStream, goAway:
-		return c.takeEnd()
+		return c.handleClose()
 	case settings:
-		return c.takeSettings()
+		return c.handleSettings()
 	case ping:
 		return c.acknowledge(8)
 	case windowUpdate:
-		return c.takeWindow(int(number(c.payload) &^ (1 << 31)))
+		return c.handleWindowUpdate(int(number(c.payload) &^ (1 << 31)))
 	}
 	return nil
 }
 
-// acknowledge answers SETTINGS and PING, unless they are answers themselves, with what
-// is left of them, which has to be of this size.
+// acknowledge acknowledges SETTINGS or PING, unless the frame is an acknowledgement, with
+// the rest of its payload, which must have this size.
 func (c *call) acknowledge(size int) error {
 	if len(c.payload) != size {
-		return c.wrong()
+		return c.invalid()
 	}
 	if c.flags&ack == 0 {
-		c.put(c.kind, ack, 0, string(c.payload))
+		c.queue(c.kind, ack, 0, string(c.payload))
 	}
 	return nil
 }
 
-func (c *call) takeData() error {
-	if !c.begun {
-		return c.wrong()
+func (c *call) handleData() error {
+	if !c.gotHeaders {
+		return c.invalid()
 	}
 	if c.flags&endStream != 0 {
-		return wrong("no grpc-status")
+		return malformed("no grpc-status")
 	}
-	before := len(c.answer)
-	err := c.collect(&c.answer, maxAnswer)
-	if len(c.answer) > before {
+	before := len(c.response)
+	err := c.appendPayload(&c.response, maxResponse)
+	if len(c.response) > before {
 		c.idle--
 	}
 	return err
 }
 
-func (c *call) takeHeaders() error {
+func (c *call) handleHeaders() error {
 	if c.kind == headers {
-		c.last = c.flags&endStream != 0
+		c.lastBlock = c.flags&endStream != 0
 	}
-	if err := c.collect(&c.block, maxBlock); err != nil {
+	if err := c.appendPayload(&c.block, maxBlock); err != nil {
 		return err
 	}
-	if c.open = c.flags&endHeaders == 0; c.open {
+	if c.inBlock = c.flags&endHeaders == 0; c.inBlock {
 		return nil
 	}
 	d := decoder{rest: c.block}
 	d.decode()
 	c.block = nil
 	if d.bad {
-		return wrong("headers that make no sense")
+		return malformed("invalid header block")
 	}
-	return c.takeFields(&d.fields)
+	return c.handleFields(&d.fields)
 }
 
-// takeFields ends the call with its status, or lets the answer begin. A status is in
-// the last headers, which may be the only ones.
-func (c *call) takeFields(found *fields) error {
+// handleFields ends the call with its status, or begins the response. The status is in the
+// last header block, which can be the only one.
+func (c *call) handleFields(found *fields) error {
 	code, err := strconv.ParseUint(found.status, 10, 16)
 	switch {
-	case c.last && err == nil && code > 0:
+	case c.lastBlock && err == nil && code > 0:
 		return &Status{int(code), printable(found.message)}
-	case c.last && err == nil:
-		c.over = true
-	case !c.begun && found.http != "200":
-		return wrong("HTTP status " + printable(found.http))
-	case c.last || c.begun:
-		return wrong("no grpc-status")
+	case c.lastBlock && err == nil:
+		c.done = true
+	case !c.gotHeaders && found.http != "200":
+		return malformed("HTTP status " + printable(found.http))
+	case c.lastBlock || c.gotHeaders:
+		return malformed("no grpc-status")
 	}
-	c.begun = true
+	c.gotHeaders = true
 	return nil
 }
 
-// takeSettings takes the only setting that matters: what windows begin with is for
-// the stream that is open as well (RFC 9113 §6.9.2).
-func (c *call) takeSettings() error {
+// handleSettings handles the only relevant setting: the initial window size also changes
+// the window of the open stream (RFC 9113 §6.9.2).
+func (c *call) handleSettings() error {
 	for ; len(c.payload) >= 6 && c.flags&ack == 0; c.payload = c.payload[6:] {
 		if number(c.payload)>>16 != initialWindowSize {
 			continue
 		}
 		n := int(number(c.payload[2:]))
-		if c.window[theStream] += n - c.initial; max(n, c.window[theStream]) > maxWindow {
-			return c.wrong()
+		if c.window[streamID] += n - c.initial; max(n, c.window[streamID]) > maxWindow {
+			return c.invalid()
 		}
 		c.initial = n
 	}
 	return c.acknowledge(0)
 }
 
-// takeWindow widens a window by n.
-func (c *call) takeWindow(n int) error {
+// handleWindowUpdate increases a window by n.
+func (c *call) handleWindowUpdate(n int) error {
 	w := &c.window[c.stream]
 	if *w += n; n == 0 || *w > maxWindow {
-		return c.wrong()
+		return c.invalid()
 	}
 	return nil
 }
 
-// takeEnd takes RST_STREAM, which ends the call, and GOAWAY, which does unless the
-// peer, who leaves, will still answer it.
-func (c *call) takeEnd() error {
+// handleClose handles RST_STREAM, which ends the call, and GOAWAY, which ends it unless
+// the peer still processes the stream.
+func (c *call) handleClose() error {
 	if c.kind == goAway && len(c.payload) < 8 {
-		return c.wrong()
+		return c.invalid()
 	}
 	code := number(c.payload)
 	if c.kind == goAway {
-		last := code &^ (1 << 31) // of the streams that it answers
-		if code = number(c.payload[4:]); code == 0 && last >= theStream {
+		last := code &^ (1 << 31) // the last stream that it processes
+		if code = number(c.payload[4:]); code == 0 && last >= streamID {
 			return nil
 		} else if code == 0 {
 			code = refusedStream
 		}
 	}
 	if code == refusedStream {
-		return &Status{Unavailable, "the call was not begun"}
+		return &Status{Unavailable, "the server has not processed the call"}
 	}
-	return wrong("broken off with HTTP/2 error " + strconv.Itoa(int(code)))
+	return malformed("closed with HTTP/2 error " + strconv.Itoa(int(code)))
 }

@@ -1,20 +1,19 @@
-// Package grpc makes unary calls of gRPC, over a connection that is there.
+// Package grpc is a minimal gRPC client for unary calls over an existing connection.
 //
-// PID 1 asks containerd a few things and is to stay small: the client of gRPC that
-// everybody uses is larger than all of PID 1. What one call needs of HTTP/2 is not
-// much, as its connection has one stream only and neither side has a table of
-// headers that grows:
+// PID 1 makes a few calls to containerd, and grpc-go is larger than all of PID 1. Each
+// call has its own connection with one stream and no dynamic header table, so a small part
+// of HTTP/2 is sufficient:
 //
-//	call.go     what is sent, and what is made of each frame
-//	frame.go    the frames of HTTP/2 (RFC 9113 §4, §6)
-//	request.go  what a connection and a request begin with
-//	hpack.go    the headers of an answer (RFC 7541)
+//	call.go     requests, and the handling of each frame
+//	frame.go    frames of HTTP/2 (RFC 9113 §4, §6)
+//	request.go  connection preface and request headers
+//	hpack.go    response headers (RFC 7541)
 //	huffman.go  their Huffman code (RFC 7541 appendix B)
-//	status.go   the status of an answer
+//	status.go   status of a call
 //
-// The rest is "gRPC over HTTP2" (grpc/doc/PROTOCOL-HTTP2.md). There is no compression
-// of messages, no stream of messages and no TLS. The peer is not trusted: what it
-// sends is bounded, and nothing that it sends panics.
+// The rest is "gRPC over HTTP2" (grpc/doc/PROTOCOL-HTTP2.md), without message compression,
+// streaming and TLS. The peer is not trusted: the number and size of frames and messages
+// are bounded, and no input causes a panic.
 package grpc
 
 import "io"
@@ -22,49 +21,48 @@ import "io"
 // MaxMessage bounds a request and a response, in bytes.
 const MaxMessage = 4 << 20
 
-// prefixSize is the size of what stands before a message: whether it is compressed,
-// and its length.
+// prefixSize is the size of a message's prefix in bytes: the compressed flag and the
+// length.
 const prefixSize = 5
 
-// ErrProtocol is what the error of an answer that is no gRPC is (errors.Is). Unlike one
-// of errors.New it needs no code that makes it.
-var ErrProtocol error = &protocolError{"it is something else"}
+// ErrProtocol is matched by the error of an invalid response. It is not made by
+// errors.New, which would add initialization code to PID 1.
+var ErrProtocol error = &protocolError{"unexpected data"}
 
-// protocolError says what in an answer is wrong.
+// protocolError is an invalid response; what describes the reason.
 type protocolError struct{ what string }
 
-func (e *protocolError) Error() string        { return "the answer is no gRPC: " + e.what }
+func (e *protocolError) Error() string        { return "invalid gRPC response: " + e.what }
 func (e *protocolError) Is(target error) bool { return target == ErrProtocol }
 
-func wrong(what string) error { return &protocolError{what} }
+func malformed(what string) error { return &protocolError{what} }
 
-// Call makes one unary call on a connection of its own: conn, a connected socket, is
-// used for nothing else, before or after. The caller has set its deadline, which is
-// the only bound on time, and closes it.
+// Call makes one unary call. conn is a connected socket that is used for this call only.
+// The caller sets its deadline, which is the only bound on time, and closes it.
 //
-// method is "/package.Service/Method"; metadata are pairs of a name in lower case and
-// a value. An error is a *Status, not wrapped, if the peer has answered so or has not
-// begun the call (Unavailable), or if the request is above MaxMessage or its headers
-// are above 16 KiB (ResourceExhausted). It is ErrProtocol if the answer is no gRPC. All
-// others are conn's own.
+// method is "/package.Service/Method"; metadata is pairs of a lower-case name and a value.
+// The error is a *Status, not wrapped, if the peer has returned one or has not processed
+// the call (Unavailable), or if the request exceeds MaxMessage or its headers exceed 16 KiB
+// (ResourceExhausted). It matches ErrProtocol if the response is invalid. Other errors are
+// those of conn.
 func Call(conn io.ReadWriter, method string, metadata [][2]string, request []byte) ([]byte, error) {
 	block := requestHeaders(method, metadata)
 	if len(request) > MaxMessage || len(block) > maxFrame {
 		return nil, &Status{ResourceExhausted, "the request is too large"}
 	}
-	c := &call{conn: conn, out: opening, initial: defaultWindow, window: [2]int{defaultWindow, defaultWindow}}
+	c := &call{conn: conn, out: preface, initial: defaultWindow, window: [2]int{defaultWindow, defaultWindow}}
 	c.buf = make([]byte, maxFrame)
-	c.put(headers, endHeaders, theStream, block)
+	c.queue(headers, endHeaders, streamID, block)
 	n := len(request)
-	c.rest = string([]byte{0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) + string(request)
-	for !c.over {
+	c.unsent = string([]byte{0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) + string(request)
+	for !c.done {
 		c.send()
 		if err := c.receive(); err != nil {
 			return nil, err
 		}
 	}
-	if len(c.answer) < prefixSize || c.answer[0] != 0 || int(number(c.answer[1:])) != len(c.answer)-prefixSize {
-		return nil, wrong("not exactly one message, and that as it is")
+	if len(c.response) < prefixSize || c.response[0] != 0 || int(number(c.response[1:])) != len(c.response)-prefixSize {
+		return nil, malformed("not exactly one uncompressed message")
 	}
-	return c.answer[prefixSize:], nil
+	return c.response[prefixSize:], nil
 }

@@ -6,24 +6,24 @@ const maxBlock = 64 << 10
 // staticFields is the number of fields in the static table (RFC 7541 appendix A).
 const staticFields = 61
 
-// statuses are the values that :status has in the static table, from firstStatus on.
-// No other name in that table is of interest.
+// statuses is the values of :status in the static table, from index firstStatus on. The
+// other names of the table are not used in responses.
 const firstStatus = 8
 
 const statuses = "200" + "204" + "206" + "304" + "400" + "404" + "500"
 
-// fields are the headers of an answer that a call looks at; "" is none.
+// fields is the response headers that a call uses; "" if absent.
 type fields struct{ http, status, message string }
 
-// decoder reads a header block (RFC 7541). There is no dynamic table: the opening has
-// set its size to 0. Once the block is bad, what is read is of no use.
+// decoder decodes a header block (RFC 7541). There is no dynamic table: the preface sets
+// its size to 0. If bad is set the results are invalid.
 type decoder struct {
 	rest []byte
 	bad  bool
 	fields
 }
 
-// decode reads all fields.
+// decode decodes all fields.
 func (d *decoder) decode() {
 	for len(d.rest) > 0 && !d.bad {
 		switch name, value := d.field(); name {
@@ -37,16 +37,16 @@ func (d *decoder) decode() {
 	}
 }
 
-// field reads one field (RFC 7541 §6).
+// field decodes one field (RFC 7541 §6).
 func (d *decoder) field() (name, value string) {
-	bits := 4 // a literal, not to be put into the table
+	bits := 4 // literal, not for the table
 	switch first := d.rest[0]; {
 	case first >= 0x80:
-		bits = 7 // a field of the table
+		bits = 7 // indexed field
 	case first >= 0x40:
-		bits = 6 // a literal to be put into it, which has no room
+		bits = 6 // literal for the table, whose size is 0
 	case first >= 0x20:
-		bits = 5 // the size of the table, which may be no other
+		bits = 5 // table size, which must stay 0
 	}
 	i := d.integer(bits)
 	switch at := 3 * (i - firstStatus); {
@@ -66,8 +66,8 @@ func (d *decoder) field() (name, value string) {
 	return name, value
 }
 
-// integer reads a number that begins in the last bits of a byte (RFC 7541 §5.1). Of
-// what follows it reads at most four bytes, which make more than any bound here.
+// integer decodes a number whose first byte has this many bits (RFC 7541 §5.1). It accepts
+// up to four further bytes, enough for any bound in this package.
 func (d *decoder) integer(bits int) int {
 	most := byte(1<<bits - 1)
 	n := 0
@@ -86,7 +86,7 @@ func (d *decoder) integer(bits int) int {
 	return 0
 }
 
-// text reads a string (RFC 7541 §5.2).
+// text decodes a string (RFC 7541 §5.2).
 func (d *decoder) text() string {
 	coded := len(d.rest) > 0 && d.rest[0] >= 0x80
 	n := d.integer(7)

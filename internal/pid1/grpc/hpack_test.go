@@ -7,14 +7,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-func TestEverySymbolHasItsCode(t *testing.T) {
+func TestDecodeHuffmanOfAllPairs(t *testing.T) {
 	t.Parallel()
-	many := 0
+	count := 0
 	for _, same := range symbols {
-		many += len(same)
+		count += len(same)
 	}
-	if many != 256 {
-		t.Errorf("%d symbols", many)
+	if count != 256 {
+		t.Errorf("%d symbols, want 256", count)
 	}
 	for a := range 256 {
 		for b := range 256 {
@@ -26,19 +26,20 @@ func TestEverySymbolHasItsCode(t *testing.T) {
 	}
 }
 
-func TestCodeOfHuffmanIsWhatTheLibrarysIs(t *testing.T) {
+func TestDecodeHuffmanAsXNet(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
 		coded := make([]byte, random.IntN(12))
 		for i := range coded {
-			coded[i] = byte(random.Uint32() | random.Uint32()) // more ones than not: long codes
+			coded[i] = byte(random.Uint32() | random.Uint32()) // more ones than zeros: long codes
 		}
-		sameAsTheLibrary(t, coded)
+		compareHuffman(t, coded)
 	}
 }
 
-func sameAsTheLibrary(t *testing.T, coded []byte) {
+// compareHuffman compares the decoder with that of golang.org/x/net.
+func compareHuffman(t *testing.T, coded []byte) {
 	t.Helper()
 	want, err := hpack.HuffmanDecodeToString(coded)
 	got, ok := decodeHuffman(coded)
@@ -52,16 +53,20 @@ func FuzzHuffman(f *testing.F) {
 	f.Add([]byte("\xff\xff\xff\xff"))
 	f.Add(hpack.AppendHuffmanString(nil, "grpc-status"))
 	f.Add(hpack.AppendHuffmanString(nil, "\x00\x16\xff\n\\"))
-	f.Fuzz(sameAsTheLibrary)
+	f.Fuzz(compareHuffman)
 }
 
-// Of what the library's encoder makes for a peer that has no table, all is understood.
-func TestHeadersOfTheLibrary(t *testing.T) {
+func TestDecodesHeadersOfXNet(t *testing.T) {
 	t.Parallel()
 	for _, want := range []fields{
-		{http: "200", status: "0"}, {http: "404"}, {http: "599", status: "16", message: "why"}, {http: "500", status: "2", message: "\x00\xff☃%"},
+		{http: "200", status: "0"},
+		{http: "404"},
+		{http: "599", status: "16", message: "why"},
+		{http: "500", status: "2", message: "\x00\xff☃%"},
 	} {
-		pairs := []string{"date", "now", ":status", want.http, "grpc-status", want.status, "x-unknown", "y", "grpc-message", want.message, "via", "z"}
+		pairs := []string{
+			"date", "now", ":status", want.http, "grpc-status", want.status, "x-unknown", "y", "grpc-message", want.message, "via", "z",
+		}
 		d := decoder{rest: block(pairs...)}
 		if d.decode(); d.bad || d.fields != want {
 			t.Errorf("%+v, want %+v", d, want)

@@ -2,9 +2,9 @@ package grpc
 
 import "strings"
 
-// symbols are the bytes that have a code of so many bits, in the order of their codes
-// (RFC 7541 appendix B). The code is canonical: the first code of a size follows the
-// last one of the size before. So this is all that there is to know of it.
+// symbols contains the bytes with a code of each length in bits, in the order of their
+// codes (RFC 7541 appendix B). The code is canonical: the first code of a length follows
+// the last one of the previous length, so the symbols define all codes.
 var symbols = [...]string{
 	5:  "012aceiost",
 	6:  " %-./3456789=A_bdfghlmnpru",
@@ -20,21 +20,23 @@ var symbols = [...]string{
 	20: "\x80\x82\x83\xa2\xb8\xc2\xe0\xe2",
 	21: "\x99\xa1\xa7\xac\xb0\xb1\xb3\xd1\xd8\xd9\xe3\xe5\xe6",
 	22: "\x81\x84\x85\x86\x88\x92\x9a\x9c\xa0\xa3\xa4\xa9\xaa\xad\xb2\xb5\xb9\xba\xbb\xbd\xbe\xc4\xc6\xe4\xe8\xe9",
-	23: "\x01\x87\x89\x8a\x8b\x8c\x8d\x8f\x93\x95\x96\x97\x98\x9b\x9d\x9e\xa5\xa6\xa8\xae\xaf\xb4\xb6\xb7\xbc\xbf\xc5\xe7\xef",
+	23: "\x01\x87\x89\x8a\x8b\x8c\x8d\x8f\x93\x95\x96\x97\x98\x9b" +
+		"\x9d\x9e\xa5\xa6\xa8\xae\xaf\xb4\xb6\xb7\xbc\xbf\xc5\xe7\xef",
 	24: "\x09\x8e\x90\x91\x94\x9f\xab\xce\xd7\xe1\xec\xed",
 	25: "\xc7\xcf\xea\xeb",
 	26: "\xc0\xc1\xc8\xc9\xca\xcd\xd2\xd5\xda\xdb\xee\xf0\xf2\xf3\xff",
 	27: "\xcb\xcc\xd3\xd4\xd6\xdd\xde\xdf\xf1\xf4\xf5\xf6\xf7\xf8\xfa\xfb\xfc\xfd\xfe",
-	28: "\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f\xdc\xf9",
+	28: "\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12" +
+		"\x13\x14\x15\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f\xdc\xf9",
 	30: "\x0a\x0d\x16",
 }
 
-// decodeHuffman returns the text that is coded, and whether it is well coded: at most
-// seven ones follow the last code (RFC 7541 §5.2), and none is that of the end, which
+// decodeHuffman decodes a text, and reports whether the coding is valid: the padding after
+// the last code is at most seven ones (RFC 7541 §5.2), and there is no code of EOS, which
 // is thirty ones.
 func decodeHuffman(coded []byte) (string, bool) {
 	var text strings.Builder
-	var same string // the symbols with codes of the size that the code so far has
+	var same string // the symbols with codes of the current length
 	code, first, size := 0, 0, 0
 	for _, b := range coded {
 		for bit := 7; bit >= 0; bit-- {

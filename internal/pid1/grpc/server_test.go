@@ -16,23 +16,23 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// deadline is for what must not happen.
+// deadline bounds each call.
 const deadline = 20 * time.Second
 
-// bare is a codec that leaves messages as they are.
-type bare struct{}
+// rawCodec is a codec for messages that are bytes.
+type rawCodec struct{}
 
-func (bare) Name() string                       { return "bare" }
-func (bare) Marshal(v any) ([]byte, error)      { return *v.(*[]byte), nil }
-func (bare) Unmarshal(data []byte, v any) error { *v.(*[]byte) = bytes.Clone(data); return nil }
+func (rawCodec) Name() string                       { return "raw" }
+func (rawCodec) Marshal(v any) ([]byte, error)      { return *v.(*[]byte), nil }
+func (rawCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = bytes.Clone(data); return nil }
 
-// serve is a service of which each method does what it is called.
+// serve implements the methods of the test service.
 func serve(_ any, stream real.ServerStream) error {
 	method, _ := real.MethodFromServerStream(stream)
 	given, _ := metadata.FromIncomingContext(stream.Context())
 	var request []byte
 	switch method {
-	case "/test.Test/Refuse": // before it has read anything
+	case "/test.Test/Refuse": // before it has read the request
 		return status.Error(codes.PermissionDenied, "not you")
 	case "/test.Test/Hang":
 		<-stream.Context().Done()
@@ -56,7 +56,7 @@ func serve(_ any, stream real.ServerStream) error {
 	return status.Error(codes.Unimplemented, method)
 }
 
-// server starts grpc-go's server and returns a way to connect to it.
+// server starts a server of grpc-go, and returns a function that connects to it.
 func server(t *testing.T, options ...real.ServerOption) func() net.Conn {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
@@ -64,7 +64,7 @@ func server(t *testing.T, options ...real.ServerOption) func() net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := real.NewServer(append(options, real.ForceServerCodec(bare{}), real.UnknownServiceHandler(serve))...)
+	s := real.NewServer(append(options, real.ForceServerCodec(rawCodec{}), real.UnknownServiceHandler(serve))...)
 	go func() { _ = s.Serve(listener) }()
 	t.Cleanup(s.Stop)
 	return func() net.Conn {
@@ -80,36 +80,39 @@ func server(t *testing.T, options ...real.ServerOption) func() net.Conn {
 	}
 }
 
-func TestMessagesOfAllSizesComeBack(t *testing.T) {
+func TestEchoOfAllSizes(t *testing.T) {
 	t.Parallel()
 	big := make([]byte, MaxMessage)
 	for i := range big {
 		big[i] = byte(i * i >> 8)
 	}
 	for name, dial := range map[string]func() net.Conn{
-		"as it comes":   server(t, real.MaxRecvMsgSize(MaxMessage)),
-		"large windows": server(t, real.MaxRecvMsgSize(MaxMessage), real.InitialWindowSize(1<<20), real.InitialConnWindowSize(3<<20)),
+		"default": server(t, real.MaxRecvMsgSize(MaxMessage)),
+		"large windows": server(t,
+			real.MaxRecvMsgSize(MaxMessage), real.InitialWindowSize(1<<20), real.InitialConnWindowSize(3<<20)),
 	} {
-		for _, size := range []int{0, 1, maxFrame - prefixSize, maxFrame, defaultWindow - prefixSize, defaultWindow, 100_000, 1 << 20, MaxMessage} {
+		for _, size := range []int{
+			0, 1, maxFrame - prefixSize, maxFrame, defaultWindow - prefixSize, defaultWindow, 100_000, 1 << 20, MaxMessage,
+		} {
 			got, err := Call(dial(), "/test.Test/Echo", nil, big[:size])
 			if err != nil || !bytes.Equal(got, big[:size]) {
-				t.Errorf("%s: of %d bytes came %d, %v", name, size, len(got), err)
+				t.Errorf("%s: sent %d bytes, received %d, %v", name, size, len(got), err)
 			}
 		}
 	}
 }
 
-// statusOf returns the status that an error is.
+// statusOf returns the Status in an error.
 func statusOf(t *testing.T, err error) Status {
 	t.Helper()
 	var s *Status
 	if !errors.As(err, &s) {
-		t.Fatalf("%v is no status", err)
+		t.Fatalf("%v is not a Status", err)
 	}
 	return *s
 }
 
-func TestAMessageOfAStatusIsOnePrintableLine(t *testing.T) {
+func TestStatusMessageIsOnePrintableLine(t *testing.T) {
 	t.Parallel()
 	dial := server(t)
 	for text, want := range map[string]string{
@@ -119,7 +122,7 @@ func TestAMessageOfAStatusIsOnePrintableLine(t *testing.T) {
 		"100 % of 5%41, %, %4":               "100 % of 5%41, %, %4",
 		"two\nlines\tand\x00\x1b[1m":         "two lines and  [1m",
 		"\n":                                 "",
-		"broken \xff\xfe UTF-8":              "broken \uFFFD\uFFFD UTF-8", // so grpc-go mends it
+		"broken \xff\xfe UTF-8":              "broken \uFFFD\uFFFD UTF-8", // as grpc-go sends it
 		strings.Repeat("x", 5000):            strings.Repeat("x", MaxText),
 		strings.Repeat("ß", 5000):            strings.Repeat("ß", MaxText/2),
 		"x" + strings.Repeat("ß", MaxText/2): "x" + strings.Repeat("ß", MaxText/2-1),
@@ -131,7 +134,7 @@ func TestAMessageOfAStatusIsOnePrintableLine(t *testing.T) {
 	}
 }
 
-func TestAStatusIsReadable(t *testing.T) {
+func TestStatusError(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]Status{
 		"no such task (gRPC status 5)": {NotFound, "no such task"},
@@ -143,18 +146,20 @@ func TestAStatusIsReadable(t *testing.T) {
 	}
 }
 
-func TestMetadataArrives(t *testing.T) {
+func TestMetadata(t *testing.T) {
 	t.Parallel()
 	dial := server(t)
-	for _, value := range []string{"services.linuxkit", strings.Repeat("y", 126), strings.Repeat("y", 127), strings.Repeat("y", 128), strings.Repeat("y", 5000)} {
+	for _, value := range []string{
+		"services.linuxkit", strings.Repeat("y", 126), strings.Repeat("y", 127), strings.Repeat("y", 128), strings.Repeat("y", 5000),
+	} {
 		got, err := Call(dial(), "/test.Test/Metadata", [][2]string{{"other", "x"}, {"containerd-namespace", value}}, nil)
 		if err != nil || string(got) != value {
-			t.Errorf("of %.20q came %.20q, %v", value, got, err)
+			t.Errorf("sent %.20q, received %.20q, %v", value, got, err)
 		}
 	}
 }
 
-func TestAMethodThatIsNotThere(t *testing.T) {
+func TestUnknownMethod(t *testing.T) {
 	t.Parallel()
 	dial := server(t)
 	_, err := Call(dial(), "/test.Test/Nothing", nil, nil)
@@ -163,8 +168,8 @@ func TestAMethodThatIsNotThere(t *testing.T) {
 	}
 }
 
-// The server's windows are smaller than the request, so it cannot be sent.
-func TestAnAnswerBeforeTheRequestIsSentEndsTheCall(t *testing.T) {
+// The request exceeds the server's window, so that it cannot be sent completely.
+func TestStatusBeforeTheRequestIsSent(t *testing.T) {
 	t.Parallel()
 	_, err := Call(server(t)(), "/test.Test/Refuse", nil, make([]byte, 1<<20))
 	if s := statusOf(t, err); s.Code != int(codes.PermissionDenied) || s.Message != "not you" {
@@ -172,27 +177,28 @@ func TestAnAnswerBeforeTheRequestIsSentEndsTheCall(t *testing.T) {
 	}
 }
 
-func TestAServerThatHangsIsLeftAtTheDeadline(t *testing.T) {
+func TestCallEndsAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	dial := server(t)
 	for _, size := range []int{0, 1 << 20} {
-		conn, begin := dial(), time.Now()
-		if err := conn.SetDeadline(begin.Add(50 * time.Millisecond)); err != nil {
+		conn, start := dial(), time.Now()
+		if err := conn.SetDeadline(start.Add(50 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Call(conn, "/test.Test/Hang", nil, make([]byte, size)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error(err)
 		}
-		if took := time.Since(begin); took > deadline/2 {
+		if took := time.Since(start); took > deadline/2 {
 			t.Error(took)
 		}
 	}
 }
 
-func TestTooMuchIsRefused(t *testing.T) {
+func TestSizeLimits(t *testing.T) {
 	t.Parallel()
 	dial := server(t)
-	if _, err := Call(dial(), "/test.Test/Long", nil, nil); !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "too large") {
+	_, err := Call(dial(), "/test.Test/Long", nil, nil)
+	if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("response: %v", err)
 	}
 	long := strings.Repeat("x", maxFrame)

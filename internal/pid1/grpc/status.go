@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Codes of gRPC's that callers tell apart (grpc/doc/statuscodes.md).
+// Status codes that callers distinguish (grpc/doc/statuscodes.md).
 const (
 	NotFound          = 5
 	ResourceExhausted = 8
@@ -15,8 +15,8 @@ const (
 // MaxText bounds the message of a Status, in bytes.
 const MaxText = 512
 
-// Status is the error of a call that was answered with another status than OK. Its
-// message is one line of printable characters.
+// Status is the error of a call with another status than OK. Message is one line of
+// printable characters.
 type Status struct {
 	Code    int
 	Message string
@@ -30,9 +30,8 @@ func (s *Status) Error() string {
 	return s.Message + " (" + text + ")"
 }
 
-// printable makes one line of printable characters out of what the peer says, which
-// is percent-encoded (gRPC's Status-Message). A sign that encodes nothing stands for
-// itself.
+// printable decodes a percent-encoded text of the peer (gRPC's Status-Message) into one
+// line of printable characters, of at most MaxText bytes. An invalid encoding is kept.
 func printable(text string) string {
 	var plain [MaxText]byte
 	n := 0

@@ -1,6 +1,6 @@
 package json
 
-// NewString returns a string as a value.
+// NewString returns a string value.
 func NewString(text string) Value { return Value{Kind: String, text: text} }
 
 // NewArray returns an array of values.
@@ -9,7 +9,8 @@ func NewArray(list ...Value) Value { return Value{Kind: Array, list: list} }
 // NewObject returns an object without members; see With.
 func NewObject() Value { return Value{Kind: Object} }
 
-// With returns the object v with one member set: in its place, or else at the end.
+// With returns a copy of the object v with one member replaced, or appended if v has none
+// of this name.
 func (v Value) With(name string, value Value) Value {
 	members := append([]member(nil), v.members...)
 	for i := len(members) - 1; i >= 0; i-- {
@@ -21,8 +22,8 @@ func (v Value) With(name string, value Value) Value {
 	return Value{Kind: Object, members: append(members, member{name, value})}
 }
 
-// Append adds the text of v to dst. What Parse has read comes out as it was, but
-// for blanks and the way that strings are escaped.
+// Append appends the JSON text of v to dst. The text of a parsed value differs from the
+// original only in white space and in the escaping of strings.
 func (v Value) Append(dst []byte) []byte {
 	switch v.Kind {
 	case Null:
@@ -53,7 +54,7 @@ func comma(dst []byte, i int) []byte {
 	return append(dst, ',')
 }
 
-// appendString escapes what has to be (RFC 8259 §7).
+// appendString appends a string, with the necessary escapes (RFC 8259 §7).
 func appendString(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// sameAgain checks that a text that was read, written and read again says the same.
-func sameAgain(t *testing.T, text []byte) {
+// roundTrip checks that a value is the same after Append and Parse.
+func roundTrip(t *testing.T, text []byte) {
 	t.Helper()
 	v, err := Parse(text)
 	if err != nil {
@@ -20,15 +20,15 @@ func sameAgain(t *testing.T, text []byte) {
 	if err == nil && !reflect.DeepEqual(tree(v), tree(again)) {
 		t.Errorf("%q became %q", text, written)
 	}
-	if std, err := standard(written); err != nil || !reflect.DeepEqual(std, tree(v)) {
+	if std, err := parseStandard(written); err != nil || !reflect.DeepEqual(std, tree(v)) {
 		t.Errorf("encoding/json reads %v, %v from %q", std, err, written)
 	}
 }
 
-func TestWhatIsWrittenIsReadAgain(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, text := range samples {
-		sameAgain(t, []byte(text))
+		roundTrip(t, []byte(text))
 	}
 }
 
@@ -36,10 +36,10 @@ func FuzzAppend(f *testing.F) {
 	for _, text := range samples {
 		f.Add([]byte(text))
 	}
-	f.Fuzz(sameAgain)
+	f.Fuzz(roundTrip)
 }
 
-func TestWithSetsTheMemberThatCounts(t *testing.T) {
+func TestWithReplacesTheLastMember(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{}`:                     `{"a":["x"]}`,

@@ -1,10 +1,10 @@
-// Package json reads the JSON of a bundle (runtime.json, config.json) into a tree of
-// values, and writes it again where one has to be changed.
+// Package json parses the JSON files of a bundle (runtime.json, config.json) into a tree of
+// values, and encodes a changed tree.
 //
-// The standard library's decoder would add 300 KB and reflection to PID 1. This
-// one does RFC 8259 and nothing more; where encoding/json accepts a text, so does
-// this package, and with the same values, up to its bounds: a fuzz test compares
-// the two. All bounds are there because a bundle comes from an image.
+// encoding/json would add 300 KB and reflection to PID 1. This package implements RFC 8259
+// only. Within its bounds it accepts the same texts as encoding/json, with the same values;
+// a fuzz test compares the two. The bounds exist because bundles come from an image and
+// are not trusted.
 package json
 
 import (
@@ -19,13 +19,13 @@ const (
 	MaxValues = 1 << 16
 )
 
-// Errors of Parse. ErrSyntax is wrapped with the offset it was found at.
+// Errors of Parse. ErrSyntax is wrapped by a SyntaxError.
 var (
-	ErrSyntax   = errors.New("not JSON")
+	ErrSyntax   = errors.New("invalid JSON")
 	ErrTooLarge = errors.New("JSON too large: more than 1 MiB, 65536 values or 64 levels")
 )
 
-// SyntaxError says where a text stops being JSON.
+// SyntaxError contains the offset of a syntax error in bytes.
 type SyntaxError struct{ Offset int }
 
 func (e *SyntaxError) Error() string {
@@ -47,10 +47,10 @@ const (
 	Object
 )
 
-// Value is one value with all below it.
+// Value is one value with its children.
 type Value struct {
 	Kind    Kind
-	text    string // of a String; of a Number as it was written; "true" of a Bool
+	text    string // of a String, unescaped; of a Number or Bool, as written
 	list    []Value
 	members []member
 }
@@ -60,8 +60,8 @@ type member struct {
 	value Value
 }
 
-// Get returns the member of that name, or null where v has none or is no
-// object. Of several members of one name the last counts, as in encoding/json.
+// Get returns the member with a name, or null if v has none or is not an object. Of
+// several members with the same name it returns the last, as encoding/json does.
 func (v Value) Get(name string) Value {
 	for i := len(v.members) - 1; i >= 0; i-- {
 		if v.members[i].name == name {
@@ -71,7 +71,7 @@ func (v Value) Get(name string) Value {
 	return Value{}
 }
 
-// Text returns the string v is, or "" where it is none.
+// Text returns the value of a string, or "" if v is not a string.
 func (v Value) Text() string {
 	if v.Kind != String {
 		return ""
@@ -82,10 +82,10 @@ func (v Value) Text() string {
 // True reports whether v is the literal true.
 func (v Value) True() bool { return v.Kind == Bool && v.text == "true" }
 
-// List returns the elements of an array, or none where v is no array.
+// List returns the elements of an array, or none if v is not an array.
 func (v Value) List() []Value { return v.list }
 
-// Texts returns the strings in an array, leaving out what is none.
+// Texts returns the strings in an array, without other elements.
 func (v Value) Texts() []string {
 	var texts []string
 	for _, e := range v.list {

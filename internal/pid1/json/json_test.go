@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// tree turns v into what encoding/json makes of a text with UseNumber.
+// tree converts v to the result of encoding/json with UseNumber.
 func tree(v Value) any {
 	switch v.Kind {
 	case Bool:
@@ -33,8 +33,8 @@ func tree(v Value) any {
 	return nil
 }
 
-// standard reads text with encoding/json.
-func standard(text []byte) (any, error) {
+// parseStandard parses text with encoding/json.
+func parseStandard(text []byte) (any, error) {
 	d := stdjson.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
@@ -42,7 +42,7 @@ func standard(text []byte) (any, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something behind the value")
+		return nil, errors.New("data after the value")
 	}
 	return v, nil
 }
@@ -51,7 +51,8 @@ var samples = []string{
 	`{"cgroups":[],"mounts":[{"type":"overlay","options":["lowerdir=/a"]}],"mkdir":null,"bindNS":{"net":""}}`,
 	` [ 1 , -0 , 1.5e+3 , 0.25 , true , false , null ] `,
 	`"\u00e9\ud83d\ude00\ud800\udc \ud800\ud800 \" \\ \/ \b\f\n\r\t"`, "\"\xff\xc3\"", `{"a":1,"a":2}`,
-	``, `{`, `[1,]`, `{"a"}`, `{"a":1,}`, `01`, `+1`, `1.`, `.5`, `1e`, `-`, `tru`, `"a`, "\"\n\"", `"\x"`, `"\u12"`, `"\u+123"`, `1 2`, `{1:2}`, "\ufeff1", `nul`, `'a'`, "[1]\x00",
+	``, `{`, `[1,]`, `{"a"}`, `{"a":1,}`, `01`, `+1`, `1.`, `.5`, `1e`, `-`, `tru`, `"a`, "\"\n\"", `"\x"`, `"\u12"`,
+	`"\u+123"`, `1 2`, `{1:2}`, "\ufeff1", `nul`, `'a'`, "[1]\x00",
 }
 
 func TestSameAsEncodingJSON(t *testing.T) {
@@ -61,13 +62,14 @@ func TestSameAsEncodingJSON(t *testing.T) {
 	}
 }
 
+// compare checks that Parse and encoding/json have the same result.
 func compare(t *testing.T, text []byte) {
 	t.Helper()
 	got, err := Parse(text)
 	if errors.Is(err, ErrTooLarge) {
 		return
 	}
-	want, wantErr := standard(text)
+	want, wantErr := parseStandard(text)
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("%q: error %v, encoding/json has %v", text, err, wantErr)
 	}
@@ -82,12 +84,12 @@ func TestBounds(t *testing.T) {
 		text string
 		want error
 	}{
-		"as deep as allowed":   {strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth), nil},
-		"one level too deep":   {strings.Repeat("[", MaxDepth+2), ErrTooLarge},
-		"as many as allowed":   {"[" + strings.Repeat("1,", MaxValues-2) + "1]", nil},
-		"one value too many":   {"[" + strings.Repeat("1,", MaxValues) + "1]", ErrTooLarge},
-		"longer than a bundle": {`"` + strings.Repeat("x", MaxBytes) + `"`, ErrTooLarge},
-		"torn":                 {`{"a":`, ErrSyntax},
+		"maximal depth":   {strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth), nil},
+		"too deep":        {strings.Repeat("[", MaxDepth+2), ErrTooLarge},
+		"maximal values":  {"[" + strings.Repeat("1,", MaxValues-2) + "1]", nil},
+		"too many values": {"[" + strings.Repeat("1,", MaxValues) + "1]", ErrTooLarge},
+		"too many bytes":  {`"` + strings.Repeat("x", MaxBytes) + `"`, ErrTooLarge},
+		"truncated":       {`{"a":`, ErrSyntax},
 	} {
 		if _, err := Parse([]byte(tt.text)); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", name, err)
@@ -95,20 +97,20 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-func TestAccessorsOfTheWrongKindAreEmpty(t *testing.T) {
+func TestAccessors(t *testing.T) {
 	t.Parallel()
 	v, err := Parse([]byte(`{"n":1,"s":"x","l":["a",2,"b"],"t":true,"o":{"k":"v"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if v.Get("n").Text() != "" || v.Get("s").True() || v.Get("s").Get("x").Kind != Null || v.Get("n").List() != nil {
-		t.Error("a value of another kind gave something")
+		t.Error("an accessor of another kind returned a value")
 	}
 	if got := v.Get("l").Texts(); !reflect.DeepEqual(got, []string{"a", "b"}) {
 		t.Errorf("Texts = %q", got)
 	}
 	if v.Get("o").Get("k").Text() != "v" || !v.Get("t").True() || v.Get("absent").Kind != Null {
-		t.Error("a value is lost")
+		t.Error("an accessor returned no value")
 	}
 }
 

@@ -2,7 +2,7 @@ package json
 
 import "strings"
 
-// Parse reads one JSON text.
+// Parse parses one JSON text.
 func Parse(text []byte) (Value, error) {
 	if len(text) > MaxBytes {
 		return Value{}, ErrTooLarge
@@ -12,8 +12,8 @@ func Parse(text []byte) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	if p.blank(); p.i < len(p.s) {
-		return Value{}, p.wrong()
+	if p.skipSpace(); p.i < len(p.s) {
+		return Value{}, p.syntaxError()
 	}
 	return v, nil
 }
@@ -24,16 +24,16 @@ type parser struct {
 	values int
 }
 
-func (p *parser) wrong() error { return &SyntaxError{Offset: p.i} }
+func (p *parser) syntaxError() error { return &SyntaxError{Offset: p.i} }
 
-func (p *parser) blank() {
+func (p *parser) skipSpace() {
 	for p.i < len(p.s) && strings.IndexByte(" \t\r\n", p.s[p.i]) >= 0 {
 		p.i++
 	}
 }
 
-// take moves over c and returns true, if c is next.
-func (p *parser) take(c byte) bool {
+// accept consumes c and returns true if it is the next byte.
+func (p *parser) accept(c byte) bool {
 	if p.i < len(p.s) && p.s[p.i] == c {
 		p.i++
 		return true
@@ -45,9 +45,9 @@ func (p *parser) value(depth int) (Value, error) {
 	if p.values++; p.values > MaxValues || depth > MaxDepth {
 		return Value{}, ErrTooLarge
 	}
-	p.blank()
+	p.skipSpace()
 	if p.i >= len(p.s) {
-		return Value{}, p.wrong()
+		return Value{}, p.syntaxError()
 	}
 	switch p.s[p.i] {
 	case '{':
@@ -69,7 +69,7 @@ func (p *parser) value(depth int) (Value, error) {
 
 func (p *parser) literal(word string, kind Kind) (Value, error) {
 	if !strings.HasPrefix(p.s[p.i:], word) {
-		return Value{}, p.wrong()
+		return Value{}, p.syntaxError()
 	}
 	p.i += len(word)
 	return Value{Kind: kind, text: word}, nil
@@ -78,7 +78,7 @@ func (p *parser) literal(word string, kind Kind) (Value, error) {
 func (p *parser) array(depth int) (Value, error) {
 	v := Value{Kind: Array}
 	p.i++
-	if p.blank(); p.take(']') {
+	if p.skipSpace(); p.accept(']') {
 		return v, nil
 	}
 	for {
@@ -87,12 +87,12 @@ func (p *parser) array(depth int) (Value, error) {
 			return Value{}, err
 		}
 		v.list = append(v.list, e)
-		p.blank()
-		if p.take(']') {
+		p.skipSpace()
+		if p.accept(']') {
 			return v, nil
 		}
-		if !p.take(',') {
-			return Value{}, p.wrong()
+		if !p.accept(',') {
+			return Value{}, p.syntaxError()
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (p *parser) array(depth int) (Value, error) {
 func (p *parser) object(depth int) (Value, error) {
 	v := Value{Kind: Object}
 	p.i++
-	if p.blank(); p.take('}') {
+	if p.skipSpace(); p.accept('}') {
 		return v, nil
 	}
 	for {
@@ -109,49 +109,49 @@ func (p *parser) object(depth int) (Value, error) {
 			return Value{}, err
 		}
 		v.members = append(v.members, m)
-		p.blank()
-		if p.take('}') {
+		p.skipSpace()
+		if p.accept('}') {
 			return v, nil
 		}
-		if !p.take(',') {
-			return Value{}, p.wrong()
+		if !p.accept(',') {
+			return Value{}, p.syntaxError()
 		}
 	}
 }
 
 func (p *parser) member(depth int) (member, error) {
-	p.blank()
+	p.skipSpace()
 	if p.i >= len(p.s) || p.s[p.i] != '"' {
-		return member{}, p.wrong()
+		return member{}, p.syntaxError()
 	}
 	name, err := p.str()
 	if err != nil {
 		return member{}, err
 	}
-	p.blank()
-	if !p.take(':') {
-		return member{}, p.wrong()
+	p.skipSpace()
+	if !p.accept(':') {
+		return member{}, p.syntaxError()
 	}
 	v, err := p.value(depth + 1)
 	return member{name, v}, err
 }
 
-// number checks the grammar of RFC 8259 §6 and keeps the text.
+// number parses a number (RFC 8259 §6), and keeps its text.
 func (p *parser) number() (Value, error) {
 	start := p.i
-	p.take('-')
-	if !p.take('0') && !p.digits() {
-		return Value{}, p.wrong()
+	p.accept('-')
+	if !p.accept('0') && !p.digits() {
+		return Value{}, p.syntaxError()
 	}
-	if p.take('.') && !p.digits() {
-		return Value{}, p.wrong()
+	if p.accept('.') && !p.digits() {
+		return Value{}, p.syntaxError()
 	}
-	if p.take('e') || p.take('E') {
-		if !p.take('+') {
-			p.take('-')
+	if p.accept('e') || p.accept('E') {
+		if !p.accept('+') {
+			p.accept('-')
 		}
 		if !p.digits() {
-			return Value{}, p.wrong()
+			return Value{}, p.syntaxError()
 		}
 	}
 	return Value{Kind: Number, text: p.s[start:p.i]}, nil

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// str reads a string (RFC 8259 §7). Bytes that are no UTF-8 and halves of
-// surrogate pairs become U+FFFD, as in encoding/json.
+// str parses a string (RFC 8259 §7). Invalid UTF-8 and unpaired surrogates become U+FFFD,
+// as in encoding/json.
 func (p *parser) str() (string, error) {
 	p.i++
 	var b strings.Builder
@@ -18,10 +18,10 @@ func (p *parser) str() (string, error) {
 			p.i++
 			return b.String(), nil
 		case c < ' ':
-			return "", p.wrong()
+			return "", p.syntaxError()
 		case c == '\\':
 			if !p.escape(&b) {
-				return "", p.wrong()
+				return "", p.syntaxError()
 			}
 		default:
 			r, size := utf8.DecodeRuneInString(p.s[p.i:])
@@ -29,7 +29,7 @@ func (p *parser) str() (string, error) {
 			p.i += size
 		}
 	}
-	return "", p.wrong()
+	return "", p.syntaxError()
 }
 
 const (
@@ -51,7 +51,7 @@ func (p *parser) escape(b *strings.Builder) bool {
 		return false
 	}
 	p.i--
-	r, ok := p.unit()
+	r, ok := p.codeUnit()
 	if !ok {
 		return false
 	}
@@ -62,11 +62,11 @@ func (p *parser) escape(b *strings.Builder) bool {
 	return true
 }
 
-// pair joins a surrogate with the one behind it, and takes only the first where
-// the two are no pair.
+// pair decodes a surrogate pair whose first half has been parsed. If no valid second half
+// follows, it consumes nothing and returns U+FFFD.
 func (p *parser) pair(first rune) rune {
 	before := p.i
-	second, ok := p.unit()
+	second, ok := p.codeUnit()
 	if r := utf16.DecodeRune(first, second); ok && r != utf8.RuneError {
 		return r
 	}
@@ -74,8 +74,8 @@ func (p *parser) pair(first rune) rune {
 	return utf8.RuneError
 }
 
-// unit reads \uXXXX.
-func (p *parser) unit() (rune, bool) {
+// codeUnit parses \uXXXX.
+func (p *parser) codeUnit() (rune, bool) {
 	if len(p.s)-p.i < 6 || p.s[p.i:p.i+2] != `\u` {
 		return 0, false
 	}

@@ -1,8 +1,8 @@
-// Package protobuf writes and reads messages of Protocol Buffers, field by field, for the
-// few that PID 1 exchanges with containerd. Whoever uses it has the numbers of the fields
-// from the .proto files: PID 1 has no room for the code that is made from those.
+// Package protobuf encodes and decodes messages of Protocol Buffers field by field, for the
+// few messages that PID 1 exchanges with containerd. Callers use the field numbers of the
+// .proto files: generated code would make PID 1 too large.
 //
-// Format: protobuf.dev/programming-guides/encoding.
+// Format: protobuf.dev/programming-guides/encoding. Groups are not supported.
 package protobuf
 
 import "encoding/binary"
@@ -10,7 +10,7 @@ import "encoding/binary"
 // Message is an encoded message.
 type Message []byte
 
-// Types of a field's value, the low bits of the tag before it.
+// Wire types, the low bits of a tag.
 const (
 	varint    = 0
 	fixed64   = 1
@@ -21,8 +21,8 @@ const (
 	typeMask = 1<<typeBits - 1
 )
 
-// With adds a field that is a string, bytes or a message. One that is empty is the
-// same as one that is not there.
+// With appends a string, bytes or message field. An empty value is omitted: it is the
+// default.
 func (m Message) With(field int, value string) Message {
 	if value == "" {
 		return m
@@ -31,7 +31,7 @@ func (m Message) With(field int, value string) Message {
 	return append(binary.AppendUvarint(m, uint64(len(value))), value...)
 }
 
-// WithNumber adds a field that is a number or, as 0 and 1, a bool.
+// WithNumber appends an integer or bool field. 0 is omitted: it is the default.
 func (m Message) WithNumber(field int, value uint64) Message {
 	if value == 0 {
 		return m
@@ -39,8 +39,9 @@ func (m Message) WithNumber(field int, value uint64) Message {
 	return binary.AppendUvarint(binary.AppendUvarint(m, uint64(field)<<typeBits|varint), value)
 }
 
-// Each calls fn for each field, with its number or its bytes, and with neither where it
-// is of a fixed size. It ends early, and reports false, where m is not a whole message.
+// Each calls fn for each field in order: with number for a varint, with value for a
+// delimited field, and with neither for one of fixed size. It stops and returns false at
+// the first invalid field.
 func (m Message) Each(fn func(field int, number uint64, value Message)) bool {
 	for len(m) > 0 {
 		tag, n := binary.Uvarint(m)
@@ -57,11 +58,11 @@ func (m Message) Each(fn func(field int, number uint64, value Message)) bool {
 	return true
 }
 
-// maxField is the largest number of a field that is read. No field has one above 1<<29 - 1,
-// which other readers do not mind either.
+// maxField is the largest field number that is accepted. Numbers above 1<<29 - 1 are not
+// valid, but other decoders accept them too.
 const maxField = 1<<31 - 1
 
-// value reads what follows a tag. Its size is 0 where it is not whole.
+// value decodes the value after a tag. size is 0 if it is truncated or of unknown type.
 func (m Message) value(kind uint64) (number uint64, value Message, size int) {
 	switch kind {
 	case varint:
@@ -79,7 +80,7 @@ func (m Message) value(kind uint64) (number uint64, value Message, size int) {
 	return number, value, size
 }
 
-// Number returns a field that is a number: the last of its kind, or 0.
+// Number returns the last value of an integer field, or 0.
 func (m Message) Number(field int) (found uint64) {
 	m.Each(func(f int, number uint64, _ Message) {
 		if f == field {
@@ -89,7 +90,7 @@ func (m Message) Number(field int) (found uint64) {
 	return found
 }
 
-// Text returns a field that is a string: the last of its kind, or "".
+// Text returns the last value of a string field, or "".
 func (m Message) Text(field int) (found string) {
 	m.Each(func(f int, _ uint64, value Message) {
 		if f == field {
