@@ -1,9 +1,8 @@
-// Command init is PID 1 of the machines this project builds: the builder puts
-// it into the image as /init, and links modprobe, poweroff, reboot, halt and
-// linuxkit-init, the operator's tool, to it.
+// Command init is PID 1 of a machine. The builder installs it as /init, with links to it
+// named modprobe, poweroff, reboot, halt and linuxkit-init, the operator's command.
 //
-// The first process is in no cgroup that bounds its processors, and to look for
-// one takes longer than modprobe's work.
+// The godebug settings disable the runtime's search for CPU limits in cgroups: PID 1 has
+// none, and the search takes longer than a call of modprobe.
 //
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0

@@ -102,7 +102,7 @@ func TestInvalidConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ config, want string }{
 		"garbage":  {"\x7fELF\x02\x01\x00", "line 1: not parsed: unprintable character"},
-		"too long": {strings.Repeat("# x\n", 1<<15), "read " + configPath + ": larger than allowed; affects"},
+		"too long": {strings.Repeat("# x\n", 1<<15), "read " + configPath + ": file too large; affects"},
 		"cyclic": {
 			"services:\n- {name: a, after: [b]}\n- {name: b, after: [a]}\n",
 			"line 3: service b: dependency cycle: a after b after a; b does not wait for a",

@@ -1,5 +1,5 @@
-// Package address reads IP:PORT, where a service listens. The standard library has
-// net/netip for it, which with what it brings is 16 KB of PID 1 as it is shipped.
+// Package address parses IP:PORT, the address of a readiness check. net/netip would add 16
+// KB to the compressed PID 1.
 package address
 
 import (
@@ -9,18 +9,18 @@ import (
 
 // Address is an IP address and a port.
 type Address struct {
-	IP   [16]byte // an IPv4 address is in the first four
+	IP   [16]byte // an IPv4 address is in the first four bytes
 	Is4  bool
 	Port uint16
 
 	text string
 }
 
-// String is the address as it was written.
+// String returns the address as it was written.
 func (a Address) String() string { return a.text }
 
-// Parse reads 127.0.0.1:80 and [::1]:80. There is no port 0, no zone, and no IPv4
-// address within an IPv6 one.
+// Parse parses an address such as 127.0.0.1:80 or [::1]:80. It rejects port 0, zones, and
+// IPv4 addresses inside IPv6 ones.
 func Parse(text string) (a Address, ok bool) {
 	at := strings.LastIndexByte(text, ':')
 	if at < 0 {
@@ -39,7 +39,7 @@ func Parse(text string) (a Address, ok bool) {
 	return a, a.parse4(host)
 }
 
-// parse4 reads four decimal numbers.
+// parse4 parses four decimal numbers.
 func (a *Address) parse4(text string) bool {
 	parts := strings.Split(text, ".")
 	if a.Is4 = true; len(parts) != 4 {
@@ -47,7 +47,7 @@ func (a *Address) parse4(text string) bool {
 	}
 	for i, p := range parts {
 		n, err := strconv.ParseUint(p, 10, 8)
-		if err != nil || len(p) > 1 && p[0] == '0' { // which some take for octal
+		if err != nil || len(p) > 1 && p[0] == '0' { // would be octal to some parsers
 			return false
 		}
 		a.IP[i] = byte(n)
@@ -55,8 +55,8 @@ func (a *Address) parse4(text string) bool {
 	return true
 }
 
-// parse6 reads eight groups of hexadecimal digits, of which "::" stands for any
-// number that are zero (RFC 4291, section 2.2).
+// parse6 parses eight groups of hexadecimal digits, where "::" is one or more groups of
+// zeros (RFC 4291 §2.2).
 func (a *Address) parse6(text string) bool {
 	head, tail, short := strings.Cut(text, "::")
 	front, ok := groups(head)
@@ -67,7 +67,7 @@ func (a *Address) parse6(text string) bool {
 		return false
 	}
 	copy(a.IP[len(a.IP)-len(back):], back)
-	return short == (n < len(a.IP)) // what it stands for is there
+	return short == (n < len(a.IP)) // "::" is at least one group
 }
 
 func groups(text string) (bytes []byte, ok bool) {

@@ -1,12 +1,12 @@
-// Package cmdline reads the kernel's command line the way the kernel does
-// (lib/cmdline.c, next_arg): parameters stand apart by white space, double
-// quotes keep it together, and "--" ends what is meant for the kernel.
+// Package cmdline parses the kernel command line as the kernel does (lib/cmdline.c,
+// next_arg): parameters are separated by white space, except within double quotes, and
+// those after "--" are arguments of init.
 package cmdline
 
 import "strings"
 
-// MaxLen bounds /proc/cmdline, in bytes; COMMAND_LINE_SIZE of Linux is 2048 on
-// x86 and arm64, boot configuration may add to it.
+// MaxLen bounds /proc/cmdline, in bytes. COMMAND_LINE_SIZE is 2048 on x86 and arm64; a boot
+// configuration (bootconfig) can add to it.
 const MaxLen = 64 << 10
 
 // Line is a parsed command line.
@@ -14,7 +14,7 @@ type Line struct{ params []param }
 
 type param struct{ key, value string }
 
-// Parse reads a command line. Every text is one.
+// Parse parses a command line. Every text is valid.
 func Parse(text string) Line {
 	var l Line
 	for {
@@ -34,8 +34,8 @@ func Parse(text string) Line {
 
 const blanks = " \t\n\v\f\r"
 
-// next takes one parameter off text. As in the kernel a quote may open at the
-// start of it, or anywhere within.
+// next returns the first parameter of text, and the rest. A quote can begin anywhere in a
+// parameter.
 func next(text string) (word, rest string) {
 	quoted, end := false, len(text)
 	for i := 0; i < len(text); i++ {
@@ -54,7 +54,7 @@ func next(text string) (word, rest string) {
 	return word, rest
 }
 
-// unquote takes off an opening quote and the closing one that ends the text.
+// unquote removes an opening quote, and a closing one at the end.
 func unquote(s string) string {
 	if !strings.HasPrefix(s, `"`) {
 		return s
@@ -62,8 +62,8 @@ func unquote(s string) string {
 	return strings.TrimSuffix(s[1:], `"`)
 }
 
-// Value returns the value of the last parameter of that name, and whether there
-// is one. A parameter without "=" has the value "".
+// Value returns the value of the last parameter with a name, and whether there is one. A
+// parameter without "=" has the value "".
 func (l Line) Value(key string) (string, bool) {
 	for i := len(l.params) - 1; i >= 0; i-- {
 		if l.params[i].key == key {
@@ -73,7 +73,7 @@ func (l Line) Value(key string) (string, bool) {
 	return "", false
 }
 
-// Has reports whether there is a parameter of that name.
+// Has reports whether there is a parameter with a name.
 func (l Line) Has(key string) bool {
 	_, ok := l.Value(key)
 	return ok

@@ -14,20 +14,20 @@ func TestParameters(t *testing.T) {
 		"plain":                          {line: "quiet init=/bin/sh", key: "init", value: "/bin/sh", has: true},
 		"without a value":                {line: "quiet init=/bin/sh", key: "quiet", has: true},
 		"absent":                         {line: "quietly", key: "quiet"},
-		"the last one counts":            {line: "init=/a init=/b", key: "init", value: "/b", has: true},
-		"a value with =":                 {line: "x=a=b", key: "x", value: "a=b", has: true},
-		"quotes around the value":        {line: `x="a b" y=1`, key: "x", value: "a b", has: true},
-		"quotes around all":              {line: `"x=a b" y=1`, key: "x", value: "a b", has: true},
-		"behind quotes":                  {line: `x="a b" y=1`, key: "y", value: "1", has: true},
-		"quotes within a value stay":     {line: `x=a"b c"d`, key: "x", value: `a"b c"d`, has: true},
-		"a quote that never closes":      {line: `x="a b y=1`, key: "x", value: "a b y=1", has: true},
-		"newline at the end":             {line: "debug\n", key: "debug", has: true},
-		"for init, not for the kernel":   {line: "a=1 -- debug", key: "debug"},
-		"-- is a word, not a beginning":  {line: "--debug debug", key: "debug", has: true},
-		"an empty value":                 {line: "x= y=1", key: "x", has: true},
+		"last of two":                    {line: "init=/a init=/b", key: "init", value: "/b", has: true},
+		"equals sign in the value":       {line: "x=a=b", key: "x", value: "a=b", has: true},
+		"quoted value":                   {line: `x="a b" y=1`, key: "x", value: "a b", has: true},
+		"quoted parameter":               {line: `"x=a b" y=1`, key: "x", value: "a b", has: true},
+		"after quotes":                   {line: `x="a b" y=1`, key: "y", value: "1", has: true},
+		"quotes inside a value are kept": {line: `x=a"b c"d`, key: "x", value: `a"b c"d`, has: true},
+		"unclosed quote":                 {line: `x="a b y=1`, key: "x", value: "a b y=1", has: true},
+		"trailing newline":               {line: "debug\n", key: "debug", has: true},
+		"argument of init":               {line: "a=1 -- debug", key: "debug"},
+		"dashes as prefix":               {line: "--debug debug", key: "debug", has: true},
+		"empty value":                    {line: "x= y=1", key: "x", has: true},
 		"empty line":                     {key: "x"},
-		"several blanks and tabs":        {line: "  a \t b=2  ", key: "b", value: "2", has: true},
-		"another parameter's last bytes": {line: "myinit=/x", key: "init"},
+		"spaces and tabs":                {line: "  a \t b=2  ", key: "b", value: "2", has: true},
+		"suffix of another name":         {line: "myinit=/x", key: "init"},
 	} {
 		value, has := Parse(tt.line).Value(tt.key)
 		if value != tt.value || has != tt.has {
@@ -43,11 +43,11 @@ func FuzzParse(f *testing.F) {
 		for _, p := range Parse(text).params {
 			total += len(p.key) + len(p.value)
 			if !strings.Contains(text, p.key) || !strings.Contains(text, p.value) {
-				t.Errorf("%q: made up %q=%q", text, p.key, p.value)
+				t.Errorf("%q: %q=%q is not in the text", text, p.key, p.value)
 			}
 		}
 		if total > len(text) {
-			t.Errorf("%q: more out than in", text)
+			t.Errorf("%q: parameters are longer than the text", text)
 		}
 	})
 }

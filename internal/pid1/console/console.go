@@ -1,9 +1,10 @@
-// Package console carries the records of PID 1 to whoever watches the machine.
+// Package console writes the records of PID 1 (package record) to the kernel log or to a
+// terminal.
 //
-// Emit never waits: it numbers the record, stamps it and puts it into a bounded
-// queue, from which one goroutine writes. A console that hangs fills the queue
-// and nothing else; what did not fit is counted and said as soon as there is
-// room, and its number is missing from the sequence.
+// Emit never blocks: it assigns a number and a time to the record and puts it into a
+// bounded queue, from which one goroutine writes. If a console hangs the queue fills, and
+// further records are dropped. They are counted and reported as soon as there is room, and
+// their numbers are missing from the sequence.
 package console
 
 import (
@@ -17,14 +18,13 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// queueLen bounds the memory of a console that hangs: 256 records of at most
-// record.MaxLen bytes are 240 KiB.
+// queueLen is the capacity of the queue in records: at most 240 KiB.
 const queueLen = 256
 
-// Level orders log records by how much they matter.
+// Level is the severity of a log record.
 type Level int
 
-// Levels, as INIT_LOG_LEVEL names them.
+// Levels, in ascending order. Their names are those of record.KeyLevel and INIT_LOG_LEVEL.
 const (
 	Debug Level = iota
 	Info
@@ -36,7 +36,7 @@ var levelNames = [...]string{"debug", "info", "warn", "error"}
 
 func (l Level) String() string { return levelNames[l] }
 
-// ParseLevel returns the level of that name.
+// ParseLevel returns the level with a name, or Info and false.
 func ParseLevel(name string) (Level, bool) {
 	for i, n := range levelNames {
 		if n == name {
@@ -46,16 +46,16 @@ func ParseLevel(name string) (Level, bool) {
 	return Info, false
 }
 
-// Sink takes whole lines, without a newline. It may hang.
+// Sink writes lines, which have no newline. It may block.
 type Sink interface{ WriteLine(line []byte) }
 
-// entry is one thing for the writer to do: write a line, or tell that it got here.
+// entry is a line to write, or a channel to close when all entries before are written.
 type entry struct {
 	line    []byte
 	flushed chan<- struct{}
 }
 
-// Console is the queue and its writer.
+// Console is the queue of records and its writer.
 type Console struct {
 	mu      sync.Mutex
 	level   Level
@@ -64,12 +64,12 @@ type Console struct {
 	queue   chan entry
 }
 
-// New returns a console that keeps what it is given until Start.
+// New returns a console that queues records until Start.
 func New() *Console {
 	return &Console{level: Info, queue: make(chan entry, queueLen)}
 }
 
-// Start begins to write to the sinks, each line to all of them.
+// Start starts to write each line to all sinks.
 func (c *Console) Start(sinks ...Sink) {
 	guard.Go("console writer", func() {
 		for e := range c.queue {
@@ -85,14 +85,14 @@ func (c *Console) Start(sinks ...Sink) {
 	})
 }
 
-// SetLevel sets what Log lets through.
+// SetLevel sets the lowest level that Log emits.
 func (c *Console) SetLevel(l Level) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.level = l
 }
 
-// Log emits a log record, if its level is let through.
+// Log emits a log record if its level is high enough.
 func (c *Console) Log(l Level, msg string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *Console) Log(l Level, msg string) {
 	}
 }
 
-// Emit queues a record. It never waits.
+// Emit queues a record. It never blocks.
 func (c *Console) Emit(event string, fields ...record.Field) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +110,7 @@ func (c *Console) Emit(event string, fields ...record.Field) {
 
 func (c *Console) emit(event string, fields []record.Field) {
 	if c.dropped > 0 && len(c.queue)+1 < cap(c.queue) {
-		msg := strconv.Itoa(c.dropped) + " records lost: the console does not keep up"
+		msg := strconv.Itoa(c.dropped) + " records lost: the console is too slow"
 		c.dropped = 0
 		c.push(record.Log, logFields(Warn, msg))
 	}
@@ -132,8 +132,8 @@ func logFields(l Level, msg string) []record.Field {
 	return []record.Field{{Key: record.KeyLevel, Value: l.String()}, {Key: record.KeyMessage, Value: msg}}
 }
 
-// Flush waits, no longer than d, until all that was emitted before it is
-// written, and returns whether it was.
+// Flush waits for at most d until all records before it are written, and returns whether
+// they are.
 func (c *Console) Flush(d time.Duration) bool {
 	deadline := time.After(d)
 	flushed := make(chan struct{})
@@ -150,12 +150,12 @@ func (c *Console) Flush(d time.Duration) bool {
 	}
 }
 
-// Uptime returns the time since the kernel started, the clock of every record.
-// It counts while the machine sleeps and does not jump when the clock is set.
+// Uptime returns the time since the kernel started, which all records use. It includes
+// the time in suspend, and does not change when the clock is set.
 func Uptime() time.Duration {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
-		return 0 // no kernel that Go runs on lacks the clock; the record is still worth sending
+		return 0 // does not happen: every supported kernel has this clock
 	}
 	return time.Duration(ts.Nano())
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-// memory is a sink that keeps lines, and hangs while it is held.
+// memory is a sink that stores lines. It hangs while mu is locked.
 type memory struct {
 	mu    sync.Mutex
 	lines []string
@@ -34,29 +34,29 @@ func (m *memory) records(t *testing.T) []record.Record {
 	return rs
 }
 
-func TestRecordsComeOutInOrderWithTheirTime(t *testing.T) {
+func TestRecordsAreNumberedInOrder(t *testing.T) {
 	t.Parallel()
 	c, sink := New(), &memory{}
-	c.Emit(record.Start, record.Field{Key: "version", Value: "1"})
-	c.Log(Debug, "not let through")
+	c.Emit(record.Start, record.Field{Key: record.KeyVersion, Value: "1"})
+	c.Log(Debug, "below the level")
 	c.Start(sink)
 	c.SetLevel(Debug)
-	c.Log(Debug, "let through")
+	c.Log(Debug, "emitted")
 	if !c.Flush(10 * time.Second) {
 		t.Fatal("not flushed")
 	}
 	rs := sink.records(t)
-	if len(rs) != 2 || rs[0].Event != record.Start || rs[1].Get("msg") != "let through" {
+	if len(rs) != 2 || rs[0].Event != record.Start || rs[1].Get(record.KeyMessage) != "emitted" {
 		t.Fatalf("got %+v", rs)
 	}
 	for i, r := range rs {
-		if r.Seq != uint64(i+1) || r.Get("at") == "" {
-			t.Errorf("record %d: seq %d, at %q", i, r.Seq, r.Get("at"))
+		if r.Seq != uint64(i+1) || r.Get(record.KeyAt) == "" {
+			t.Errorf("record %d: seq %d, at %q", i, r.Seq, r.Get(record.KeyAt))
 		}
 	}
 }
 
-func TestAConsoleThatHangsNeverBlocksAndTheLossIsSaid(t *testing.T) {
+func TestEmitDoesNotBlockAndReportsLostRecords(t *testing.T) {
 	t.Parallel()
 	c, sink := New(), &memory{}
 	sink.mu.Lock()
@@ -66,7 +66,7 @@ func TestAConsoleThatHangsNeverBlocksAndTheLossIsSaid(t *testing.T) {
 		c.Emit(record.State)
 	}
 	if c.Flush(10 * time.Millisecond) {
-		t.Fatal("Flush says that a console that hangs has taken all")
+		t.Fatal("Flush is true while the sink hangs")
 	}
 	sink.mu.Unlock()
 	if !c.Flush(10 * time.Second) {
@@ -75,19 +75,19 @@ func TestAConsoleThatHangsNeverBlocksAndTheLossIsSaid(t *testing.T) {
 	c.Emit(record.Bye)
 	c.Flush(10 * time.Second)
 	rs := sink.records(t)
-	said, last := rs[len(rs)-2], rs[len(rs)-1]
-	if !strings.Contains(said.Get("msg"), "records lost") || last.Event != record.Bye || last.Seq != sent+2 {
-		t.Errorf("ends with %+v and %+v", said, last)
+	warning, last := rs[len(rs)-2], rs[len(rs)-1]
+	if !strings.Contains(warning.Get(record.KeyMessage), "records lost") || last.Event != record.Bye || last.Seq != sent+2 {
+		t.Errorf("ends with %+v and %+v", warning, last)
 	}
 	if len(rs) > queueLen+4 {
-		t.Errorf("%d records were kept for a console that hung", len(rs))
+		t.Errorf("%d records were queued, want at most %d", len(rs), queueLen+4)
 	}
 }
 
-func TestASinkThatPanicsDoesNotEndTheWriter(t *testing.T) {
+func TestWriterSurvivesPanicOfSink(t *testing.T) {
 	t.Parallel()
 	c, sink := New(), &memory{}
-	c.Start(broken{}, sink)
+	c.Start(panicSink{}, sink)
 	c.Emit(record.Start)
 	c.Emit(record.Bye)
 	if !c.Flush(10*time.Second) || len(sink.records(t)) != 2 {
@@ -95,9 +95,9 @@ func TestASinkThatPanicsDoesNotEndTheWriter(t *testing.T) {
 	}
 }
 
-type broken struct{}
+type panicSink struct{}
 
-func (broken) WriteLine([]byte) { panic("broken sink") }
+func (panicSink) WriteLine([]byte) { panic("test") }
 
 func TestParseLevel(t *testing.T) {
 	t.Parallel()
@@ -107,15 +107,17 @@ func TestParseLevel(t *testing.T) {
 		}
 	}
 	if got, ok := ParseLevel("loud"); ok || got != Info {
-		t.Errorf("an unknown level gives %v, %v", got, ok)
+		t.Errorf("unknown level: %v, %v", got, ok)
 	}
 }
 
-func TestAKmsgLineIsWholeForTheKernel(t *testing.T) {
+func TestKmsgLine(t *testing.T) {
 	t.Parallel()
-	long := record.Record{Seq: 1, Event: record.Log, Fields: []record.Field{{Key: "msg", Value: strings.Repeat("x", 2000)}}}
+	long := record.Record{Seq: 1, Event: record.Log, Fields: []record.Field{
+		{Key: record.KeyMessage, Value: strings.Repeat("x", 2000)},
+	}}
 	got := string(kmsgLine(long.Append(nil)))
-	if !strings.HasPrefix(got, "<6>linuxkit-init: 1 ") || !strings.HasSuffix(got, "\n") || strings.Count(got, "\n") != 1 || len(got) > 976 {
+	if !strings.HasPrefix(got, "<6>linuxkit-init: 1 ") || strings.Index(got, "\n") != len(got)-1 || len(got) > 976 {
 		t.Errorf("%d bytes: %.30q … %.10q", len(got), got, got[len(got)-10:])
 	}
 }

@@ -110,7 +110,7 @@ func TestReadSettings(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, maxSettings+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, problems := ReadSettings(large); len(problems) != 1 || !strings.HasSuffix(problems[0], "larger than allowed; the defaults apply") {
+	if _, problems := ReadSettings(large); len(problems) != 1 || !strings.HasSuffix(problems[0], "file too large; the defaults apply") {
 		t.Errorf("%q", problems)
 	}
 }

@@ -2,17 +2,18 @@ package file
 
 import (
 	"bytes"
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// dirBuffer is what is read of a directory at once.
+// dirBuffer is the size of the buffer for getdents(2).
 const dirBuffer = 4096
 
-// Dir calls fn with the name of each directory and each other file in dir, in
-// the kernel's order. It is for walks through hundreds of directories of /sys:
-// os.ReadDir would leave megabytes of garbage behind. What cannot be read is empty.
+// Dir calls fn for each entry of dir, in the order of the kernel. A directory that cannot
+// be read has no entries. Unlike os.ReadDir it allocates little, for walks through hundreds
+// of directories of /sys.
 func Dir(dir string, fn func(name string, isDir bool)) {
 	fd, err := open(dir, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
@@ -22,7 +23,7 @@ func Dir(dir string, fn func(name string, isDir bool)) {
 	var buf [dirBuffer]byte
 	for {
 		n, err := unix.Getdents(fd, buf[:])
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || n <= 0 {
@@ -32,8 +33,8 @@ func Dir(dir string, fn func(name string, isDir bool)) {
 	}
 }
 
-// entries takes struct linux_dirent64 (getdents(2)) apart: inode, offset,
-// length, type, and a name that ends with a zero byte.
+// entries decodes a sequence of struct linux_dirent64 (getdents(2)): inode, offset, length,
+// type, and a zero-terminated name.
 func entries(buf []byte, fn func(name string, isDir bool)) {
 	const length, kind, name = 16, 18, 19
 	for len(buf) > name {

@@ -1,6 +1,5 @@
-// Package file reads and writes the small files of /proc, /sys and /etc, none
-// without a bound. It makes plain system calls: there is no poller behind it,
-// and a small file costs three of them.
+// Package file reads and writes small files of /proc, /sys and /etc, with a bound on their
+// size. It makes direct system calls, without the runtime's poller: three for a small file.
 package file
 
 import (
@@ -12,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrTooLarge is what Read says of a file that outgrows its bound.
-var ErrTooLarge = errors.New("larger than allowed")
+// ErrTooLarge is the error of Read for a file that is larger than its bound.
+var ErrTooLarge = errors.New("file too large")
 
 // Read returns the content of a file of at most max bytes.
 func Read(path string, max int) ([]byte, error) {
@@ -29,7 +28,7 @@ func readAll(fd int, path string, max int) ([]byte, error) {
 	buf := make([]byte, 0, min(sizeOf(fd), max)+512)
 	for {
 		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
@@ -48,24 +47,24 @@ func readAll(fd int, path string, max int) ([]byte, error) {
 	}
 }
 
-// Text is Read for those who want a string; it makes no second copy.
+// Text is Read with a string as result. It does not copy the content.
 func Text(path string, max int) (string, error) {
 	data, err := Read(path, max)
 	return unsafe.String(unsafe.SliceData(data), len(data)), err
 }
 
-// sizeOf returns how large a buffer to begin with. Files of /proc say that they
-// are empty and those of /sys that they have 4096 bytes; both are short.
+// sizeOf returns the size of a file as a hint for the buffer. Files of /proc have size 0
+// and those of /sys 4096 regardless of their content, which is short.
 func sizeOf(fd int) int {
 	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil || st.Size <= 4096 {
-		return 0 // it grows as it is read
+		return 0 // the buffer grows
 	}
 	return int(min(st.Size, 1<<30))
 }
 
-// Line returns the first line of a file, without blanks around it, or "" where
-// there is none: for the many files whose absence means "not set".
+// Line returns the first line of a file without surrounding white space, or "" if the file
+// cannot be read: for files whose absence means "not set".
 func Line(path string) string {
 	data, err := Read(path, 4096)
 	if err != nil {
@@ -75,8 +74,8 @@ func Line(path string) string {
 	return strings.TrimSpace(line)
 }
 
-// Write writes text to a file that is there already, in one write, as files of
-// /proc and /sys want it.
+// Write writes text to an existing file with one write(2), as files of /proc and /sys
+// require.
 func Write(path, text string) error {
 	fd, err := open(path, unix.O_WRONLY)
 	if err != nil {
@@ -92,7 +91,7 @@ func Write(path, text string) error {
 func open(path string, flags int) (int, error) {
 	for {
 		fd, err := unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

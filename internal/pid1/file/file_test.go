@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestReadHoldsToItsBound(t *testing.T) {
+func TestReadEnforcesItsBound(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(path, []byte(strings.Repeat("x", 5000)), 0o600); err != nil {
@@ -24,14 +24,14 @@ func TestReadHoldsToItsBound(t *testing.T) {
 		t.Errorf("one over the bound: %v", err)
 	}
 	if _, err := Read("/dev/zero", 1<<20); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("without an end: %v", err)
+		t.Errorf("endless file: %v", err)
 	}
 	if _, err := Read(path+"x", 1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
 }
 
-func TestReadFilesThatSayTheyAreEmpty(t *testing.T) {
+func TestReadFilesOfSizeZero(t *testing.T) {
 	t.Parallel()
 	data, err := Read("/proc/self/mountinfo", 1<<20)
 	want, _ := os.ReadFile("/proc/self/mountinfo")
@@ -44,7 +44,7 @@ func TestLineAndWrite(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "f")
 	if err := Write(path, "x"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Write made a file: %v", err)
+		t.Errorf("Write of a missing file: %v", err)
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -57,14 +57,14 @@ func TestLineAndWrite(t *testing.T) {
 	}
 }
 
-func TestDirTellsWhatIsThere(t *testing.T) {
+func TestDir(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	want := map[string]bool{}
 	for i := range 500 { // more than one buffer
 		name := strings.Repeat("n", i%200+1) + strconv.Itoa(i)
 		want[name] = i%3 == 0
-		if err := make1(filepath.Join(dir, name), want[name]); err != nil {
+		if err := create(filepath.Join(dir, name), want[name]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,10 +73,10 @@ func TestDirTellsWhatIsThere(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%d entries, want %d", len(got), len(want))
 	}
-	Dir(dir+"/none", func(name string, isDir bool) { t.Errorf("an absent directory has %s", name) })
+	Dir(dir+"/none", func(name string, isDir bool) { t.Errorf("missing directory has entry %s", name) })
 }
 
-func make1(path string, isDir bool) error {
+func create(path string, isDir bool) error {
 	if isDir {
 		return os.Mkdir(path, 0o755)
 	}

@@ -197,7 +197,9 @@ var malformedResponses = map[string]struct {
 	"index in the dynamic table":      {sent(blockOf(false, []byte("\xbe"))), "invalid header block"},
 	"index too large":                 {sent(blockOf(false, []byte("\xff\xff\xff\x7f"))), "invalid header block"},
 	"name index in the dynamic table": {sent(blockOf(false, []byte("\x7e\x00"))), "invalid header block"},
-	"long number":                     {sent(blockOf(false, []byte("\x88\xff\x80\x80\x80\x80\x80\x80\x00"))), "invalid header block"},
+	"long number": {
+		sent(blockOf(false, []byte("\x88\xff\x80\x80\x80\x80\x80\x80\x00"))), "invalid header block",
+	},
 	"number of 64 bits": {sent(
 		blockOf(false, []byte("\x88\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f")),
 	), "invalid header block"},

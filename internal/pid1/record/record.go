@@ -1,5 +1,5 @@
-// Package record is the sentence PID 1 and the boot test have in common: one
-// line on the console that a person can read and a program can trust.
+// Package record is the format of the lines that PID 1 writes to the console, and the
+// protocol between PID 1 and the boot test (protocol.go).
 //
 //	linuxkit-init: 7 ready service=web ms=412 ~55d43822
 //
@@ -7,15 +7,16 @@
 //
 //	line  = "linuxkit-init: " text " ~" crc
 //	text  = seq " " event { " " key "=" value }
-//	value = bare word, or a Go-quoted string where it holds a blank, a quote,
-//	        a backslash or anything that is not printable ASCII
+//	value = bare word, or a Go-quoted string if it contains a space, a quote, a
+//	        backslash or anything but printable ASCII
 //	crc   = CRC-32 (IEEE 802.3) of text, 8 lower-case hex digits
 //
-// A console is shared with the kernel and with everybody who writes to it, so a
-// record may stand anywhere in a line, behind somebody's unfinished text, and a
-// torn one must not be misread: the reader believes a record by its CRC alone.
+// The kernel and other processes write to the same console. A record can therefore begin
+// anywhere in a line, after the unfinished text of another writer, and can be interrupted.
+// A reader accepts only records with a correct CRC. The CRC detects damage; it does not
+// authenticate the writer.
 //
-// PID 1 links this package, so it uses nothing that would make PID 1 large.
+// PID 1 links this package, so it must not import large packages.
 package record
 
 import (
@@ -25,12 +26,12 @@ import (
 	"strings"
 )
 
-// Prefix opens every record.
+// Prefix is the beginning of every record.
 const Prefix = "linuxkit-init: "
 
-// MaxLen is the longest line, in bytes, that Append makes. Linux refuses a write
-// to /dev/kmsg of more than 976 bytes (kernel/printk/printk.c, LOG_LINE_MAX
-// before 6.2), and the level "<6>" in front of it counts as well.
+// MaxLen is the maximal length of a line in bytes. Linux rejects a write to /dev/kmsg of
+// more than 976 bytes, including the level "<6>" (kernel/printk/printk.c, LOG_LINE_MAX
+// before 6.2).
 const MaxLen = 960
 
 // crcLen is the length of " ~" and the eight digits.
@@ -39,14 +40,14 @@ const crcLen = 10
 // Field is one key and its value.
 type Field struct{ Key, Value string }
 
-// Record is one parsed line.
+// Record is one event.
 type Record struct {
-	Seq    uint64 // counts from 1 without a gap, so that a lost record shows
+	Seq    uint64 // number of the record, from 1 without gaps, so that a lost one is detected
 	Event  string
 	Fields []Field
 }
 
-// Get returns the value of key, or "" where the record has none.
+// Get returns the value of a key, or "" if the record does not have it.
 func (r Record) Get(key string) string {
 	for _, f := range r.Fields {
 		if f.Key == key {
@@ -56,8 +57,8 @@ func (r Record) Get(key string) string {
 	return ""
 }
 
-// Append adds the line of r to dst, without a newline. A record longer than
-// MaxLen has its longest value cut until it fits.
+// Append appends the line of r to dst, without a newline. If it would be longer than
+// MaxLen the longest value is truncated.
 func (r Record) Append(dst []byte) []byte {
 	fields := r.Fields
 	for {
@@ -100,7 +101,7 @@ func appendCRC(dst, text []byte) []byte {
 	return dst
 }
 
-// longestField returns the index of the longest value that can still be cut.
+// longestField returns the index of the longest value, or -1 if all are empty.
 func longestField(fields []Field) int {
 	best, size := -1, 0
 	for i, f := range fields {
@@ -111,7 +112,7 @@ func longestField(fields []Field) int {
 	return best
 }
 
-// cut returns fields with over bytes, or all there are, taken off the value at i.
+// cut returns a copy of fields without the last over bytes of the value at i.
 func cut(fields []Field, i, over int) []Field {
 	out := append([]Field(nil), fields...)
 	keep := max(len(out[i].Value)-over, 0)
@@ -135,8 +136,8 @@ func isBare(value string) bool {
 	return true
 }
 
-// Find returns the first whole record in a line of console output, wherever in
-// the line it stands, and false where there is none or only damaged ones.
+// Find returns the first valid record anywhere in a line of console output, and whether
+// there is one.
 func Find(line []byte) (Record, bool) {
 	for {
 		_, rest, found := bytes.Cut(line, []byte(Prefix))
@@ -152,16 +153,16 @@ func Find(line []byte) (Record, bool) {
 	}
 }
 
-// Damaged reports whether a line shows the opening of a record, but no whole one.
+// Damaged reports whether a line contains the beginning of a record, but no valid one.
 func Damaged(line []byte) bool {
 	if !bytes.Contains(line, []byte(Prefix)) {
 		return false
 	}
-	_, whole := Find(line)
-	return !whole
+	_, valid := Find(line)
+	return !valid
 }
 
-// sealed returns the part of s in front of the first CRC that fits it.
+// sealed returns the part of s before the first CRC that matches it.
 func sealed(s []byte) ([]byte, bool) {
 	s = s[:min(len(s), MaxLen)]
 	for from := 0; ; {
@@ -205,7 +206,7 @@ func parseFields(s string) ([]Field, bool) {
 	return fields, true
 }
 
-// parseValue takes one value off s and the blank behind it.
+// parseValue parses the first value of s, and returns the rest after its space.
 func parseValue(s string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		value, rest, _ = strings.Cut(s, " ")

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-var sample = Record{Seq: 7, Event: Ready, Fields: []Field{{"service", "web"}, {"ms", "412"}}}
+var sample = Record{Seq: 7, Event: Ready, Fields: []Field{{KeyService, "web"}, {KeyTime, "412"}}}
 
-func TestAppendIsReadable(t *testing.T) {
+func TestAppend(t *testing.T) {
 	t.Parallel()
 	got := string(sample.Append(nil))
 	if want := "linuxkit-init: 7 ready service=web ms=412 ~55d43822"; got != want {
@@ -16,10 +16,13 @@ func TestAppendIsReadable(t *testing.T) {
 	}
 }
 
-func TestFindReadsBackWhatAppendWrote(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"", "plain", "two words", `quote " inside`, `back\slash`, "line\nbreak", "tab\t", "Ünï", "\xff\x00", "a=b", "~00000000", "x ~00000000", "linuxkit-init: "} {
-		want := Record{Seq: 1, Event: Log, Fields: []Field{{"level", "info"}, {"msg", value}, {"last", "1"}}}
+	for _, value := range []string{
+		"", "plain", "two words", `quote " inside`, `back\slash`, "line\nbreak", "tab\t", "Ünï", "\xff\x00", "a=b",
+		"~00000000", "x ~00000000", "linuxkit-init: ",
+	} {
+		want := Record{Seq: 1, Event: Log, Fields: []Field{{KeyLevel, "info"}, {KeyMessage, value}, {"last", "1"}}}
 		got, ok := Find(want.Append(nil))
 		if !ok || !reflect.DeepEqual(got, want) {
 			t.Errorf("value %q: Find = %+v, %v", value, got, ok)
@@ -27,26 +30,26 @@ func TestFindReadsBackWhatAppendWrote(t *testing.T) {
 	}
 }
 
-func TestFindBelievesOnlyTheCRC(t *testing.T) {
+func TestFindRejectsInvalidCRC(t *testing.T) {
 	t.Parallel()
 	line := string(sample.Append(nil))
 	for name, tt := range map[string]struct {
 		line string
 		want bool
 	}{
-		"alone":                                {line, true},
-		"behind somebody's unfinished text":    {"[    1.5] eth0: link bec" + line, true},
-		"with a kernel message behind it":      {line + "[    1.6] random: crng init done", true},
-		"behind a torn one":                    {line[:20] + line, true},
-		"torn in the middle":                   {line[:30], false},
-		"with the CRC torn":                    {line[:len(line)-1], false},
-		"another service named":                {strings.Replace(line, "web", "wep", 1), false},
-		"another number":                       {strings.Replace(line, " 7 ", " 8 ", 1), false},
-		"kernel message spliced into it":       {strings.Replace(line, "ready", "re[ 1.0] usb 1-1: new\nady", 1), false},
-		"upper-case CRC":                       {line[:len(line)-8] + strings.ToUpper(line[len(line)-8:]), false},
-		"prefix alone":                         {Prefix, false},
-		"nothing":                              {"", false},
-		"a person writing about linuxkit-init": {"linuxkit-init: 7 ready service=web", false},
+		"only the record":                 {line, true},
+		"after unfinished text":           {"[    1.5] eth0: link bec" + line, true},
+		"before a kernel message":         {line + "[    1.6] random: crng init done", true},
+		"after a truncated record":        {line[:20] + line, true},
+		"truncated text":                  {line[:30], false},
+		"truncated CRC":                   {line[:len(line)-1], false},
+		"changed value":                   {strings.Replace(line, "web", "wep", 1), false},
+		"changed number":                  {strings.Replace(line, " 7 ", " 8 ", 1), false},
+		"interrupted by a kernel message": {strings.Replace(line, "ready", "re[ 1.0] usb 1-1: new\nady", 1), false},
+		"upper-case CRC":                  {line[:len(line)-8] + strings.ToUpper(line[len(line)-8:]), false},
+		"only the prefix":                 {Prefix, false},
+		"empty":                           {"", false},
+		"no CRC":                          {"linuxkit-init: 7 ready service=web", false},
 	} {
 		r, ok := Find([]byte(tt.line))
 		if ok != tt.want {
@@ -61,14 +64,14 @@ func TestFindBelievesOnlyTheCRC(t *testing.T) {
 	}
 }
 
-func TestAppendNeverOutgrowsTheKernelsLine(t *testing.T) {
+func TestAppendTruncatesLongValues(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{strings.Repeat("x", 5000), strings.Repeat("\x00", 5000), strings.Repeat("é ", 3000)} {
-		r := Record{Seq: 1 << 63, Event: Failed, Fields: []Field{{"service", "web"}, {"tail", value}, {"reason", value}}}
+		r := Record{Seq: 1 << 63, Event: Failed, Fields: []Field{{KeyService, "web"}, {KeyTail, value}, {KeyReason, value}}}
 		line := r.Append(nil)
 		got, ok := Find(line)
-		if len(line) > MaxLen || !ok || got.Get("service") != "web" {
-			t.Errorf("%d bytes, found %v, service %q", len(line), ok, got.Get("service"))
+		if len(line) > MaxLen || !ok || got.Get(KeyService) != "web" {
+			t.Errorf("%d bytes, found %v, service %q", len(line), ok, got.Get(KeyService))
 		}
 	}
 }
@@ -83,7 +86,7 @@ func FuzzFind(f *testing.F) {
 		}
 		again, ok := Find(r.Append(nil))
 		if !ok || again.Seq != r.Seq || again.Event != r.Event {
-			t.Errorf("%q: read back as %+v, %v", line, again, ok)
+			t.Errorf("%q: parsed again as %+v, %v", line, again, ok)
 		}
 	})
 }
