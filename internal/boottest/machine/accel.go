@@ -19,13 +19,13 @@ const (
 	TCG  Accel = "tcg"  // QEMU's translator: works everywhere, several times slower
 )
 
-// patience is how long a machine under KVM may be silent before we hold KVM for
-// broken. A kernel says its first word within half a second of power-on there.
-const patience = 8 * time.Second
+// firstOutputTimeout is the time from power-on to the first byte on the console after
+// which KVM counts as broken. A working kernel prints within half a second under KVM.
+const firstOutputTimeout = 8 * time.Second
 
-// Boot starts a machine with the accelerator that o asks for. With Auto, a KVM that
-// is there and does not work is told to note, in one line, and the machine starts
-// over under TCG. The console gets nothing from a start that failed.
+// Boot starts a machine with the accelerator of o. With Auto it falls back to TCG if KVM
+// is missing or does not work, and calls note with the reason in one line. A failed start
+// under KVM writes nothing to the console.
 func Boot(ctx context.Context, o Options, note func(string)) (*Machine, error) {
 	if o.Accel == TCG {
 		return Start(ctx, o)
@@ -50,10 +50,10 @@ func Boot(ctx context.Context, o Options, note func(string)) (*Machine, error) {
 	return Start(ctx, o)
 }
 
-// checkKVM reports why KVM cannot even be tried.
+// checkKVM returns why KVM cannot be used.
 func checkKVM(arch string) error {
 	if arch != runtime.GOARCH {
-		return fmt.Errorf("this machine is %s, the image %s", runtime.GOARCH, arch)
+		return fmt.Errorf("this machine is %s, the image is %s", runtime.GOARCH, arch)
 	}
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	switch {
@@ -65,27 +65,27 @@ func checkKVM(arch string) error {
 	defer f.Close()
 	const stable = 12 // linux/kvm.h
 	if v, err := kvmVersion(f); err != nil || v != stable {
-		return fmt.Errorf("/dev/kvm answers with version %d, not %d (%v)", v, stable, err)
+		return fmt.Errorf("/dev/kvm has API version %d, want %d (%v)", v, stable, err)
 	}
 	return nil
 }
 
-// startKVM starts a machine and waits for its first word, which alone proves that
-// the guest runs: KVM can be there, make a machine, and execute nothing.
+// startKVM starts a machine and waits for the first byte on its console. Only that proves
+// that the guest runs: nested KVM may create a machine and execute nothing.
 func startKVM(ctx context.Context, o Options) (*Machine, error) {
-	m, err := begin(ctx, o)
+	m, err := start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(firstOutputTimeout)
 	defer timer.Stop()
 	select {
-	case <-m.spoke:
+	case <-m.firstOutput:
 		return m, nil
 	case <-m.Done():
 		err = errors.New(m.Exit())
 	case <-timer.C:
-		err = fmt.Errorf("not a byte on the console within %v", patience)
+		err = fmt.Errorf("no console output within %v", firstOutputTimeout)
 	}
 	m.Close()
 	return nil, err

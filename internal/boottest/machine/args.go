@@ -9,20 +9,19 @@ import (
 	"strings"
 )
 
-// board is what differs from one architecture to the other.
+// board is the part of the command line that depends on the architecture.
 type board struct {
 	program, machine, cpu, pkg string
-	firmware                   []string // where it may be, in place of QEMU's own
+	firmware                   []string // paths to look for; none: QEMU's own firmware
 }
 
-// The processors are all that QEMU can emulate, but for what costs much and gives
-// nothing here.
-//   - svm: nothing runs on virtualization of the guest's own, and a kernel that finds it
-//     loads its hypervisor, for a second of emulated work. Without svm QEMU 7.2 would also
-//     drop CPUID leaf 0x80000008, and Linux take every address for unmappable.
-//   - erms: a kernel that finds it copies and clears memory by bytes, which is fast in
-//     silicon; emulated, it is a loop of a round a byte, and a boot takes a tenth longer.
-//   - pointer authentication is done by a cipher, unless QEMU may use a hash of its own.
+// The CPU models have every feature that QEMU emulates, except those that only cost time:
+//   - svm: the kernel would load its hypervisor modules, for a second of emulated work.
+//     Without svm, QEMU 7.2 would also drop CPUID leaf 0x80000008, and Linux would take
+//     every address for unmappable; hence xlevel.
+//   - erms: the kernel would copy and clear memory byte by byte, which is fast in hardware
+//     but a loop of one iteration per byte under TCG; a boot takes a tenth longer.
+//   - pauth-impdef: pointer authentication by a fast hash instead of the QARMA cipher.
 var boards = map[string]board{
 	"amd64": {
 		program: "qemu-system-x86_64",
@@ -39,13 +38,17 @@ var boards = map[string]board{
 	},
 }
 
-// uefi is where distributions have EDK II for arm64. QEMU brings no firmware for that, and
-// starts a kernel with a device tree, in which the power button is a key at a GPIO that many
-// kernels have no driver for. Real machines, and EDK II, have it in ACPI.
-var uefi = []string{"/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/edk2/aarch64/QEMU_EFI.fd"}
+// uefi lists where distributions install EDK II for arm64. Without firmware QEMU starts
+// the kernel with a device tree, in which the power button is a GPIO key that many kernels
+// have no driver for. Real machines, and EDK II, describe it in ACPI.
+var uefi = []string{
+	"/usr/share/qemu-efi-aarch64/QEMU_EFI.fd",
+	"/usr/share/AAVMF/AAVMF_CODE.fd",
+	"/usr/share/edk2/aarch64/QEMU_EFI.fd",
+}
 
-// present returns the first of some files that is there, or "".
-func present(files []string) string {
+// firstExisting returns the first of the paths that exists, or "".
+func firstExisting(files []string) string {
 	for _, f := range files {
 		if _, err := os.Stat(f); err == nil {
 			return f
@@ -54,27 +57,27 @@ func present(files []string) string {
 	return ""
 }
 
-// find returns the path of the QEMU for an architecture.
-func find(arch string) (string, error) {
+// findQEMU returns the path of the QEMU for an architecture.
+func findQEMU(arch string) (string, error) {
 	b, known := boards[arch]
 	if !known {
-		return "", fmt.Errorf("architecture %q cannot be booted here; amd64 and arm64 can", arch)
+		return "", fmt.Errorf("architecture %q is not supported; use amd64 or arm64", arch)
 	}
 	path, err := exec.LookPath(b.program)
 	if err != nil {
-		return "", fmt.Errorf("%s is not installed; apt-get install %s", b.program, b.pkg)
+		return "", fmt.Errorf("%s is not installed; run apt-get install %s", b.program, b.pkg)
 	}
 	return path, nil
 }
 
-// Descriptors that QEMU finds open: the order of sockets.theirs.
+// File descriptors that QEMU inherits, in the order of sockets.inherited.
 const (
 	consoleFD = 3
 	monitorFD = 4
 )
 
-// args is the command line of QEMU. Nothing comes from a configuration file or from
-// QEMU's defaults, so the guest sees the same machine everywhere.
+// args returns the arguments of QEMU. Without configuration files and default devices the
+// guest has the same machine on every host.
 func args(o Options, firmware string, disks []string) []string {
 	b := boards[o.Arch]
 	a := []string{
@@ -82,7 +85,8 @@ func args(o Options, firmware string, disks []string) []string {
 		"-machine", b.machine + ",accel=" + string(o.Accel), "-cpu", cpu(b, o.Accel),
 		"-m", strconv.Itoa(o.Memory), "-smp", strconv.Itoa(o.CPUs),
 		"-chardev", fmt.Sprintf("socket,id=console,fd=%d", consoleFD), "-serial", "chardev:console",
-		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD), "-mon", "chardev=monitor,mode=control",
+		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD),
+		"-mon", "chardev=monitor,mode=control",
 		"-device", "virtio-rng-pci",
 		"-netdev", "user,id=net0" + forwards(o.Ports), "-device", "virtio-net-pci,netdev=net0,romfile=",
 		"-kernel", o.Kernel, "-append", o.Cmdline,
@@ -101,7 +105,7 @@ func args(o Options, firmware string, disks []string) []string {
 	return a
 }
 
-// cpu is the model: the host's own where the host runs it, else the board's.
+// cpu returns the CPU model: the host's under KVM, else the board's.
 func cpu(b board, a Accel) string {
 	if a == KVM {
 		return "host"
@@ -109,8 +113,8 @@ func cpu(b board, a Accel) string {
 	return b.cpu
 }
 
-// forwards lets the kernel choose the host's ports: those are free, and only this
-// machine can be reached there. Which ones they are is asked by QMP.
+// forwards returns the hostfwd options. The host's kernel chooses free ports; readForwards
+// reads which ones.
 func forwards(ports []int) string {
 	var s strings.Builder
 	for _, p := range ports {
@@ -119,11 +123,11 @@ func forwards(ports []int) string {
 	return s.String()
 }
 
-// escape protects a path from QEMU's option parser, which splits at commas.
+// escape escapes a path for QEMU's option parser, which splits at commas.
 func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
 
-// makeDisks makes empty sparse files of the given sizes.
-func makeDisks(dir string, sizes []int64) ([]string, error) {
+// createDisks creates empty sparse files of the given sizes.
+func createDisks(dir string, sizes []int64) ([]string, error) {
 	var paths []string
 	for i, size := range sizes {
 		path := filepath.Join(dir, fmt.Sprintf("disk%d.raw", i))

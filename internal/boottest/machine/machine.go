@@ -1,13 +1,12 @@
-// Package machine is one virtual machine: a QEMU that boots what it is given,
-// gives every byte of the serial console to a writer, and never outlives us.
+// Package machine runs a virtual machine under QEMU: it boots a kernel, writes every byte
+// of the serial console to an io.Writer, and ends QEMU with this process.
 //
-// QEMU gets its two sockets as open file descriptors: the serial console as one
-// end of a socket pair, QMP as a socket that we dialled before QEMU existed. So
-// there is nothing to poll for, no byte of the console can be lost, and when QEMU
-// dies we read the end of the file. The machine is made stopped (-S) and powered on
-// when both are connected.
+// QEMU inherits its two sockets as open file descriptors: the serial console as one end
+// of a socket pair, QMP as a listening socket that is already dialed. So nothing is
+// polled, no byte of the console is lost, and the end of QEMU is an end of file. The
+// machine is created stopped (-S) and powered on once both are connected.
 //
-// The kernel kills QEMU when we die (PR_SET_PDEATHSIG), however we die.
+// The kernel kills QEMU when this process ends for any reason (PR_SET_PDEATHSIG).
 package machine
 
 import (
@@ -24,24 +23,24 @@ import (
 	"github.com/digitalocean/go-qemu/qmp"
 )
 
-// ErrMachine is wrapped by every error that means: there is no machine to test on.
+// ErrMachine is wrapped by every error of Start and Boot: no machine could be started.
 var ErrMachine = errors.New("no virtual machine")
 
-// setupTime bounds everything between starting QEMU and powering the machine on.
-const setupTime = 30 * time.Second
+// setupTimeout limits the time from the start of QEMU to power-on.
+const setupTimeout = 30 * time.Second
 
-// Options say what machine to build.
+// Options describe the machine.
 type Options struct {
 	Arch    string // as in Go: amd64, arm64
 	Accel   Accel  // KVM or TCG
-	Kernel  string // path of the kernel, booted directly
-	Initrd  string // path; "" for none
-	Cmdline string // of the kernel
+	Kernel  string // path; booted without a boot loader
+	Initrd  string // path; "": none
+	Cmdline string // kernel command line
 	Memory  int    // MiB
 	CPUs    int
-	Disks   []int64   // bytes; empty disks, gone with the machine
-	Ports   []int     // TCP ports of the guest that Addr can reach
-	Console io.Writer // gets each byte of the serial console as it comes; must not block for long
+	Disks   []int64   // sizes in bytes of empty disks, which Close removes
+	Ports   []int     // TCP ports of the guest to forward; see Addr
+	Console io.Writer // receives the serial console; the guest stops while Write blocks
 }
 
 // Machine is a running virtual machine.
@@ -56,24 +55,25 @@ type Machine struct {
 	monitor *qmp.SocketMonitor
 	addrs   map[int]string
 	events  chan Event
-	spoke   chan struct{} // closed by the first byte on the console
 	done    chan struct{}
 	close   sync.Once
-	stop    func() bool
+	stop    func() bool // ends the watch on the context
+
+	firstOutput chan struct{} // closed by the first byte on the console
 }
 
-// Start builds a machine and powers it on. It is killed when ctx ends. Errors wrap
-// ErrMachine and hold what QEMU said.
+// Start creates a machine and powers it on. The end of ctx kills it. Errors wrap
+// ErrMachine and contain QEMU's message.
 func Start(ctx context.Context, o Options) (*Machine, error) {
-	m, err := begin(ctx, o)
+	m, err := start(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMachine, err)
 	}
 	return m, nil
 }
 
-func begin(ctx context.Context, o Options) (*Machine, error) {
-	path, err := find(o.Arch)
+func start(ctx context.Context, o Options) (*Machine, error) {
+	path, err := findQEMU(o.Arch)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,10 @@ func begin(ctx context.Context, o Options) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{Accel: o.Accel, dir: dir, events: make(chan Event, 64), spoke: make(chan struct{}), done: make(chan struct{})}
+	m := &Machine{
+		Accel: o.Accel, dir: dir,
+		events: make(chan Event, 64), done: make(chan struct{}), firstOutput: make(chan struct{}),
+	}
 	if err := m.launch(path, o); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -89,14 +92,14 @@ func begin(ctx context.Context, o Options) (*Machine, error) {
 	m.stop = context.AfterFunc(ctx, m.kill)
 	if err := m.powerOn(ctx, o.Ports); err != nil {
 		m.Close()
-		return nil, m.excuse(err)
+		return nil, m.startError(err)
 	}
 	return m, nil
 }
 
-// launch starts QEMU with a stopped machine, and the goroutines that serve it.
+// launch starts QEMU with a stopped machine, and the goroutines that read from it.
 func (m *Machine) launch(path string, o Options) error {
-	disks, err := makeDisks(m.dir, o.Disks)
+	disks, err := createDisks(m.dir, o.Disks)
 	if err != nil {
 		return err
 	}
@@ -104,12 +107,12 @@ func (m *Machine) launch(path string, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer s.closeTheirs()
+	defer s.closeInherited()
 	m.console, m.monitor = s.console, s.monitor
-	m.cmd = exec.Command(path, args(o, present(boards[o.Arch].firmware), disks)...)
+	m.cmd = exec.Command(path, args(o, firstExisting(boards[o.Arch].firmware), disks)...)
 	m.cmd.Stderr = &m.stderr
-	m.cmd.ExtraFiles = s.theirs // from descriptor 3 on, as args says
-	exited, err := start(m.cmd)
+	m.cmd.ExtraFiles = s.inherited // as consoleFD and monitorFD
+	exited, err := startProcess(m.cmd)
 	if err != nil {
 		s.console.Close()
 		s.monitor.Disconnect()
@@ -125,7 +128,7 @@ func (m *Machine) launch(path string, o Options) error {
 	return nil
 }
 
-// drain reads the console until QEMU is gone: a console that nobody reads stops the guest.
+// drain copies the console to w until QEMU ends. A full console socket stops the guest.
 func (m *Machine) drain(w io.Writer, drained chan<- struct{}) {
 	defer close(drained)
 	buf := make([]byte, 16<<10)
@@ -134,7 +137,7 @@ func (m *Machine) drain(w io.Writer, drained chan<- struct{}) {
 		if n > 0 {
 			_, _ = w.Write(buf[:n])
 			if first {
-				close(m.spoke)
+				close(m.firstOutput)
 			}
 		}
 		if err != nil {
@@ -143,24 +146,20 @@ func (m *Machine) drain(w io.Writer, drained chan<- struct{}) {
 	}
 }
 
-// Done is closed when QEMU has ended and the last byte of its console is written.
+// Done is closed when QEMU has ended and the last byte of its console has been written.
 func (m *Machine) Done() <-chan struct{} { return m.done }
 
-// Exit tells in one line how QEMU ended. It may be called after Done.
+// Exit returns in one line how QEMU ended. It must not be called before Done is closed.
 func (m *Machine) Exit() string {
-	return fmt.Sprintf("QEMU ended with %s%s", m.cmd.ProcessState, m.said())
-}
-
-// said is what QEMU wrote last to its standard error, if anything.
-func (m *Machine) said() string {
-	if text := m.stderr.lastLines(); text != "" {
-		return ": " + text
+	text := fmt.Sprintf("QEMU ended with %s", m.cmd.ProcessState)
+	if stderr := m.stderr.lastLines(); stderr != "" {
+		text += ": " + stderr
 	}
-	return ""
+	return text
 }
 
-// excuse returns why a machine could not be powered on: QEMU knows better than we.
-func (m *Machine) excuse(err error) error {
+// startError returns QEMU's message, which is more specific than err, or else err.
+func (m *Machine) startError(err error) error {
 	if text := m.stderr.lastLines(); text != "" {
 		return errors.New(text)
 	}
@@ -174,14 +173,13 @@ func (m *Machine) Send(text string) error {
 	return err
 }
 
-// Addr returns the address on this host that leads to a port of the guest, and ""
-// for one that Options.Ports does not name.
+// Addr returns the address on this host that is forwarded to a port of the guest, or ""
+// if Options.Ports does not list the port.
 func (m *Machine) Addr(port int) string { return m.addrs[port] }
 
 func (m *Machine) kill() { _ = m.cmd.Process.Kill() }
 
-// Close kills the machine, waits for its end and removes its files. It may be called
-// more than once.
+// Close kills QEMU, waits for its end and removes its files. Later calls do nothing.
 func (m *Machine) Close() {
 	m.close.Do(func() {
 		m.stop()

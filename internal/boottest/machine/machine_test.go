@@ -21,56 +21,57 @@ import (
 	"github.com/org/linuxkit-action/fixtures/guest/busybox"
 )
 
-// screen collects a console.
-type screen struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-	grew chan struct{}
+// consoleBuffer stores the output of a console.
+type consoleBuffer struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	written chan struct{}
 }
 
-func newScreen() *screen { return &screen{grew: make(chan struct{}, 1)} }
+func newConsole() *consoleBuffer { return &consoleBuffer{written: make(chan struct{}, 1)} }
 
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c *consoleBuffer) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	select {
-	case s.grew <- struct{}{}:
+	case c.written <- struct{}{}:
 	default:
 	}
-	return s.text.Write(p)
+	return c.text.Write(p)
 }
 
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
+func (c *consoleBuffer) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
 }
 
-// waitFor waits until the console shows a text.
-func (s *screen) waitFor(t *testing.T, m *Machine, text string) {
+// waitFor waits until the console contains a text.
+func (c *consoleBuffer) waitFor(t *testing.T, m *Machine, text string) {
 	t.Helper()
-	late := time.After(2 * time.Minute)
-	for !bytes.Contains([]byte(s.String()), []byte(text)) {
+	timeout := time.After(2 * time.Minute)
+	for !strings.Contains(c.String(), text) {
 		select {
-		case <-s.grew:
+		case <-c.written:
 		case <-m.Done():
-			t.Fatalf("%s before %q:\n%s", m.Exit(), text, s)
-		case <-late:
-			t.Fatalf("no %q:\n%s", text, s)
+			t.Fatalf("%s before %q:\n%s", m.Exit(), text, c)
+		case <-timeout:
+			t.Fatalf("no %q:\n%s", text, c)
 		}
 	}
 }
 
-func options(t *testing.T, script string, console *screen) Options {
+func options(t *testing.T, script string, console *consoleBuffer) Options {
+	t.Helper()
 	return Options{
-		Arch: "amd64", Accel: TCG, Kernel: busybox.Kernel(t), Initrd: busybox.Initrd(t, script), Cmdline: busybox.Cmdline,
-		Memory: 256, CPUs: 1, Console: console,
+		Arch: "amd64", Accel: TCG, Memory: 256, CPUs: 1, Console: console,
+		Kernel: busybox.Kernel(t), Initrd: busybox.Initrd(t, script), Cmdline: busybox.Cmdline,
 	}
 }
 
-func TestConsoleIsWholeAndTypingReachesTheGuest(t *testing.T) {
+func TestConsoleIsCompleteAndAcceptsInput(t *testing.T) {
 	t.Parallel()
-	s := newScreen()
+	s := newConsole()
 	m, err := Start(t.Context(), options(t, "echo 'your name?'; read name; echo \"hello $name\"; poweroff -f", s))
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestConsoleIsWholeAndTypingReachesTheGuest(t *testing.T) {
 	<-m.Done()
 	for _, text := range []string{"Linux version", "hello world", "reboot: Power down"} {
 		if !strings.Contains(s.String(), text) {
-			t.Errorf("the console has no %q:\n%s", text, s)
+			t.Errorf("no %q on the console:\n%s", text, s)
 		}
 	}
 	if got := lastEvent(m); got.Name != "SHUTDOWN" || got.Reason != "guest-shutdown" {
@@ -102,9 +103,9 @@ func lastEvent(m *Machine) Event {
 	return last
 }
 
-func TestMachineHasWhatWasAskedFor(t *testing.T) {
+func TestMachineHasOptions(t *testing.T) {
 	t.Parallel()
-	s := newScreen()
+	s := newConsole()
 	o := options(t, "grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; button; echo pressed; poweroff -f", s)
 	o.Memory, o.CPUs, o.Disks, o.Ports = 200, 2, []int64{1 << 30, 1 << 20}, []int{80, 22}
 	m, err := Start(t.Context(), o)
@@ -113,7 +114,7 @@ func TestMachineHasWhatWasAskedFor(t *testing.T) {
 	}
 	defer m.Close()
 	if a, b := m.Addr(80), m.Addr(22); !strings.HasPrefix(a, "127.0.0.1:") || a == b || m.Addr(443) != "" {
-		t.Errorf("ports lead to %q and %q, and one not asked for to %q", a, b, m.Addr(443))
+		t.Errorf("Addr of 80 is %q, of 22 %q, of 443, which is not forwarded, %q", a, b, m.Addr(443))
 	}
 	if info, err := os.Stat(filepath.Join(m.dir, "disk0.raw")); err != nil || info.Size() != 1<<30 {
 		t.Errorf("disk: %v, %v", info, err)
@@ -124,30 +125,30 @@ func TestMachineHasWhatWasAskedFor(t *testing.T) {
 	}
 	<-m.Done()
 	if !regexp.MustCompile(`MemTotal: +1\d{5} kB\r\n2\r\n(?s:.*)pressed`).MatchString(s.String()) {
-		t.Errorf("the guest saw another machine:\n%s", s)
+		t.Errorf("memory, CPUs or power button differ:\n%s", s)
 	}
 }
 
-func TestCloseLeavesNothing(t *testing.T) {
+func TestCloseEndsQEMUAndRemovesFiles(t *testing.T) {
 	t.Parallel()
-	m, err := Start(t.Context(), options(t, "sleep 600", newScreen()))
+	m, err := Start(t.Context(), options(t, "sleep 600", newConsole()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Close()
 	m.Close()
 	if err := m.cmd.Process.Signal(syscall.Signal(0)); !errors.Is(err, os.ErrProcessDone) {
-		t.Errorf("QEMU lives: %v", err)
+		t.Errorf("QEMU still runs: %v", err)
 	}
 	if _, err := os.Stat(m.dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there: %v", m.dir, err)
+		t.Errorf("%s still exists: %v", m.dir, err)
 	}
 }
 
-func TestMachineEndsWithItsContext(t *testing.T) {
+func TestMachineEndsWithContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	m, err := Start(ctx, options(t, "sleep 600", newScreen()))
+	m, err := Start(ctx, options(t, "sleep 600", newConsole()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,16 +157,16 @@ func TestMachineEndsWithItsContext(t *testing.T) {
 	select {
 	case <-m.Done():
 	case <-time.After(time.Minute):
-		t.Error("QEMU lives on")
+		t.Error("QEMU still runs")
 	}
 }
 
-// TestParent is the process that TestKilledParentTakesQEMUAlong kills.
+// TestParent is the process that TestQEMUEndsWithKilledParent kills.
 func TestParent(t *testing.T) {
 	if os.Getenv("BOOTTEST_PARENT") == "" {
-		return // not asked to: it is the other test's second process
+		return // an ordinary test run
 	}
-	m, err := Start(t.Context(), options(t, "sleep 600", newScreen()))
+	m, err := Start(t.Context(), options(t, "sleep 600", newConsole()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func TestParent(t *testing.T) {
 	<-m.Done()
 }
 
-func TestKilledParentTakesQEMUAlong(t *testing.T) {
+func TestQEMUEndsWithKilledParent(t *testing.T) {
 	t.Parallel()
 	parent := exec.Command(os.Args[0], "-test.run=^TestParent$")
 	parent.Env = append(os.Environ(), "BOOTTEST_PARENT=1", "TMPDIR="+t.TempDir())
@@ -192,7 +193,7 @@ func TestKilledParentTakesQEMUAlong(t *testing.T) {
 	_ = parent.Wait()
 	qemu, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
-		return // dead already
+		return // ended already
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -204,25 +205,25 @@ func TestKilledParentTakesQEMUAlong(t *testing.T) {
 			return
 		}
 		if !errors.Is(err, unix.EINTR) {
-			t.Fatalf("QEMU %d lives on (%v)", pid, err)
+			t.Fatalf("QEMU %d still runs (%v)", pid, err)
 		}
 	}
 }
 
-func TestStartTellsWhatIsWrong(t *testing.T) {
+func TestStartReportsCause(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(*Options)
 		want   string
 	}{
-		"no such kernel":      {func(o *Options) { o.Kernel = "/nowhere/kernel" }, "/nowhere/kernel"},
-		"an odd architecture": {func(o *Options) { o.Arch = "vax" }, `"vax" cannot be booted`},
-		"a disk of no size":   {func(o *Options) { o.Disks = []int64{-1} }, "disk0.raw"},
-		"a port out of range": {func(o *Options) { o.Ports = []int{70000} }, "hostfwd"},
+		"missing kernel":      {func(o *Options) { o.Kernel = "/nowhere/kernel" }, "/nowhere/kernel"},
+		"unknown architecture": {func(o *Options) { o.Arch = "vax" }, `architecture "vax" is not supported`},
+		"disk of negative size":   {func(o *Options) { o.Disks = []int64{-1} }, "disk0.raw"},
+		"port out of range": {func(o *Options) { o.Ports = []int{70000} }, "hostfwd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := options(t, "sleep 600", newScreen())
+			o := options(t, "sleep 600", newConsole())
 			tt.change(&o)
 			m, err := Start(t.Context(), o)
 			if err == nil {
@@ -235,15 +236,15 @@ func TestStartTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestBootChoosesWhatWorks runs on machines with a KVM that works, with one that does
-// not, and with none: whichever it is, auto must boot, and kvm must boot or say why.
-func TestBootChoosesWhatWorks(t *testing.T) {
+// TestBootFallsBackToTCG passes on hosts with a working KVM, a broken one and none: auto
+// must boot, and kvm must boot or return the reason.
+func TestBootFallsBackToTCG(t *testing.T) {
 	t.Parallel()
 	for _, accel := range []Accel{Auto, KVM} {
 		t.Run(string(accel), func(t *testing.T) {
 			t.Parallel()
 			var notes []string
-			s := newScreen()
+			s := newConsole()
 			o := options(t, "echo up; poweroff -f", s)
 			o.Accel = accel
 			m, err := Boot(t.Context(), o, func(n string) { notes = append(notes, n) })
@@ -255,8 +256,8 @@ func TestBootChoosesWhatWorks(t *testing.T) {
 			}
 			defer m.Close()
 			s.waitFor(t, m, "up")
-			if fell := m.Accel == TCG; fell != (len(notes) == 1) {
-				t.Errorf("runs under %s, notes %q", m.Accel, notes)
+			if fallback := m.Accel == TCG; fallback != (len(notes) == 1) {
+				t.Errorf("accelerator %s, notes %q", m.Accel, notes)
 			}
 		})
 	}

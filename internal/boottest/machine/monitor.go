@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/digitalocean/go-qemu/qmp"
 )
 
-// Event is something QEMU reports about the machine.
+// Event is an event of the machine that QEMU reports.
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html
 type Event struct {
 	Name   string // SHUTDOWN, RESET, GUEST_PANICKED, STOP, POWERDOWN, WATCHDOG
@@ -20,40 +21,42 @@ type Event struct {
 	At     time.Time
 }
 
-var wanted = map[string]bool{"SHUTDOWN": true, "RESET": true, "GUEST_PANICKED": true, "STOP": true, "POWERDOWN": true, "WATCHDOG": true}
+// eventNames are the events that Events delivers.
+var eventNames = []string{"SHUTDOWN", "RESET", "GUEST_PANICKED", "STOP", "POWERDOWN", "WATCHDOG"}
 
-// Events gives what happens to the machine, in order. It is closed when QEMU ends.
+// Events returns the events of the machine, in order. The channel is closed when QEMU
+// ends.
 func (m *Machine) Events() <-chan Event { return m.events }
 
-// powerOn makes the QMP connection, learns the forwarded ports and lets the CPUs run.
+// powerOn connects QMP, reads the forwarded ports and starts the CPUs.
 func (m *Machine) powerOn(ctx context.Context, ports []int) error {
-	ctx, cancel := context.WithTimeout(ctx, setupTime)
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, m.kill)() // Connect knows no deadline, but ends with QEMU
+	defer context.AfterFunc(ctx, m.kill)() // Connect has no deadline, but fails when QEMU ends
 	if err := m.monitor.Connect(); err != nil {
 		m.kill()
-		<-m.done // for what it said
+		<-m.done // its standard error is complete
 		close(m.events)
-		return fmt.Errorf("QEMU did not start: %w", err)
+		return fmt.Errorf("start QEMU: %w", err)
 	}
 	events, err := m.monitor.Events(ctx)
 	if err != nil {
 		return err
 	}
 	go m.forward(events)
-	if err := m.learnPorts(ctx, ports); err != nil {
+	if err := m.readForwards(ctx, ports); err != nil {
 		return err
 	}
 	m.PoweredOn = time.Now()
 	return m.execute(ctx, "cont", nil, nil)
 }
 
-// forward takes events off QEMU's line until it ends: one that nobody takes blocks
-// the commands as well. One that finds the buffer full is dropped.
+// forward receives QEMU's events until it ends; an event that is not received would block
+// the responses to commands. An event is dropped if the buffer is full.
 func (m *Machine) forward(events <-chan qmp.Event) {
 	defer close(m.events)
 	for e := range events {
-		if !wanted[e.Event] {
+		if !slices.Contains(eventNames, e.Event) {
 			continue
 		}
 		reason, _ := e.Data["reason"].(string)
@@ -64,34 +67,34 @@ func (m *Machine) forward(events <-chan qmp.Event) {
 	}
 }
 
-// PowerButton presses the power button; what happens then is up to the guest.
+// PowerButton presses the power button. It does not wait for the guest.
 func (m *Machine) PowerButton(ctx context.Context) error {
 	return m.execute(ctx, "system_powerdown", nil, nil)
 }
 
-// execute runs a QMP command, and decodes what it returns where result is not nil.
+// execute runs a QMP command and decodes its return value into result, unless that is nil.
 func (m *Machine) execute(ctx context.Context, command string, arguments, result any) error {
 	request, err := json.Marshal(qmp.Command{Execute: command, Args: arguments})
 	if err != nil {
 		return err
 	}
-	type answer struct {
+	type response struct {
 		raw []byte
 		err error
 	}
-	answers := make(chan answer, 1)
-	go func() { // Run knows no deadline, but ends with QEMU
+	responses := make(chan response, 1)
+	go func() { // Run has no deadline, but fails when QEMU ends
 		raw, err := m.monitor.Run(request)
-		answers <- answer{raw, err}
+		responses <- response{raw, err}
 	}()
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("QMP %s: %w", command, ctx.Err())
-	case a := <-answers:
-		if a.err != nil {
-			return fmt.Errorf("QMP %s: %w", command, a.err)
+	case r := <-responses:
+		if r.err != nil {
+			return fmt.Errorf("QMP %s: %w", command, r.err)
 		}
-		return decodeReturn(a.raw, result)
+		return decodeReturn(r.raw, result)
 	}
 }
 
@@ -106,9 +109,9 @@ func decodeReturn(raw []byte, result any) error {
 	return json.Unmarshal(response.Return, result)
 }
 
-// connection is one line of QEMU's "info usernet".
+// connection is one entry of QEMU's "info usernet".
 type connection struct {
-	state     string // HOST_FORWARD, or a TCP state of the half between QEMU and the guest
+	state     string // HOST_FORWARD, or the TCP state between QEMU and the guest
 	hostPort  int
 	guestPort int
 }
@@ -132,7 +135,7 @@ func (m *Machine) usernet(ctx context.Context) ([]connection, error) {
 	return parseUsernet(text), err
 }
 
-func (m *Machine) learnPorts(ctx context.Context, ports []int) error {
+func (m *Machine) readForwards(ctx context.Context, ports []int) error {
 	connections, err := m.usernet(ctx)
 	if err != nil {
 		return err
@@ -145,15 +148,14 @@ func (m *Machine) learnPorts(ctx context.Context, ports []int) error {
 	}
 	for _, p := range ports {
 		if m.addrs[p] == "" {
-			return fmt.Errorf("QEMU does not forward port %d", p)
+			return fmt.Errorf("port %d is not forwarded by QEMU", p)
 		}
 	}
 	return nil
 }
 
-// Established reports whether the guest has accepted a connection to one of its
-// ports that is still open. That a connection to Addr succeeds proves nothing: QEMU
-// itself accepts it, before it asks the guest.
+// Established reports whether a connection that the guest has accepted on a port is open.
+// A successful connection to Addr is no proof: QEMU accepts it before the guest does.
 func (m *Machine) Established(ctx context.Context, port int) (bool, error) {
 	connections, err := m.usernet(ctx)
 	for _, c := range connections {

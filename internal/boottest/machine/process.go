@@ -15,11 +15,11 @@ import (
 	"github.com/digitalocean/go-qemu/qmp"
 )
 
-// start starts cmd so that it dies with us, and returns a channel that is closed at
-// its end. The goroutine keeps its thread, because Linux sends the death signal when
-// the thread that forked ends. A group of its own keeps a Ctrl-C at the terminal
-// from QEMU: we end it.
-func start(cmd *exec.Cmd) (<-chan struct{}, error) {
+// startProcess starts cmd so that it ends with this process, and returns a channel that is
+// closed when cmd has ended. The goroutine is locked to its thread, because Linux sends
+// the death signal when the thread that forked ends. In a process group of its own, QEMU
+// does not receive a Ctrl-C of the terminal; Close ends it.
+func startProcess(cmd *exec.Cmd) (<-chan struct{}, error) {
 	cmd.SysProcAttr = childAttributes()
 	started, exited := make(chan error), make(chan struct{})
 	go func() {
@@ -27,42 +27,42 @@ func start(cmd *exec.Cmd) (<-chan struct{}, error) {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // ProcessState tells the rest
+			_ = cmd.Wait() // the result is in ProcessState
 			close(exited)
 		}
 	}()
 	return exited, <-started
 }
 
-// sockets are the two lines to QEMU, each with our end and theirs.
+// sockets are the connections to QEMU.
 type sockets struct {
-	console net.Conn
-	monitor *qmp.SocketMonitor
-	theirs  []*os.File
+	console   net.Conn
+	monitor   *qmp.SocketMonitor
+	inherited []*os.File // QEMU's ends
 }
 
-func (s *sockets) closeTheirs() {
-	for _, f := range s.theirs {
+func (s *sockets) closeInherited() {
+	for _, f := range s.inherited {
 		f.Close()
 	}
 }
 
 func openSockets(dir string) (*sockets, error) {
-	ours, theirs, err := pair()
+	console, consoleFile, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	listener, monitor, err := dialAhead(filepath.Join(dir, "qmp"))
+	monitor, monitorFile, err := listenAndDial(filepath.Join(dir, "qmp"))
 	if err != nil {
-		ours.Close()
-		theirs.Close()
+		console.Close()
+		consoleFile.Close()
 		return nil, err
 	}
-	return &sockets{console: ours, monitor: monitor, theirs: []*os.File{theirs, listener}}, nil
+	return &sockets{console: console, monitor: monitor, inherited: []*os.File{consoleFile, monitorFile}}, nil
 }
 
-// pair returns a connection and the file of its other end.
-func pair() (net.Conn, *os.File, error) {
+// socketPair returns a connection and the file of its other end.
+func socketPair() (net.Conn, *os.File, error) {
 	syscall.ForkLock.RLock() // no child may inherit the sockets before they are closed on exec
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -73,35 +73,35 @@ func pair() (net.Conn, *os.File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("console socket: %w", err)
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "console"), os.NewFile(uintptr(fds[1]), "console")
-	conn, err := net.FileConn(ours)
-	ours.Close()
+	near, far := os.NewFile(uintptr(fds[0]), "console"), os.NewFile(uintptr(fds[1]), "console")
+	conn, err := net.FileConn(near)
+	near.Close()
 	if err != nil {
-		theirs.Close()
+		far.Close()
 	}
-	return conn, theirs, err
+	return conn, far, err
 }
 
-// dialAhead makes a listening socket for QEMU to inherit and connects to it, which
-// succeeds before anybody accepts. If QEMU dies first, we read the end of the file.
-func dialAhead(path string) (*os.File, *qmp.SocketMonitor, error) {
+// listenAndDial creates a listening socket for QEMU to inherit and connects to it, which
+// succeeds before QEMU accepts. If QEMU ends first, the connection is at its end of file.
+func listenAndDial(path string) (*qmp.SocketMonitor, *os.File, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
-		return nil, nil, fmt.Errorf("QMP socket: %w; is TMPDIR longer than 80 characters?", err)
+		return nil, nil, fmt.Errorf("QMP socket: %w; set TMPDIR to a path shorter than 80 characters", err)
 	}
 	defer l.Close()
 	file, err := l.File()
 	if err != nil {
 		return nil, nil, err
 	}
-	monitor, err := qmp.NewSocketMonitor("unix", path, setupTime)
+	monitor, err := qmp.NewSocketMonitor("unix", path, setupTimeout)
 	if err != nil {
 		file.Close()
 	}
-	return file, monitor, err
+	return monitor, file, err
 }
 
-// tail keeps the last bytes written to it.
+// tail is a writer that keeps the last tailBytes bytes.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte
@@ -118,8 +118,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lastLines returns the last two lines, which are mostly an error and what it led to,
-// as one.
+// lastLines returns the last two lines, joined: mostly an error and its consequence.
 func (t *tail) lastLines() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

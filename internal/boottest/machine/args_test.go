@@ -11,13 +11,15 @@ import (
 func TestArgs(t *testing.T) {
 	t.Parallel()
 	got := strings.Join(args(Options{
-		Arch: "amd64", Accel: KVM, Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0 a,b", Memory: 1024, CPUs: 2, Ports: []int{80, 22},
+		Arch: "amd64", Accel: KVM, Memory: 1024, CPUs: 2, Ports: []int{80, 22},
+		Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0 a,b",
 	}, "fw", []string{"/tmp/a,b/disk0.raw"}), " ")
 	want := "-nodefaults -no-user-config -display none -no-reboot -S -machine q35,accel=kvm -cpu host -m 1024 -smp 2" +
 		" -chardev socket,id=console,fd=3 -serial chardev:console" +
 		" -chardev socket,id=monitor,fd=4,server=on,wait=off -mon chardev=monitor,mode=control" +
 		" -device virtio-rng-pci" +
-		" -netdev user,id=net0,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net0,romfile=" +
+		" -netdev user,id=net0,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=tcp:127.0.0.1:0-:22" +
+		" -device virtio-net-pci,netdev=net0,romfile=" +
 		" -kernel k -append console=ttyS0 a,b -initrd i -bios fw" +
 		" -drive file=/tmp/a,,b/disk0.raw,if=none,id=disk0,format=raw,cache=unsafe -device virtio-blk-pci,drive=disk0"
 	if got != want {
@@ -25,16 +27,16 @@ func TestArgs(t *testing.T) {
 	}
 }
 
-func TestTheProcessorIsOfTheArchitecture(t *testing.T) {
+func TestCPUModelOfArchitecture(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		arch  string
 		accel Accel
 		want  string
 	}{
-		"the host's own":             {arch: "arm64", accel: KVM, want: "host"},
-		"nothing of x86 in an arm64": {arch: "arm64", accel: TCG, want: "max,pauth-impdef=on"},
-		"no copying byte by byte":    {arch: "amd64", accel: TCG, want: "max,-svm,-erms,xlevel=0x80000008"},
+		"host model under KVM":             {arch: "arm64", accel: KVM, want: "host"},
+		"arm64": {arch: "arm64", accel: TCG, want: "max,pauth-impdef=on"},
+		"amd64 without erms":    {arch: "amd64", accel: TCG, want: "max,-svm,-erms,xlevel=0x80000008"},
 	} {
 		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, "", nil), " ")
 		if !strings.Contains(text, " -cpu "+tt.want+" -m ") {
@@ -43,21 +45,23 @@ func TestTheProcessorIsOfTheArchitecture(t *testing.T) {
 	}
 }
 
-func TestFirmwareIsTheFirstThatIsThere(t *testing.T) {
+func TestFirmwareIsFirstExistingPath(t *testing.T) {
 	t.Parallel()
-	none, some, more := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "some"), filepath.Join(t.TempDir(), "more")
-	for _, file := range []string{some, more} {
+	dir := t.TempDir()
+	missing, first, second := filepath.Join(dir, "missing"), filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	for _, file := range []string{first, second} {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for want, files := range map[string][]string{"": {none}, some: {none, some, more}, more: {more, some}} {
-		if got := present(files); got != want {
-			t.Errorf("of %q: %q, want %q", files, got, want)
+	for want, files := range map[string][]string{"": {missing}, first: {missing, first, second}, second: {second, first}} {
+		if got := firstExisting(files); got != want {
+			t.Errorf("%q: got %q, want %q", files, got, want)
 		}
 	}
-	if text := strings.Join(args(Options{Arch: "amd64"}, present(boards["amd64"].firmware), nil), " "); strings.Contains(text, "-bios") {
-		t.Errorf("amd64 has QEMU's own: %s", text)
+	firmware := firstExisting(boards["amd64"].firmware)
+	if text := strings.Join(args(Options{Arch: "amd64"}, firmware, nil), " "); strings.Contains(text, "-bios") {
+		t.Errorf("amd64 must boot with QEMU's own firmware: %s", text)
 	}
 }
 
@@ -90,7 +94,7 @@ func FuzzParseUsernet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, c := range parseUsernet(text) {
 			if c.state == "" {
-				t.Errorf("a connection without a state in %q", text)
+				t.Errorf("connection without state in %q", text)
 			}
 		}
 	})
