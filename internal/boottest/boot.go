@@ -32,7 +32,7 @@ func bootFormat(ctx context.Context, set *artifacts.Set, format string, s spec.S
 		return b, err
 	}
 	if budget := s.Budget.Image; budget > 0 && found.bytes > int64(budget) {
-		b.Outcome = judge.Unbooted(fmt.Sprintf("the image has %v, the budget is %v", spec.Size(found.bytes), budget), "budget")
+		b.Outcome = judge.NotBooted(fmt.Sprintf("the image takes %v; the budget is %v", spec.Size(found.bytes), budget), "budget")
 		return b, nil
 	}
 	note := func(text string) {
@@ -83,8 +83,8 @@ func machineOptions(set *artifacts.Set, f files, s spec.Spec, o Options, feed *f
 }
 
 // makeTask says what must be proved, once it is known how fast the machine is.
-func makeTask(set *artifacts.Set, s spec.Spec, o Options, accel machine.Accel, note func(string)) judge.Task {
-	t := judge.Task{
+func makeTask(set *artifacts.Set, s spec.Spec, o Options, accel machine.Accel, note func(string)) judge.Config {
+	t := judge.Config{
 		Builtin: set.Init == builtin, Onboot: set.Names("onboot"), Services: set.Names("service"),
 		Graceful: s.Shutdown != spec.Kill, Slowness: 1,
 	}
@@ -138,9 +138,9 @@ func (d *driver) drive(ctx context.Context) error {
 				events = nil
 				continue
 			}
-			d.judge.Event(e.Name, e.Reason, d.since(e.At))
+			d.judge.HandleEvent(e.Name, e.Reason, d.since(e.At))
 		case a := <-d.probes:
-			d.judge.Probe(a.index, d.since(time.Now()), a.err)
+			d.judge.HandleProbe(a.index, d.since(time.Now()), a.err)
 		case <-timer.C:
 			d.readAll()
 			d.judge.Tick(d.since(time.Now()))
@@ -156,18 +156,18 @@ func (d *driver) since(t time.Time) time.Duration { return max(0, t.Sub(d.machin
 // read gives a piece of the console to the judge.
 func (d *driver) read(c chunk) {
 	d.tell(d.reader.Append(c.bytes, d.since(c.at)))
-	if !d.judge.Listening() {
+	if !d.judge.WantsPartial() {
 		return
 	}
 	if l, ok := d.reader.Partial(); ok {
-		d.judge.Pending(l)
+		d.judge.HandlePartial(l)
 	}
 }
 
 func (d *driver) tell(lines []console.Line) {
 	for _, l := range lines {
 		d.last = append(d.last[max(0, len(d.last)-lastLines+1):], l.Text)
-		d.judge.Line(l)
+		d.judge.HandleLine(l)
 	}
 }
 
@@ -189,8 +189,8 @@ func (d *driver) end(events <-chan machine.Event) {
 	d.tell(d.reader.Flush())
 	if events != nil {
 		for e := range events { // closed, as QEMU is gone
-			d.judge.Event(e.Name, e.Reason, d.since(e.At))
+			d.judge.HandleEvent(e.Name, e.Reason, d.since(e.At))
 		}
 	}
-	d.judge.Exit(d.machine.Exit(), d.since(time.Now()))
+	d.judge.HandleExit(d.machine.Exit(), d.since(time.Now()))
 }

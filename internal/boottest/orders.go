@@ -18,16 +18,16 @@ type answer struct {
 // obey carries the judge's orders out. A machine that can no longer be spoken to is
 // about to end, which the judge is told on its own.
 func (d *driver) obey(ctx context.Context) error {
-	for _, o := range d.judge.Orders() {
-		switch o.Do {
-		case judge.Type:
+	for _, o := range d.judge.Actions() {
+		switch o.Kind {
+		case judge.TypeText:
 			_ = d.machine.Send(o.Text)
-		case judge.PowerButton:
+		case judge.PressPowerButton:
 			_ = d.machine.PowerButton(ctx)
 		case judge.StartProbes:
 			d.startProbes(ctx)
 		default:
-			return fmt.Errorf("unknown order %q", o.Do)
+			return fmt.Errorf("unknown order %q", o.Kind)
 		}
 	}
 	return nil

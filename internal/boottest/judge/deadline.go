@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// Deadline returns when Tick must be called next, since power-on. It changes with
-// every event.
+// Deadline returns the time since power-on at which the caller must call Tick. Every event
+// may change it.
 func (j *Judge) Deadline() time.Duration {
-	at := j.task.Spec.Timeout
-	sooner := func(t time.Duration) {
-		if t > 0 && t < at {
-			at = t
-		}
-	}
 	if j.decided {
-		return j.closeAt
+		return j.doneAt
+	}
+	deadline := j.config.Spec.Timeout
+	limit := func(t time.Duration) {
+		if t > 0 && t < deadline {
+			deadline = t
+		}
 	}
 	switch j.phase {
 	case booting:
 		for _, list := range [][]Unit{j.out.Onboot, j.out.Services, j.out.Probes} {
 			for _, u := range list {
-				sooner(j.due(u))
+				limit(j.unitDeadline(u))
 			}
 		}
 	case staying:
-		sooner(j.stayUntil)
+		limit(j.stayUntil)
 	case stopping:
-		sooner(j.offBy())
+		limit(j.powerOffDeadline())
 	}
-	return at
+	return deadline
 }
 
-// due returns when a unit will have failed if nothing happens, and 0 for never.
-func (j *Judge) due(u Unit) time.Duration {
-	if !u.open() || u.optional {
+// unitDeadline returns when a unit fails without further events, or 0 for never.
+func (j *Judge) unitDeadline(u Unit) time.Duration {
+	if !u.isOpen() || u.optional {
 		return 0
 	}
 	if u.downAt > 0 {
@@ -44,21 +44,21 @@ func (j *Judge) due(u Unit) time.Duration {
 }
 
 func (j *Judge) scaled(d time.Duration) time.Duration {
-	return d * time.Duration(max(1, j.task.Slowness))
+	return d * time.Duration(max(1, j.config.Slowness))
 }
 
-// offBy is when the guest must have answered the power button, or be off.
-func (j *Judge) offBy() time.Duration {
+// powerOffDeadline returns when the guest must have reacted to the power button, or be off.
+func (j *Judge) powerOffDeadline() time.Duration {
 	switch {
-	case !j.task.Builtin:
-		return j.pressed + j.scaled(foreignOffTime)
-	case !j.stopBegan:
-		return j.pressed + j.scaled(buttonTime)
+	case !j.config.Builtin:
+		return j.pressedAt + j.scaled(stockPowerOffTimeout)
+	case !j.shutdown:
+		return j.pressedAt + j.scaled(buttonTimeout)
 	}
-	return j.task.Spec.Timeout
+	return j.config.Spec.Timeout
 }
 
-// Tick tells the judge the time since power-on.
+// Tick sets the time since power-on.
 func (j *Judge) Tick(now time.Duration) {
 	if j.done {
 		return
@@ -66,43 +66,45 @@ func (j *Judge) Tick(now time.Duration) {
 	j.now = max(j.now, now)
 	switch {
 	case j.decided:
-		if j.now >= j.closeAt {
+		if j.now >= j.doneAt {
 			j.finish()
 		}
-	case j.now >= j.task.Spec.Timeout:
-		j.timeout()
+	case j.now >= j.config.Spec.Timeout:
+		j.timeOut()
 	case j.phase == booting:
-		j.overdue("onboot", j.out.Onboot)
-		j.overdue("service", j.out.Services)
-		j.overdue("probe", j.out.Probes)
+		j.checkDeadlines("onboot", j.out.Onboot)
+		j.checkDeadlines("service", j.out.Services)
+		j.checkDeadlines("probe", j.out.Probes)
 	case j.phase == staying && j.now >= j.stayUntil:
-		j.stop()
-	case j.phase == stopping && j.now >= j.offBy():
-		j.stillOn()
+		j.endTest()
+	case j.phase == stopping && j.now >= j.powerOffDeadline():
+		j.failPowerButton()
 	}
 }
 
-func (j *Judge) overdue(kind string, list []Unit) {
+// checkDeadlines fails the test if a unit has missed its deadline.
+func (j *Judge) checkDeadlines(kind string, list []Unit) {
 	for _, u := range list {
-		at := j.due(u)
-		if at == 0 || j.now < at {
+		deadline := j.unitDeadline(u)
+		if deadline == 0 || j.now < deadline {
 			continue
 		}
-		reason := fmt.Sprintf("%s %q: not as expected within %v (%s)", kind, u.Name, u.within, u.wants())
+		reason := fmt.Sprintf("%s %q timed out after %v (%s)", kind, u.Name, u.within, u.status())
 		if u.downAt > 0 {
-			reason = fmt.Sprintf("service %q ended with code 0 and did not come back; it must stay up", u.Name)
+			reason = fmt.Sprintf("service %q ended with code 0 and was not restarted; a service must stay up", u.Name)
 		}
 		culprit := u.Name
-		if held := j.heldUpBy(); held != "" && u.State == StateWaiting {
-			reason += fmt.Sprintf(": onboot %q has not ended", held)
-			culprit = held
+		if onboot := j.runningOnboot(); onboot != "" && u.State == StateWaiting {
+			reason += fmt.Sprintf("; onboot %q has not ended", onboot)
+			culprit = onboot
 		}
-		j.conclude(Failed, fault{reason: reason, culprit: culprit, line: j.lastLine})
+		j.conclude(Failed, failure{reason: reason, culprit: culprit, line: j.lastLine})
 	}
 }
 
-// heldUpBy names the onboot that everything after it is waiting for, or "".
-func (j *Judge) heldUpBy() string {
+// runningOnboot returns the name of the onboot container that runs, or "". Everything
+// after it waits for its end.
+func (j *Judge) runningOnboot() string {
 	for _, u := range j.out.Onboot {
 		if u.State == StateStarted {
 			return u.Name
@@ -111,28 +113,36 @@ func (j *Judge) heldUpBy() string {
 	return ""
 }
 
-// timeout gives the verdict when the time is over: what is missing is not proved.
-func (j *Judge) timeout() {
-	verdict, f := Hung, fault{line: j.lastLine}
+// timeOut decides the verdict at the time limit.
+func (j *Judge) timeOut() {
+	limit := j.config.Spec.Timeout
+	verdict, f := Hung, failure{line: j.lastLine}
 	if j.phase == stopping {
-		f.reason = fmt.Sprintf("not powered off within %v", j.task.Spec.Timeout)
+		f.reason = fmt.Sprintf("not powered off within %v", limit)
 		j.conclude(verdict, f)
 		return
 	}
-	f.reason = fmt.Sprintf("not ready within %v; missing: %s", j.task.Spec.Timeout, j.missing())
-	f.culprit = j.heldUpBy()
+	f.reason = fmt.Sprintf("not ready within %v; missing: %s", limit, j.missingProof())
+	f.culprit = j.runningOnboot()
 	if j.phase == staying {
-		f.reason = fmt.Sprintf("ready, but the time (%v) was over before it had stayed so for %v; raise timeout:", j.task.Spec.Timeout, j.stays())
+		f.reason = fmt.Sprintf("ready, but the time limit of %v ended before it had stayed up for %v; raise timeout", limit, j.stays())
 	}
 	switch {
 	case !j.sawLine:
-		f.reason = fmt.Sprintf("not a line on the console within %v", j.task.Spec.Timeout)
-		f.remedy = "is console=ttyS0 (arm64: ttyAMA0) on the kernel's command line?"
+		f.reason = fmt.Sprintf("no line on the console within %v", limit)
+		f.remedy = "add console=ttyS0 (arm64: ttyAMA0) to the kernel command line"
 	case j.lost+j.damaged > 0:
 		verdict = Garbled
-		f.reason += fmt.Sprintf("; %d records of PID 1 were lost and %d came damaged", j.lost, j.damaged)
-	case len(missing(j.out.Onboot))+len(missing(j.out.Services)) == 0 && j.phase == booting && j.probing && len(j.out.Probes) > 0 && (j.lastSeq > 0 || j.stock.banner):
-		verdict = Failed // the guest is up, and answers otherwise than expected
+		f.reason += fmt.Sprintf("; records of PID 1: %d lost, %d damaged", j.lost, j.damaged)
+	case j.phase == booting && j.onlyProbesMissing():
+		verdict = Failed
 	}
 	j.conclude(verdict, f)
+}
+
+// onlyProbesMissing reports whether the guest is up, but a probe or console expectation is
+// not met.
+func (j *Judge) onlyProbesMissing() bool {
+	return len(openUnits(j.out.Onboot))+len(openUnits(j.out.Services)) == 0 &&
+		j.probing && len(j.out.Probes) > 0 && (j.lastSeq > 0 || j.stock.banner)
 }

@@ -3,46 +3,47 @@ package judge
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/spec"
 )
 
-// Outcome is the verdict and the story of one boot. Times are milliseconds of the
-// host since power-on. The text in it may come from the guest.
+// Outcome is the verdict on a boot and what was observed. Times are host time, in
+// milliseconds since power-on. The text may come from the guest.
 type Outcome struct {
 	Verdict  Verdict `json:"verdict"`
 	Reason   string  `json:"reason"`            // one line
-	Culprit  string  `json:"culprit,omitempty"` // the service, onboot, device or process
+	Culprit  string  `json:"culprit,omitempty"` // the service, onboot container, device or process
 	Remedy   string  `json:"remedy,omitempty"`
-	Line     string  `json:"line,omitempty"` // of the console, that shows it
-	Tail     string  `json:"tail,omitempty"` // last words of the culprit
-	ReadyMS  int64   `json:"ready_ms,omitempty"`
+	Line     string  `json:"line,omitempty"` // the decisive line of the console
+	Tail     string  `json:"tail,omitempty"` // last output of the culprit
+	ReadyMS  int64   `json:"readyMs,omitempty"`
 	Stages   []Stage `json:"stages"`
 	Onboot   []Unit  `json:"onboot"`
 	Services []Unit  `json:"services"`
 	Probes   []Unit  `json:"probes"` // http, tcp and console expectations
 }
 
-// Stage is a part of the boot. Stages follow one another.
+// Stage is a part of the boot. Each stage begins at the end of the one before.
 type Stage struct {
 	Name   string `json:"name"` // firmware, kernel, init, onboot, services, stays, shutdown
-	FromMS int64  `json:"from_ms"`
-	ToMS   int64  `json:"to_ms"`
+	FromMS int64  `json:"fromMs"`
+	ToMS   int64  `json:"toMs"`
 }
 
-// Unit is one thing that had to show its proof.
+// Unit is an onboot container, a service, or a probe or console expectation.
 type Unit struct {
 	Name   string `json:"name"`
-	State  string `json:"state"` // see State…
-	FromMS int64  `json:"from_ms,omitempty"`
-	ToMS   int64  `json:"to_ms,omitempty"`
+	State  string `json:"state"` // one of State…
+	FromMS int64  `json:"fromMs,omitempty"`
+	ToMS   int64  `json:"toMs,omitempty"`
 	Detail string `json:"detail,omitempty"`
 
-	index    int           // in the spec's expectations, for probes
-	exit     int           // wanted of an onboot
-	within   time.Duration // since power-on; 0: the whole test's deadline
-	downAt   time.Duration // when a service ended with 0; 0: it did not
+	index    int           // of a probe: in the spec's expectations
+	exit     int           // of an onboot container: the expected exit status
+	within   time.Duration // deadline since power-on; 0: the time limit of the test
+	downAt   time.Duration // when a service ended with code 0; 0: it did not
 	optional bool          // neither the image nor the spec names it
 }
 
@@ -50,25 +51,28 @@ type Unit struct {
 const (
 	StateWaiting = "not started"
 	StateStarted = "started"
-	StateOK      = "ok" // an onboot ended as it should; a service is ready; a probe was answered
+	StateOK      = "ok" // the onboot container ended as expected, the service is ready, the probe succeeded
 	StateFailed  = "failed"
-	StateUnknown = "unknown" // the image's init does not tell
+	StateUnknown = "unknown" // the image's init does not report it
 )
 
 // Names of stages.
 const (
 	stageFirmware = "firmware"
 	stageKernel   = "kernel"
-	stageInit     = "init" // PID 1: mounts and drivers
+	stageInit     = "init" // PID 1 mounts file systems and loads drivers
 	stageOnboot   = "onboot"
 	stageServices = "services"
 	stageStays    = "stays"
 	stageShutdown = "shutdown"
 )
 
-func newOutcome(t Task) Outcome {
-	o := Outcome{Stages: []Stage{{Name: stageFirmware}}, Onboot: units(t.Onboot), Services: units(t.Services), Probes: []Unit{}}
-	for i, e := range t.Spec.Expect {
+func newOutcome(c Config) Outcome {
+	o := Outcome{
+		Stages: []Stage{{Name: stageFirmware}},
+		Onboot: newUnits(c.Onboot), Services: newUnits(c.Services), Probes: []Unit{},
+	}
+	for i, e := range c.Spec.Expect {
 		switch e.Kind() {
 		case "onboot":
 			if u := find(o.Onboot, e.Onboot); u != nil {
@@ -82,7 +86,7 @@ func newOutcome(t Task) Outcome {
 			o.Probes = append(o.Probes, Unit{Name: probeName(e), State: StateWaiting, index: i, within: e.Within})
 		}
 	}
-	if !t.Builtin {
+	if !c.Builtin {
 		for i := range o.Services {
 			o.Services[i].State = StateUnknown
 		}
@@ -90,7 +94,7 @@ func newOutcome(t Task) Outcome {
 	return o
 }
 
-func units(names []string) []Unit {
+func newUnits(names []string) []Unit {
 	list := make([]Unit, len(names))
 	for i, n := range names {
 		list[i] = Unit{Name: n, State: StateWaiting}
@@ -108,8 +112,25 @@ func probeName(e spec.Expectation) string {
 	return fmt.Sprintf("console %q", e.Console)
 }
 
-// find returns the first unit with a name that has no result yet, or else the last
-// with it, or nil: two onboots may have one name.
+// isOpen reports whether the proof of the unit is missing.
+func (u Unit) isOpen() bool { return u.State == StateWaiting || u.State == StateStarted }
+
+// status returns the state, with the detail if there is one.
+func (u Unit) status() string {
+	if u.Detail != "" {
+		return u.State + ", " + u.Detail
+	}
+	return u.State
+}
+
+func (u *Unit) start(now time.Duration) {
+	if u.State == StateWaiting {
+		u.State, u.FromMS = StateStarted, now.Milliseconds()
+	}
+}
+
+// find returns the first open unit with a name, or else the last one with it, or nil.
+// Several onboot containers may have the same name.
 func find(list []Unit, name string) *Unit {
 	var last *Unit
 	for i := range list {
@@ -117,20 +138,24 @@ func find(list []Unit, name string) *Unit {
 			continue
 		}
 		last = &list[i]
-		if last.open() {
+		if last.isOpen() {
 			return last
 		}
 	}
 	return last
 }
 
-// numbered is how LinuxKit's root file system orders onboots: 003-dhcpcd.
-var numbered = regexp.MustCompile(`^\d{3}-`)
+// orderPrefix is the prefix of onboot containers in LinuxKit's root file system, as in
+// 003-dhcpcd.
+var orderPrefix = regexp.MustCompile(`^\d{3}-`)
 
-// unit returns the unit that a record names. One that nobody expected is added: it
-// may not fail, but need not become ready.
-func unit(list *[]Unit, name string) *Unit {
-	for _, n := range []string{name, numbered.ReplaceAllString(name, "")} {
+// maxUnits limits the units that a guest can add.
+const maxUnits = 1000
+
+// findOrAdd returns the unit that a record names. A unit that is not in the image is added
+// as optional: it must not fail, but need not become ready.
+func findOrAdd(list *[]Unit, name string) *Unit {
+	for _, n := range []string{name, orderPrefix.ReplaceAllString(name, "")} {
 		if u := find(*list, n); u != nil {
 			return u
 		}
@@ -142,33 +167,33 @@ func unit(list *[]Unit, name string) *Unit {
 	return &(*list)[len(*list)-1]
 }
 
-// maxUnits bounds what a guest can make us remember.
-const maxUnits = 1000
-
-// stage ends the stage under way and begins the next.
-func (o *Outcome) stage(name string, at time.Duration) {
-	last := &o.Stages[len(o.Stages)-1]
-	if last.Name == name {
+// beginStage ends the current stage and begins another.
+func (o *Outcome) beginStage(name string, at time.Duration) {
+	if o.inStage(name) {
 		return
 	}
-	last.ToMS = at.Milliseconds()
+	o.endStage(at)
 	o.Stages = append(o.Stages, Stage{Name: name, FromMS: at.Milliseconds()})
 }
 
-// in reports whether the stage under way is one of those named.
-func (o *Outcome) in(names ...string) bool {
-	current := o.Stages[len(o.Stages)-1].Name
-	for _, n := range names {
-		if n == current {
-			return true
-		}
+// beginServices begins the stage services unless the boot is past it.
+func (o *Outcome) beginServices(at time.Duration) {
+	if o.inStage(stageKernel, stageInit, stageOnboot) {
+		o.beginStage(stageServices, at)
 	}
-	return false
 }
 
-func (o *Outcome) close(at time.Duration) { o.Stages[len(o.Stages)-1].ToMS = at.Milliseconds() }
+// inStage reports whether the current stage is one of the names.
+func (o *Outcome) inStage(names ...string) bool {
+	return slices.Contains(names, o.Stages[len(o.Stages)-1].Name)
+}
 
-// Unbooted returns the outcome of an image that failed before it was booted.
-func Unbooted(reason, culprit string) Outcome {
-	return Outcome{Verdict: Failed, Reason: reason, Culprit: culprit, Stages: []Stage{}, Onboot: []Unit{}, Services: []Unit{}, Probes: []Unit{}}
+func (o *Outcome) endStage(at time.Duration) { o.Stages[len(o.Stages)-1].ToMS = at.Milliseconds() }
+
+// NotBooted returns the outcome of an image that has failed before the boot.
+func NotBooted(reason, culprit string) Outcome {
+	return Outcome{
+		Verdict: Failed, Reason: reason, Culprit: culprit,
+		Stages: []Stage{}, Onboot: []Unit{}, Services: []Unit{}, Probes: []Unit{},
+	}
 }

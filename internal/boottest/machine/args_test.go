@@ -34,9 +34,9 @@ func TestCPUModelOfArchitecture(t *testing.T) {
 		accel Accel
 		want  string
 	}{
-		"host model under KVM":             {arch: "arm64", accel: KVM, want: "host"},
-		"arm64": {arch: "arm64", accel: TCG, want: "max,pauth-impdef=on"},
-		"amd64 without erms":    {arch: "amd64", accel: TCG, want: "max,-svm,-erms,xlevel=0x80000008"},
+		"host model under KVM": {arch: "arm64", accel: KVM, want: "host"},
+		"arm64":                {arch: "arm64", accel: TCG, want: "max,pauth-impdef=on"},
+		"amd64 without erms":   {arch: "amd64", accel: TCG, want: "max,-svm,-erms,xlevel=0x80000008"},
 	} {
 		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, "", nil), " ")
 		if !strings.Contains(text, " -cpu "+tt.want+" -m ") {

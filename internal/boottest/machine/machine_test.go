@@ -216,10 +216,10 @@ func TestStartReportsCause(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		"missing kernel":      {func(o *Options) { o.Kernel = "/nowhere/kernel" }, "/nowhere/kernel"},
-		"unknown architecture": {func(o *Options) { o.Arch = "vax" }, `architecture "vax" is not supported`},
-		"disk of negative size":   {func(o *Options) { o.Disks = []int64{-1} }, "disk0.raw"},
-		"port out of range": {func(o *Options) { o.Ports = []int{70000} }, "hostfwd"},
+		"missing kernel":        {func(o *Options) { o.Kernel = "/nowhere/kernel" }, "/nowhere/kernel"},
+		"unknown architecture":  {func(o *Options) { o.Arch = "vax" }, `architecture "vax" is not supported`},
+		"disk of negative size": {func(o *Options) { o.Disks = []int64{-1} }, "disk0.raw"},
+		"port out of range":     {func(o *Options) { o.Ports = []int{70000} }, "hostfwd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

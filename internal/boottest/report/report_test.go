@@ -231,7 +231,7 @@ func TestAnOldReportDoesNotOutliveItsRun(t *testing.T) {
 
 func TestTheEmptyBootHasAReport(t *testing.T) {
 	t.Parallel()
-	r := New("box", "amd64", "builtin", []Boot{{Format: "kernel+initrd", Outcome: judge.Unbooted("the image has 91.2 MB, the budget is 80.0 MB", "budget")}})
+	r := New("box", "amd64", "builtin", []Boot{{Format: "kernel+initrd", Outcome: judge.NotBooted("the image takes 91.2 MB; the budget is 80.0 MB", "budget")}})
 	if err := r.Write(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
