@@ -2,16 +2,15 @@ package machine
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,49 +18,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/fixtures/guest/busybox"
+	"github.com/org/linuxkit-action/fixtures/guest/transcript"
 )
 
-// consoleBuffer stores the output of a console.
-type consoleBuffer struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	written chan struct{}
-}
-
-func newConsole() *consoleBuffer { return &consoleBuffer{written: make(chan struct{}, 1)} }
-
-func (c *consoleBuffer) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	select {
-	case c.written <- struct{}{}:
-	default:
-	}
-	return c.text.Write(p)
-}
-
-func (c *consoleBuffer) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.String()
-}
-
-// waitFor waits until the console contains a text.
-func (c *consoleBuffer) waitFor(t *testing.T, m *Machine, text string) {
+func waitFor(t *testing.T, console *transcript.Transcript, text string) {
 	t.Helper()
-	timeout := time.After(2 * time.Minute)
-	for !strings.Contains(c.String(), text) {
-		select {
-		case <-c.written:
-		case <-m.Done():
-			t.Fatalf("%s before %q:\n%s", m.Exit(), text, c)
-		case <-timeout:
-			t.Fatalf("no %q:\n%s", text, c)
-		}
+	if _, err := console.Wait(2*time.Minute, text); err != nil {
+		t.Fatalf("%v\n%s", err, console)
 	}
 }
 
-func options(t *testing.T, script string, console *consoleBuffer) Options {
+func options(t *testing.T, script string, console io.Writer) Options {
 	t.Helper()
 	return Options{
 		Arch: "amd64", Accel: TCG, Memory: 256, CPUs: 1, Console: console,
@@ -71,20 +38,20 @@ func options(t *testing.T, script string, console *consoleBuffer) Options {
 
 func TestConsoleIsCompleteAndAcceptsInput(t *testing.T) {
 	t.Parallel()
-	s := newConsole()
-	m, err := Start(t.Context(), options(t, "echo 'your name?'; read name; echo \"hello $name\"; poweroff -f", s))
+	console := transcript.New()
+	m, err := Start(t.Context(), options(t, "echo 'your name?'; read name; echo \"hello $name\"; poweroff -f", console))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	s.waitFor(t, m, "your name?")
+	waitFor(t, console, "your name?")
 	if err := m.Send("world\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-m.Done()
 	for _, text := range []string{"Linux version", "hello world", "reboot: Power down"} {
-		if !strings.Contains(s.String(), text) {
-			t.Errorf("no %q on the console:\n%s", text, s)
+		if !strings.Contains(console.String(), text) {
+			t.Errorf("no %q on the console:\n%s", text, console)
 		}
 	}
 	if got := lastEvent(m); got.Name != "SHUTDOWN" || got.Reason != "guest-shutdown" {
@@ -105,8 +72,8 @@ func lastEvent(m *Machine) Event {
 
 func TestMachineHasOptions(t *testing.T) {
 	t.Parallel()
-	s := newConsole()
-	o := options(t, "grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; button; echo pressed; poweroff -f", s)
+	console := transcript.New()
+	o := options(t, "grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; button; echo pressed; poweroff -f", console)
 	o.Memory, o.CPUs, o.Disks, o.Ports = 200, 2, []int64{1 << 30, 1 << 20}, []int{80, 22}
 	m, err := Start(t.Context(), o)
 	if err != nil {
@@ -119,19 +86,19 @@ func TestMachineHasOptions(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(m.dir, "disk0.raw")); err != nil || info.Size() != 1<<30 {
 		t.Errorf("disk: %v, %v", info, err)
 	}
-	s.waitFor(t, m, "MemTotal")
+	waitFor(t, console, "MemTotal")
 	if err := m.PowerButton(t.Context()); err != nil {
 		t.Error(err)
 	}
 	<-m.Done()
-	if !regexp.MustCompile(`MemTotal: +1\d{5} kB\r\n2\r\n(?s:.*)pressed`).MatchString(s.String()) {
-		t.Errorf("memory, CPUs or power button differ:\n%s", s)
+	if !regexp.MustCompile(`MemTotal: +1\d{5} kB\n2\n(?s:.*)pressed`).MatchString(console.String()) {
+		t.Errorf("memory, CPUs or power button differ:\n%s", console)
 	}
 }
 
 func TestCloseEndsQEMUAndRemovesFiles(t *testing.T) {
 	t.Parallel()
-	m, err := Start(t.Context(), options(t, "sleep 600", newConsole()))
+	m, err := Start(t.Context(), options(t, "sleep 600", transcript.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +115,7 @@ func TestCloseEndsQEMUAndRemovesFiles(t *testing.T) {
 func TestMachineEndsWithContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	m, err := Start(ctx, options(t, "sleep 600", newConsole()))
+	m, err := Start(ctx, options(t, "sleep 600", transcript.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +133,7 @@ func TestParent(t *testing.T) {
 	if os.Getenv("BOOTTEST_PARENT") == "" {
 		return // an ordinary test run
 	}
-	m, err := Start(t.Context(), options(t, "sleep 600", newConsole()))
+	m, err := Start(t.Context(), options(t, "sleep 600", transcript.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +190,7 @@ func TestStartReportsCause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := options(t, "sleep 600", newConsole())
+			o := options(t, "sleep 600", transcript.New())
 			tt.change(&o)
 			m, err := Start(t.Context(), o)
 			if err == nil {
@@ -244,8 +211,8 @@ func TestBootFallsBackToTCG(t *testing.T) {
 		t.Run(string(accel), func(t *testing.T) {
 			t.Parallel()
 			var notes []string
-			s := newConsole()
-			o := options(t, "echo up; poweroff -f", s)
+			console := transcript.New()
+			o := options(t, "echo up; poweroff -f", console)
 			o.Accel = accel
 			m, err := Boot(t.Context(), o, func(n string) { notes = append(notes, n) })
 			if err != nil {
@@ -255,7 +222,7 @@ func TestBootFallsBackToTCG(t *testing.T) {
 				return
 			}
 			defer m.Close()
-			s.waitFor(t, m, "up")
+			waitFor(t, console, "up")
 			if fallback := m.Accel == TCG; fallback != (len(notes) == 1) {
 				t.Errorf("accelerator %s, notes %q", m.Accel, notes)
 			}
