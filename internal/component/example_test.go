@@ -16,50 +16,55 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
-// Resolve the images of a manifest, write a lock, and unpack one image.
+// Resolve the images of a manifest, lock them, and unpack one.
 func Example() {
-	ctx := context.Background()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	if err := pushImage(strings.TrimPrefix(server.URL, "http://") + "/acme/web:1"); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
 	}
+	if err := resolveAndUnpack(context.Background(), server.URL); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// ghcr.io/acme/web:1 1 true
+	// [web.conf]
+}
 
+func resolveAndUnpack(ctx context.Context, mirror string) error {
 	text := "services: [{name: web, image: 'ghcr.io/acme/web:1'}]"
 	m, err := manifest.Load(ctx, []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	from := &component.Registry{Mirrors: []string{"ghcr.io=" + server.URL}}
+	from := &component.Registry{Mirrors: []string{"ghcr.io=" + mirror}}
 	set, err := component.Resolve(ctx, m, "amd64", from, progress.Silent())
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	l, err := set.Lock()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	web := set.Components[0]
 	fmt.Println(web.Canonical(), len(l.Images), web.Pinned())
 
 	dir, err := os.MkdirTemp("", "example-")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer os.RemoveAll(dir)
 	cache, err := component.OpenCache(dir)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	image, err := web.Unpack(ctx, cache, progress.Silent())
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer image.Close()
 	fmt.Println(image.Tree.Names("etc"))
-	// Output:
-	// ghcr.io/acme/web:1 1 true
-	// [web.conf]
+	return nil
 }
 
 func pushImage(reference string) error {

@@ -203,11 +203,6 @@ func sendAll(w http.ResponseWriter, recorded *httptest.ResponseRecorder) {
 	send(w, recorded, recorded.Body.Len())
 }
 
-// passThrough serves what the registry has.
-func passThrough(i *interceptor, _ int, w http.ResponseWriter, r *http.Request) {
-	i.registry.ServeHTTP(w, r)
-}
-
 // modified changes each response.
 func modified(change func(*httptest.ResponseRecorder)) respondFunc {
 	return func(i *interceptor, _ int, w http.ResponseWriter, r *http.Request) {

@@ -130,14 +130,13 @@ func TestOverlayMergesOrRejects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			root := newTree(t, "first", tt.under...)
-			got := ""
-			if err := root.Overlay("", newTree(t, "second", tt.over...), Origin{Source: "second"}); err != nil {
-				if !errors.Is(err, ErrConflict) {
-					t.Errorf("not ErrConflict: %v", err)
-				}
+			err := root.Overlay("", newTree(t, "second", tt.over...), Origin{Source: "second"})
+			got := show(root)
+			if err != nil {
 				got = err.Error()
-			} else {
-				got = show(root)
+			}
+			if err != nil && !errors.Is(err, ErrConflict) {
+				t.Errorf("not ErrConflict: %v", err)
 			}
 			if !strings.Contains(got, tt.want) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
