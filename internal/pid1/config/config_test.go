@@ -22,6 +22,8 @@ func web(change func(*Service)) Service {
 	return s
 }
 
+func unchanged(*Service) {}
+
 func TestParseEveryKey(t *testing.T) {
 	t.Parallel()
 	got, problems := Parse([]byte(fullExample))
@@ -106,150 +108,152 @@ func TestServiceKeys(t *testing.T) {
 	}
 }
 
-// An invalid value is replaced by the default, and reported with its line.
+// invalidValues are files in which an invalid value is replaced by the default, and reported
+// with its line.
+var invalidValues = map[string]struct {
+	text     string
+	want     Config
+	problems []string
+}{
+	"unknown key": {
+		text:     "log: {level: warn}\nservice: []",
+		want:     with(func(c *Config) { c.LogLevel = "warn" }),
+		problems: []string{`line 2: unknown key "service"; did you mean "services"?`},
+	},
+	"unknown key without suggestion": {text: "network: {}", want: Default(), problems: []string{`line 1: unknown key "network"`}},
+	"unknown level": {
+		text:     "log: {level: loud}",
+		want:     Default(),
+		problems: []string{`line 1: log.level must be one of debug, info, warn, error, not "loud"`},
+	},
+	"scalar for mapping": {
+		text: "onboot: stop", want: Default(),
+		problems: []string{"line 1: onboot must be a mapping of KEY: VALUE"},
+	},
+	"mapping for list":  {text: "services: {name: web}", want: Default(), problems: []string{"line 1: services must be a list"}},
+	"list for the file": {text: "- a", want: Default(), problems: []string{"line 1: the file must be a mapping of KEY: VALUE"}},
+	"duration without unit": {
+		text:     "shutdown: {timeout: 30}",
+		want:     Default(),
+		problems: []string{`line 1: shutdown.timeout must be a duration with a unit, such as 30s or 5m, not "30"`},
+	},
+	"negative duration": {
+		text:     "onboot: {timeout: -1s, onFailure: stop}",
+		want:     with(func(c *Config) { c.Onboot.Stop = true }),
+		problems: []string{`line 1: onboot.timeout must be a duration with a unit, such as 30s or 5m, not "-1s"`},
+	},
+	"duplicate key": {
+		text:     "log: {level: warn}\nlog: {level: debug}",
+		want:     with(func(c *Config) { c.LogLevel = "debug" }),
+		problems: []string{"line 2: log: duplicate key; the last value is used"},
+	},
+	"incomplete mount": {
+		text: "mounts: [{target: /a}, {type: a, target: b}, {type: tmpfs, target: /c}]",
+		want: with(func(c *Config) {
+			c.Mounts = []Mount{{
+				Type:   "tmpfs",
+				Source: "tmpfs",
+				Target: "/c",
+			}}
+		}),
+		problems: []string{
+			"line 1: mounts must each have a type and a target",
+			`line 1: mounts.target must be an absolute path, not "b"`,
+		},
+	},
+	"env without equals sign": {
+		text:     "env: [A, =b, [c], D=e]",
+		want:     with(func(c *Config) { c.Env = []string{"D=e"} }),
+		problems: []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"},
+	},
+	"scalar for env":       {text: "env: A=b", want: Default(), problems: []string{"line 1: env must be"}},
+	"mapping as env value": {text: "env: {A: {b: c}}", want: Default(), problems: []string{"line 1: env must be"}},
+	"relative watchdog device": {
+		text:     "watchdog: {device: watchdog}",
+		want:     Default(),
+		problems: []string{"line 1: watchdog.device must be an absolute path"},
+	},
+	"service without name": {
+		text:     "services: [{after: [a]}]",
+		want:     Default(),
+		problems: []string{"line 1: services must each have a name"},
+	},
+	"scalar for service": {text: "services: [web]", want: Default(), problems: []string{"line 1: services must each have a name"}},
+	"duplicate service": {text: "services: [{name: web, restart: never}, {name: web, after: [a]}]", want: with(func(c *Config) {
+		c.Services = []Service{web(func(s *Service) { s.Restart, s.After = "never", []string{"a"} })}
+	}), problems: []string{"line 1: service web: duplicate entry; its keys override the first"}},
+	"unknown key of service": {
+		text:     "services: [{name: web, afer: [a]}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{`line 1: service web: unknown key "afer"; did you mean "after"?`},
+	},
+	"scalar for list": {
+		text:     "services: [{name: web, after: network}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{"line 1: service web: after must be a list"},
+	},
+	"two readiness checks": {
+		text:     "services: [{name: web, ready: {file: /a, tcp: 1}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }),
+		problems: []string{"line 1: service web: ready must have only one key; file is used"},
+	},
+	"host name": {
+		text:     "services: [{name: web, ready: {tcp: 'db:1'}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{`line 1: service web: ready.tcp must be PORT or IP:PORT, not "db:1"`},
+	},
+	"invalid port": {
+		text:     "services: [{name: web, ready: {http: 70000}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{"line 1: service web: ready.http must be"},
+	},
+	"TLS": {
+		text:     "services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{"line 1: service web: ready.http must be"},
+	},
+	"relative command": {
+		text:     "services: [{name: web, ready: {exec: check}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{"line 1: service web: ready.exec must be a command with an absolute path"},
+	},
+	"unknown action": {
+		text:     "services: [{name: web, onFailure: panic}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{`line 1: service web: onFailure must be one of log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`},
+	},
+	"unknown signal": {
+		text:     "services: [{name: web, stop: {signal: SIGTREM}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`},
+	},
+	"real-time signal out of range": {
+		text:     "services: [{name: web, stop: {signal: SIGRTMIN+31}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{"line 1: service web: stop.signal must be a signal"},
+	},
+	"burst of zero": {
+		text:     "services: [{name: web, startLimit: {burst: 0}}]",
+		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
+		problems: []string{`line 1: service web: startLimit.burst must be an integer of at least 1, not "0"`},
+	},
+	"backoff initial longer than max": {text: "services: [{name: web, backoff: {initial: 1m}}]", want: with(func(c *Config) {
+		c.Services = []Service{web(func(s *Service) { s.Backoff = Backoff{time.Minute, time.Minute} })}
+	}), problems: []string{"line 1: service web: backoff has initial 1m0s, longer than max 30s"}},
+	"tab": {
+		text: "log: {level: warn}\n\tfoo", want: Default(),
+		problems: []string{"line 2: not parsed: tab character; use spaces"},
+	},
+	"binary": {
+		text:     "\x7fELF\x02\x01",
+		want:     Default(),
+		problems: []string{"line 1: not parsed: unprintable character"},
+	},
+}
+
 func TestParseReportsInvalidValues(t *testing.T) {
 	t.Parallel()
-	plain := web(func(*Service) {})
-	for name, tt := range map[string]struct {
-		text     string
-		want     Config
-		problems []string
-	}{
-		"unknown key": {
-			text:     "log: {level: warn}\nservice: []",
-			want:     with(func(c *Config) { c.LogLevel = "warn" }),
-			problems: []string{`line 2: unknown key "service"; did you mean "services"?`},
-		},
-		"unknown key without suggestion": {text: "network: {}", want: Default(), problems: []string{`line 1: unknown key "network"`}},
-		"unknown level": {
-			text:     "log: {level: loud}",
-			want:     Default(),
-			problems: []string{`line 1: log.level must be one of debug, info, warn, error, not "loud"`},
-		},
-		"scalar for mapping": {
-			text: "onboot: stop", want: Default(),
-			problems: []string{"line 1: onboot must be a mapping of KEY: VALUE"},
-		},
-		"mapping for list":  {text: "services: {name: web}", want: Default(), problems: []string{"line 1: services must be a list"}},
-		"list for the file": {text: "- a", want: Default(), problems: []string{"line 1: the file must be a mapping of KEY: VALUE"}},
-		"duration without unit": {
-			text:     "shutdown: {timeout: 30}",
-			want:     Default(),
-			problems: []string{`line 1: shutdown.timeout must be a duration with a unit, such as 30s or 5m, not "30"`},
-		},
-		"negative duration": {
-			text:     "onboot: {timeout: -1s, onFailure: stop}",
-			want:     with(func(c *Config) { c.Onboot.Stop = true }),
-			problems: []string{`line 1: onboot.timeout must be a duration with a unit, such as 30s or 5m, not "-1s"`},
-		},
-		"duplicate key": {
-			text:     "log: {level: warn}\nlog: {level: debug}",
-			want:     with(func(c *Config) { c.LogLevel = "debug" }),
-			problems: []string{"line 2: log: duplicate key; the last value is used"},
-		},
-		"incomplete mount": {
-			text: "mounts: [{target: /a}, {type: a, target: b}, {type: tmpfs, target: /c}]",
-			want: with(func(c *Config) {
-				c.Mounts = []Mount{{
-					Type:   "tmpfs",
-					Source: "tmpfs",
-					Target: "/c",
-				}}
-			}),
-			problems: []string{
-				"line 1: mounts must each have a type and a target",
-				`line 1: mounts.target must be an absolute path, not "b"`,
-			},
-		},
-		"env without equals sign": {
-			text:     "env: [A, =b, [c], D=e]",
-			want:     with(func(c *Config) { c.Env = []string{"D=e"} }),
-			problems: []string{"line 1: env must be", "line 1: env must be", "line 1: env must be"},
-		},
-		"scalar for env":       {text: "env: A=b", want: Default(), problems: []string{"line 1: env must be"}},
-		"mapping as env value": {text: "env: {A: {b: c}}", want: Default(), problems: []string{"line 1: env must be"}},
-		"relative watchdog device": {
-			text:     "watchdog: {device: watchdog}",
-			want:     Default(),
-			problems: []string{"line 1: watchdog.device must be an absolute path"},
-		},
-		"service without name": {
-			text:     "services: [{after: [a]}]",
-			want:     Default(),
-			problems: []string{"line 1: services must each have a name"},
-		},
-		"scalar for service": {text: "services: [web]", want: Default(), problems: []string{"line 1: services must each have a name"}},
-		"duplicate service": {text: "services: [{name: web, restart: never}, {name: web, after: [a]}]", want: with(func(c *Config) {
-			c.Services = []Service{web(func(s *Service) { s.Restart, s.After = "never", []string{"a"} })}
-		}), problems: []string{"line 1: service web: duplicate entry; its keys override the first"}},
-		"unknown key of service": {
-			text:     "services: [{name: web, afer: [a]}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{`line 1: service web: unknown key "afer"; did you mean "after"?`},
-		},
-		"scalar for list": {
-			text:     "services: [{name: web, after: network}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{"line 1: service web: after must be a list"},
-		},
-		"two readiness checks": {
-			text:     "services: [{name: web, ready: {file: /a, tcp: 1}}]",
-			want:     with(func(c *Config) { c.Services = []Service{web(func(s *Service) { s.Ready.File = "/a" })} }),
-			problems: []string{"line 1: service web: ready must have only one key; file is used"},
-		},
-		"host name": {
-			text:     "services: [{name: web, ready: {tcp: 'db:1'}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{`line 1: service web: ready.tcp must be PORT or IP:PORT, not "db:1"`},
-		},
-		"invalid port": {
-			text:     "services: [{name: web, ready: {http: 70000}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{"line 1: service web: ready.http must be"},
-		},
-		"TLS": {
-			text:     "services: [{name: web, ready: {http: 'https://1.2.3.4:443'}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{"line 1: service web: ready.http must be"},
-		},
-		"relative command": {
-			text:     "services: [{name: web, ready: {exec: check}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{"line 1: service web: ready.exec must be a command with an absolute path"},
-		},
-		"unknown action": {
-			text:     "services: [{name: web, onFailure: panic}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{`line 1: service web: onFailure must be one of log, reboot, poweroff, {exec: [COMMAND]}, not "panic"`},
-		},
-		"unknown signal": {
-			text:     "services: [{name: web, stop: {signal: SIGTREM}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{`line 1: service web: stop.signal must be a signal, not "SIGTREM"; did you mean "SIGTERM"?`},
-		},
-		"real-time signal out of range": {
-			text:     "services: [{name: web, stop: {signal: SIGRTMIN+31}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{"line 1: service web: stop.signal must be a signal"},
-		},
-		"burst of zero": {
-			text:     "services: [{name: web, startLimit: {burst: 0}}]",
-			want:     with(func(c *Config) { c.Services = []Service{plain} }),
-			problems: []string{`line 1: service web: startLimit.burst must be an integer of at least 1, not "0"`},
-		},
-		"backoff initial longer than max": {text: "services: [{name: web, backoff: {initial: 1m}}]", want: with(func(c *Config) {
-			c.Services = []Service{web(func(s *Service) { s.Backoff = Backoff{time.Minute, time.Minute} })}
-		}), problems: []string{"line 1: service web: backoff has initial 1m0s, longer than max 30s"}},
-		"tab": {
-			text: "log: {level: warn}\n\tfoo", want: Default(),
-			problems: []string{"line 2: not parsed: tab character; use spaces"},
-		},
-		"binary": {
-			text:     "\x7fELF\x02\x01",
-			want:     Default(),
-			problems: []string{"line 1: not parsed: unprintable character"},
-		},
-	} {
+	for name, tt := range invalidValues {
 		got, problems := Parse([]byte(tt.text))
 		if !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, tt.want)

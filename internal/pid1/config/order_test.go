@@ -6,61 +6,63 @@ import (
 	"testing"
 )
 
+// resolveTests are orders of the services a, b and c, and of the onboot containers dhcp and disk.
+var resolveTests = map[string]struct {
+	file    string
+	want    string // NAME:AFTER… of the services a, b and c
+	problem string // part of the only problem
+}{
+	"empty": {file: "[]", want: "a: b: c:"},
+	"services and milestones": {
+		file: "[{name: a, after: [b, network]}, {name: b, requires: [c]}]",
+		want: "a:b,network b:c c:",
+	},
+	"every milestone": {
+		file: "[{name: a, after: [early, modules, network, onboot, containerd]}]",
+		want: "a:early,modules,network,onboot,containerd b: c:",
+	},
+	"before":       {file: "[{name: a, before: [b, c]}, {name: c, after: [b]}]", want: "a: b:a c:b,a"},
+	"after onboot": {file: "[{name: a, after: [dhcp], requires: [disk]}]", want: "a:onboot,onboot b: c:"},
+	"unknown dependency": {
+		file:    "[{name: a, after: [newtork]}]",
+		want:    "a: b: c:",
+		problem: `service a: unknown dependency "newtork"; did you mean "network"?`,
+	},
+	"before an onboot milestone": {
+		file:    "[{name: a, before: [onboot]}]",
+		want:    "a: b: c:",
+		problem: `service a: before: no such service "onboot"`,
+	},
+	"no such service": {file: "[{name: d, before: [a]}]", want: "a: b: c:", problem: `no such service "d"`},
+	"itself":          {file: "[{name: a, after: [a]}]", want: "a: b: c:", problem: "a after a; a does not wait for a"},
+	"cycle of two": {
+		file:    "[{name: a, after: [b]}, {name: b, after: [a]}, {name: c, after: [a]}]",
+		want:    "a:b b: c:a",
+		problem: "dependency cycle: a after b after a; b does not wait for a",
+	},
+	"cycle of three": {
+		file:    "[{name: a, after: [b]}, {name: b, requires: [c]}, {name: c, after: [a]}]",
+		want:    "a:b b:c c:",
+		problem: "dependency cycle: a after b after c after a; c",
+	},
+	"cycle through before": {
+		file:    "[{name: a, before: [b], after: [b]}]",
+		want:    "a:b b: c:",
+		problem: "service b: dependency cycle: a after b after a; b does not wait for a",
+	},
+	"diamond":             {file: "[{name: a, after: [b, c]}, {name: b, after: [c]}]", want: "a:b,c b:c c:"},
+	"onboot in its order": {file: "[{name: disk, after: [dhcp, network]}]", want: "a: b: c:"},
+	"onboot out of order": {
+		file:    "[{name: dhcp, after: [disk]}]",
+		want:    "a: b: c:",
+		problem: "onboot dhcp: cannot wait for disk",
+	},
+	"onboot after services": {file: "[{name: dhcp, requires: [a]}]", want: "a: b: c:", problem: "onboot dhcp: cannot wait for a"},
+}
+
 func TestResolve(t *testing.T) {
 	t.Parallel()
-	const cycle = "dependency cycle: "
-	for name, tt := range map[string]struct {
-		file    string
-		want    string // NAME:AFTER… of the services a, b and c
-		problem string // part of the only problem
-	}{
-		"empty": {file: "[]", want: "a: b: c:"},
-		"services and milestones": {
-			file: "[{name: a, after: [b, network]}, {name: b, requires: [c]}]",
-			want: "a:b,network b:c c:",
-		},
-		"every milestone": {
-			file: "[{name: a, after: [early, modules, network, onboot, containerd]}]",
-			want: "a:early,modules,network,onboot,containerd b: c:",
-		},
-		"before":       {file: "[{name: a, before: [b, c]}, {name: c, after: [b]}]", want: "a: b:a c:b,a"},
-		"after onboot": {file: "[{name: a, after: [dhcp], requires: [disk]}]", want: "a:onboot,onboot b: c:"},
-		"unknown dependency": {
-			file:    "[{name: a, after: [newtork]}]",
-			want:    "a: b: c:",
-			problem: `service a: unknown dependency "newtork"; did you mean "network"?`,
-		},
-		"before an onboot milestone": {
-			file:    "[{name: a, before: [onboot]}]",
-			want:    "a: b: c:",
-			problem: `service a: before: no such service "onboot"`,
-		},
-		"no such service": {file: "[{name: d, before: [a]}]", want: "a: b: c:", problem: `no such service "d"`},
-		"itself":          {file: "[{name: a, after: [a]}]", want: "a: b: c:", problem: "a after a; a does not wait for a"},
-		"cycle of two": {
-			file:    "[{name: a, after: [b]}, {name: b, after: [a]}, {name: c, after: [a]}]",
-			want:    "a:b b: c:a",
-			problem: cycle + "a after b after a; b does not wait for a",
-		},
-		"cycle of three": {
-			file:    "[{name: a, after: [b]}, {name: b, requires: [c]}, {name: c, after: [a]}]",
-			want:    "a:b b:c c:",
-			problem: cycle + "a after b after c after a; c",
-		},
-		"cycle through before": {
-			file:    "[{name: a, before: [b], after: [b]}]",
-			want:    "a:b b: c:",
-			problem: "service b: dependency cycle: a after b after a; b does not wait for a",
-		},
-		"diamond":             {file: "[{name: a, after: [b, c]}, {name: b, after: [c]}]", want: "a:b,c b:c c:"},
-		"onboot in its order": {file: "[{name: disk, after: [dhcp, network]}]", want: "a: b: c:"},
-		"onboot out of order": {
-			file:    "[{name: dhcp, after: [disk]}]",
-			want:    "a: b: c:",
-			problem: "onboot dhcp: cannot wait for disk",
-		},
-		"onboot after services": {file: "[{name: dhcp, requires: [a]}]", want: "a: b: c:", problem: "onboot dhcp: cannot wait for a"},
-	} {
+	for name, tt := range resolveTests {
 		c, problems := Parse([]byte("services: " + tt.file))
 		if len(problems) > 0 {
 			t.Fatalf("%s: %v", name, problems)

@@ -11,62 +11,64 @@ import (
 	"golang.org/x/net/http2"
 )
 
+// validResponses are responses with the message "hello".
+var validResponses = map[string][]byte{
+	"complete": sent(respHeaders, respData, respTrailers),
+	"several settings": sent(
+		func(w *wire) { _ = w.WriteSettings(http2.Setting{ID: 3, Val: 0}, http2.Setting{ID: 4, Val: maxWindow}) },
+		respHeaders, respData, respTrailers,
+	),
+	"unknown setting": sent(raw(settings, 0, 0, "\xff\xff\xff\xff\xff\xff"), respHeaders, respData, respTrailers),
+	"acknowledgements": sent(
+		raw(settings, ack, 0, ""), raw(ping, ack, 0, "12345678"), respHeaders, respData, respTrailers,
+	),
+	"headers with CONTINUATION": sent(raw(headers, 0, 1, ""), func(w *wire) {
+		for _, b := range block(":status", "200", "content-type", "application/grpc", "x", strings.Repeat("long", 100)) {
+			_ = w.WriteContinuation(1, false, []byte{b})
+		}
+	}, raw(continuation, endHeaders|padded|hasPriority, 1, ""), respData, respTrailers), // flags without meaning for CONTINUATION
+	"trailers with CONTINUATION": sent(
+		respHeaders, respData, raw(headers, endStream, 1, "\x00\x0bgrpc-st"), raw(continuation, endHeaders, 1, "atus\x010"),
+	),
+	"padding": sent(
+		raw(headers, endHeaders|padded, 1, "\x03\x88pad"),
+		raw(data, padded, 1, "\x02\x00\x00\x00\x00\x05hellox\x00"), raw(data, padded, 1, "\x00"), respTrailers,
+	),
+	"priority": sent(raw(headers, endHeaders|hasPriority, 1, "prior\x88"), respData, respTrailers),
+	"padding and priority": sent(
+		raw(headers, endHeaders|hasPriority|padded, 1, "\x01prior\x88x"), respData, respTrailers,
+	),
+	"ignored frame types": sent(
+		raw(priority, 0, 7, "prior"), raw(0xfa, 0xff, 99, "grease"), respHeaders, respData, raw(10, 0, 0, ""), respTrailers,
+	),
+	"reserved bits": sent(
+		raw(windowUpdate, 0, 1<<31, "\x80\x00\x00\x01"), raw(windowUpdate, 0, 1<<31|1, "\x80\x00\x00\x01"),
+		respHeaders, respData, respTrailers,
+	),
+	"message in several frames": sent(
+		respHeaders, dataOf(false, []byte("\x00\x00\x00")), dataOf(false, nil), dataOf(false, []byte("\x00\x05h")),
+		dataOf(false, []byte("ello")), respTrailers,
+	),
+	"GOAWAY during the call": sent(
+		raw(goAway, 0, 0, "\x7f\xff\xff\xff\x00\x00\x00\x00bye"), respHeaders, respData,
+		raw(goAway, 0, 0, "\x00\x00\x00\x01\x00\x00\x00\x00"), respTrailers,
+	),
+	"frames after the response": sent(
+		respHeaders, respData, respTrailers, raw(rstStream, 0, 1, "\x00\x00\x00\x00"), raw(data, 0, 1, "extra"),
+	),
+	"all header representations": sent(blockOf(false, []byte("\x20"+ // table size 0
+		"\x88"+ // :status 200
+		"\x48\x03200"+ // the same, as literal with indexing
+		"\x5f\x01a"+ // content-type, with indexing
+		"\x40\x01x\x01y"+ // new name, with indexing
+		"\x1f\x2e\x01a"+ // www-authenticate, never indexed
+		"\x08\x82\x10\x01")), // :status 200 again, in Huffman code
+		respData, respTrailers),
+}
+
 func TestValidResponses(t *testing.T) {
 	t.Parallel()
-	encoded := block(":status", "200", "content-type", "application/grpc", "x", strings.Repeat("long", 100))
-	for name, response := range map[string][]byte{
-		"complete": sent(respHeaders, respData, respTrailers),
-		"several settings": sent(
-			func(w *wire) { _ = w.WriteSettings(http2.Setting{ID: 3, Val: 0}, http2.Setting{ID: 4, Val: maxWindow}) },
-			respHeaders, respData, respTrailers,
-		),
-		"unknown setting": sent(raw(settings, 0, 0, "\xff\xff\xff\xff\xff\xff"), respHeaders, respData, respTrailers),
-		"acknowledgements": sent(
-			raw(settings, ack, 0, ""), raw(ping, ack, 0, "12345678"), respHeaders, respData, respTrailers,
-		),
-		"headers with CONTINUATION": sent(raw(headers, 0, 1, ""), func(w *wire) {
-			for _, b := range encoded {
-				_ = w.WriteContinuation(1, false, []byte{b})
-			}
-		}, raw(continuation, endHeaders|padded|hasPriority, 1, ""), respData, respTrailers), // flags without meaning for CONTINUATION
-		"trailers with CONTINUATION": sent(
-			respHeaders, respData, raw(headers, endStream, 1, "\x00\x0bgrpc-st"), raw(continuation, endHeaders, 1, "atus\x010"),
-		),
-		"padding": sent(
-			raw(headers, endHeaders|padded, 1, "\x03\x88pad"),
-			raw(data, padded, 1, "\x02\x00\x00\x00\x00\x05hellox\x00"), raw(data, padded, 1, "\x00"), respTrailers,
-		),
-		"priority": sent(raw(headers, endHeaders|hasPriority, 1, "prior\x88"), respData, respTrailers),
-		"padding and priority": sent(
-			raw(headers, endHeaders|hasPriority|padded, 1, "\x01prior\x88x"), respData, respTrailers,
-		),
-		"ignored frame types": sent(
-			raw(priority, 0, 7, "prior"), raw(0xfa, 0xff, 99, "grease"), respHeaders, respData, raw(10, 0, 0, ""), respTrailers,
-		),
-		"reserved bits": sent(
-			raw(windowUpdate, 0, 1<<31, "\x80\x00\x00\x01"), raw(windowUpdate, 0, 1<<31|1, "\x80\x00\x00\x01"),
-			respHeaders, respData, respTrailers,
-		),
-		"message in several frames": sent(
-			respHeaders, dataOf(false, []byte("\x00\x00\x00")), dataOf(false, nil), dataOf(false, []byte("\x00\x05h")),
-			dataOf(false, []byte("ello")), respTrailers,
-		),
-		"GOAWAY during the call": sent(
-			raw(goAway, 0, 0, "\x7f\xff\xff\xff\x00\x00\x00\x00bye"), respHeaders, respData,
-			raw(goAway, 0, 0, "\x00\x00\x00\x01\x00\x00\x00\x00"), respTrailers,
-		),
-		"frames after the response": sent(
-			respHeaders, respData, respTrailers, raw(rstStream, 0, 1, "\x00\x00\x00\x00"), raw(data, 0, 1, "extra"),
-		),
-		"all header representations": sent(blockOf(false, []byte("\x20"+ // table size 0
-			"\x88"+ // :status 200
-			"\x48\x03200"+ // the same, as literal with indexing
-			"\x5f\x01a"+ // content-type, with indexing
-			"\x40\x01x\x01y"+ // new name, with indexing
-			"\x1f\x2e\x01a"+ // www-authenticate, never indexed
-			"\x08\x82\x10\x01")), // :status 200 again, in Huffman code
-			respData, respTrailers),
-	} {
+	for name, response := range validResponses {
 		if got, err := callWith(response); err != nil || string(got) != "hello" {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
