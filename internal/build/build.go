@@ -1,13 +1,13 @@
-// Package build is the fourth step of the line: verified components become files.
+// Package build assembles verified components into the files of an image.
 //
-// Assemble unpacks every component, side by side, lays them over each other to one
-// root file system, and writes it in each format that is wanted. The root is an
-// index in memory (package tree); contents stay on disk until they are written.
+// Assemble unpacks the components in parallel, overlays them to one root file system, and
+// writes it in every requested format; Stream writes one format to a pipe. The root is an
+// index in memory (package tree): file contents stay on disk until they are written. The
+// same input gives the same bytes, and a failed build leaves nothing in the output folder.
 //
-// Where things are: root.go lays out the system, kernel.go takes the kernel image
-// apart, container.go lays out a container, files.go adds the loose files, init.go
-// decides on PID 1, format.go lists the output formats, initrd.go and stream.go write them. Package artifacts makes the
-// output appear whole or not at all.
+// root.go lays out the system in LinuxKit's order, format.go is the table of output
+// formats, output.go writes them. Each sub-package handles one format of data: OCI
+// bundle, initrd, tar archive, kernel image.
 package build
 
 import (
@@ -24,33 +24,34 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrAssembly is wrapped by the error for components that make no system.
+// ErrAssembly is wrapped by errors in the components or files of a system.
 var ErrAssembly = errors.New("assembly failed")
 
-// ErrUsage is wrapped by the error for options that do not exist.
+// ErrUsage is wrapped by errors in the Options.
 var ErrUsage = errors.New("usage")
 
-// unpacksAtOnce is how many components are fetched and flattened side by side.
-const unpacksAtOnce = 3
+// maxUnpacks is the number of components that are fetched and flattened in parallel.
+const maxUnpacks = 3
 
-// Options say what to build.
+// Options configure a build.
 type Options struct {
-	Name         string       // of the files
+	Name         string       // prefix of the file names
 	Output       string       // folder
 	Formats      []string     // names of the format table
 	Size         int64        // of disks, in bytes; 0: by the format's SizeRule
-	Codec        initrd.Codec // none: the kernel's best
+	Codec        initrd.Codec // of the initrd; the zero value: the default for the kernel
 	Init         string       // InitAuto, InitBuiltin or InitManifest
-	AllowOutside bool         // source: may leave the repository
+	AllowOutside bool         // files[].source may lie outside the repository
 	Cache        *component.Cache
 	Report       progress.Reporter
 
-	DecompressKernel bool // as the kernel would unpack itself
-	NoSBOM           bool // keep no SBOM that is attested of a component
+	DecompressKernel bool // write the kernel uncompressed
+	NoSBOM           bool // do not keep the attested SBOMs of the components
 }
 
-// Assemble builds the system and returns what it wrote. Nothing is left in the
-// output folder when it fails.
+// Assemble builds the system, writes its files to the output folder, and returns the list
+// of them. After an error the output folder is unchanged. Errors wrap ErrUsage,
+// ErrAssembly, an error of package component, or that of the context.
 func Assemble(ctx context.Context, verified *verify.Verified, opts Options) (*artifacts.Set, error) {
 	formats, err := chooseFormats(verified.Arch(), opts)
 	if err != nil {
@@ -78,20 +79,22 @@ func withSystem(ctx context.Context, verified *verify.Verified, opts Options, us
 	if err != nil {
 		return err
 	}
-	system, err := compose(ctx, verified, images, opts)
+	system, err := newSystem(ctx, verified, images, opts)
 	if err != nil {
-		return assembly(err)
+		return wrapAssembly(err)
 	}
 	defer system.close()
 	if err := use(system); err != nil {
-		return assembly(err)
+		return wrapAssembly(err)
 	}
 	return nil
 }
 
-// assembly marks an error as this step's, unless it has a kind of its own.
-func assembly(err error) error {
-	for _, kind := range []error{component.ErrDigest, component.ErrUnavailable, context.Canceled, context.DeadlineExceeded} {
+// wrapAssembly wraps an error in ErrAssembly unless it has a kind with its own exit code.
+func wrapAssembly(err error) error {
+	for _, kind := range []error{
+		ErrUsage, component.ErrDigest, component.ErrUnavailable, context.Canceled, context.DeadlineExceeded,
+	} {
 		if errors.Is(err, kind) {
 			return err
 		}
@@ -99,14 +102,14 @@ func assembly(err error) error {
 	return fmt.Errorf("%w: %w", ErrAssembly, err)
 }
 
-// images are the unpacked components, in the order of the verification's results.
-type images []*component.Image
+// unpackedImages are the unpacked components, in the order of the verification results.
+type unpackedImages []*component.Image
 
-func unpack(ctx context.Context, verified *verify.Verified, opts Options) (images, error) {
+func unpack(ctx context.Context, verified *verify.Verified, opts Options) (unpackedImages, error) {
 	results := verified.Results()
-	unpacked := make(images, len(results))
+	unpacked := make(unpackedImages, len(results))
 	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(unpacksAtOnce)
+	workers.SetLimit(maxUnpacks)
 	for i, result := range results {
 		workers.Go(func() (err error) {
 			unpacked[i], err = result.Component.Unpack(ctx, opts.Cache, opts.Report)
@@ -116,7 +119,7 @@ func unpack(ctx context.Context, verified *verify.Verified, opts Options) (image
 	return unpacked, workers.Wait()
 }
 
-func (list images) close() {
+func (list unpackedImages) close() {
 	for _, image := range list {
 		if image != nil {
 			image.Close()

@@ -8,15 +8,15 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// containers lays out the bundles below /containers.
-func (l *layout) containers() error {
-	for _, section := range l.manifest.Sections() {
+// addContainers writes the OCI bundles below /containers.
+func (a *assembler) addContainers() error {
+	for _, section := range a.manifest.Sections() {
 		for i, entry := range section.Entries {
 			dir := "containers/" + section.Dir + "/" + entry.Name
 			if section.Numbered {
 				dir = fmt.Sprintf("containers/%s/%03d-%s", section.Dir, i, entry.Name)
 			}
-			if err := l.container(dir, entry, brought(entry.Image, section.Dir, i)); err != nil {
+			if err := a.addContainer(dir, entry, imageOrigin(entry.Image, section.Dir, i)); err != nil {
 				return fmt.Errorf("%s: %s: %w", entry.Place, entry.Path, err)
 			}
 		}
@@ -24,52 +24,52 @@ func (l *layout) containers() error {
 	return nil
 }
 
-func (l *layout) container(dir string, entry manifest.Entry, origin tree.Origin) error {
-	image, err := l.image(string(entry.Image))
+func (a *assembler) addContainer(dir string, entry manifest.Entry, origin tree.Origin) error {
+	image, err := a.image(string(entry.Image))
 	if err != nil {
 		return err
 	}
-	made, err := bundle.Make(l.manifest.ResolveVolumes(entry), image.Config.Config, l.ids)
+	made, err := bundle.New(a.manifest.ResolveVolumes(entry), image.Config.Config, a.ids)
 	if err != nil {
 		return err
 	}
 	readonly := made.Config.Root.Readonly
-	lower, err := l.place(dir, image, readonly, origin)
+	lower, err := a.addImage(dir, image, readonly, origin)
 	if err != nil {
 		return err
 	}
 	made.Runtime.MountRoot("/"+dir, lower, readonly)
 	if !readonly {
-		if err := l.Root.MkdirAll(dir+"/tmp", origin); err != nil {
+		if err := a.Root.MkdirAll(dir+"/tmp", origin); err != nil {
 			return err
 		}
 	}
-	if err := l.Root.MkdirAll(dir+"/rootfs", origin); err != nil {
+	if err := a.Root.MkdirAll(dir+"/rootfs", origin); err != nil {
 		return err
 	}
-	return l.describe(dir, made, origin)
+	return a.writeBundle(dir, made, origin)
 }
 
-// place unpacks the image of a container once, however many containers have it, and
-// returns where it lies in the system.
-func (l *layout) place(dir string, image *used, readonly bool, origin tree.Origin) (string, error) {
+// addImage adds the files of an image, once for all containers that share the image, and
+// returns their path in the system: the lower layer of the container's root.
+func (a *assembler) addImage(dir string, image *verifiedImage, readonly bool, origin tree.Origin) (string, error) {
 	key := image.Reference.Name()
-	if lower, ok := l.lower[key]; ok {
+	if lower, ok := a.lower[key]; ok {
 		return lower, nil
 	}
 	lower := dir + "/lower"
 	if readonly {
 		lower = dir + "/rootfs"
 	}
-	if err := fixUp(image.Tree, forContainer); err != nil {
+	if err := prepareRoot(image.Tree, containerRoot); err != nil {
 		return "", err
 	}
-	l.lower[key] = "/" + lower
-	return "/" + lower, l.Root.Overlay(lower, image.Tree, origin)
+	a.lower[key] = "/" + lower
+	return "/" + lower, a.Root.Overlay(lower, image.Tree, origin)
 }
 
-// describe writes the two files that PID 1 and the runtime read.
-func (l *layout) describe(dir string, made *bundle.Bundle, origin tree.Origin) error {
+// writeBundle writes config.json for the OCI runtime and runtime.json for PID 1.
+func (a *assembler) writeBundle(dir string, made *bundle.Bundle, origin tree.Origin) error {
 	config, err := made.ConfigJSON()
 	if err != nil {
 		return err
@@ -78,8 +78,8 @@ func (l *layout) describe(dir string, made *bundle.Bundle, origin tree.Origin) e
 	if err != nil {
 		return err
 	}
-	if err := l.Root.Put(dir+"/config.json", tree.File(0o644, config).From(origin)); err != nil {
+	if err := a.Root.Put(dir+"/config.json", tree.File(0o644, config).From(origin)); err != nil {
 		return err
 	}
-	return l.Root.Put(dir+"/runtime.json", tree.File(0o644, runtime).From(origin))
+	return a.Root.Put(dir+"/runtime.json", tree.File(0o644, runtime).From(origin))
 }

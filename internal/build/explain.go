@@ -10,14 +10,14 @@ import (
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-// Explanation is what a manifest comes to, before anything is built.
+// Explanation is the effective configuration of a manifest.
 type Explanation struct {
-	Init    string   // whose PID 1 the system gets, in words
-	Gains   []string // what ours would do better, where it is not ours
-	Entries []ExplainedEntry
+	Init         string   // the PID 1 of the system, and why
+	Improvements []string // what the built-in PID 1 does better, if it is not used
+	Entries      []ExplainedEntry
 }
 
-// ExplainedEntry is one container with every setting that is in effect.
+// ExplainedEntry is one container with all its effective settings.
 type ExplainedEntry struct {
 	Section  string // onboot, onshutdown or services
 	Name     string
@@ -25,17 +25,17 @@ type ExplainedEntry struct {
 	Settings []bundle.Setting
 }
 
-// gains are what stock inits do not do (LinuxKit's issues 4121, 3567, 3087, 2226).
-var gains = []string{
-	"services that fail are started again, with a growing pause",
-	"an onboot container that fails or hangs is reported, and does not hold up the boot for ever",
-	"services are stopped in order, each with time to end, not killed",
-	"the root is used where it is, not copied at boot",
-	"a boot test reads what happened from records, not from what happens to be printed",
+// improvements lists what stock inits lack (LinuxKit's issues 4121, 3567, 3087, 2226).
+var improvements = []string{
+	"failed services restart, with exponential backoff",
+	"an onboot container that fails or hangs is reported, and does not block the boot",
+	"services stop in order, each with a timeout before SIGKILL",
+	"the root file system is used in place, not copied at boot",
+	"a boot test reads structured records instead of console text",
 }
 
-// Explain tells what is in effect. The layers of init images are fetched, to see which
-// of them brings /init; of the others only the config is read.
+// Explain returns the effective configuration. It fetches the layers of init images to
+// find the one with /init; of other images it reads the config only.
 func Explain(ctx context.Context, verified *verify.Verified, opts Options) (*Explanation, error) {
 	m := verified.Manifest()
 	components := map[string]*component.Component{}
@@ -54,50 +54,54 @@ func Explain(ctx context.Context, verified *verify.Verified, opts Options) (*Exp
 			out.Entries = append(out.Entries, explained)
 		}
 	}
-	theirs, err := findInit(ctx, m, components, opts)
+	image, err := findInit(ctx, m, components, opts)
 	if err != nil {
 		return nil, err
 	}
-	out.tellInit(m, theirs, opts.Init)
+	out.explainInit(m, image, opts.Init)
 	return out, nil
 }
 
 func explainEntry(section manifest.Section, e manifest.Entry, c *component.Component) (ExplainedEntry, error) {
 	settings, err := bundle.Explain(e, c.Config.Config)
 	return ExplainedEntry{
-		Section: section.Dir, Name: e.Name,
+		Section:  section.Dir,
+		Name:     e.Name,
 		Image:    manifest.Canonical(string(e.Image)) + " " + c.PlatformDigest.String(),
 		Settings: settings,
 	}, err
 }
 
-// findInit returns the last init image that brings /init, or "".
-func findInit(ctx context.Context, m *manifest.Manifest, components map[string]*component.Component, opts Options) (string, error) {
-	theirs := ""
+// findInit returns the last init image that contains /init, or "".
+func findInit(
+	ctx context.Context, m *manifest.Manifest, components map[string]*component.Component, opts Options,
+) (string, error) {
+	found := ""
 	for _, init := range m.Init {
 		image, err := components[string(init.Image)].Unpack(ctx, opts.Cache, opts.Report)
 		if err != nil {
 			return "", err
 		}
-		if _, brings := image.Tree.Get("init"); brings {
-			theirs = string(init.Image)
+		if _, ok := image.Tree.Get("init"); ok {
+			found = string(init.Image)
 		}
 		image.Close()
 	}
-	return theirs, nil
+	return found, nil
 }
 
-func (x *Explanation) tellInit(m *manifest.Manifest, theirs, choice string) {
+// explainInit describes the choice of PID 1. image is the init image with /init, or "".
+func (x *Explanation) explainInit(m *manifest.Manifest, image, choice string) {
 	switch {
-	case theirs == "" && choice == InitManifest:
-		x.Init = "none: no init image has /init, and --init manifest leaves ours out"
-	case theirs == "":
-		x.Init = "builtin: no init image has /init"
+	case image == "" && choice == InitManifest:
+		x.Init = "none: no init image contains /init, and --init manifest excludes the built-in PID 1"
+	case image == "":
+		x.Init = "builtin: no init image contains /init"
 	case choice == InitBuiltin:
-		x.Init = fmt.Sprintf("builtin, over /init of %s: --init builtin", theirs)
-	case choice == InitAuto && m.WantsInit():
-		x.Init = fmt.Sprintf("builtin, over /init of %s: packages asks for it", theirs)
+		x.Init = fmt.Sprintf("builtin, replaces /init of %s: --init builtin", image)
+	case choice == InitAuto && m.RequestsBuiltinInit():
+		x.Init = fmt.Sprintf("builtin, replaces /init of %s: requested by packages", image)
 	default:
-		x.Init, x.Gains = "/init of "+theirs, gains
+		x.Init, x.Improvements = "/init of "+image, improvements
 	}
 }

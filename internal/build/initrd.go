@@ -10,33 +10,33 @@ import (
 	"github.com/org/linuxkit-action/internal/component/tree"
 )
 
-// packBuffer gathers the small pieces of a cpio archive before they go to disk.
-const packBuffer = 1 << 20
+// bufferSize is that of the writer in front of the initrd file, in bytes.
+const bufferSize = 1 << 20
 
-// initrd returns the compressed root.
+// initrd returns the compressed root file system, without microcode.
 func (p *product) initrd(ctx context.Context) (*tree.Inode, error) {
-	if p.packed != nil {
-		return p.packed, nil
+	if p.initrdFile != nil {
+		return p.initrdFile, nil
 	}
-	file, err := scratch(p.opts.Output)
+	file, err := tempFile(p.opts.Output)
 	if err != nil {
 		return nil, err
 	}
 	p.open = append(p.open, file)
-	buffered := bufio.NewWriterSize(newCancelWriter(ctx, file), packBuffer)
-	if err := p.pack(buffered); err != nil {
+	buffered := bufio.NewWriterSize(newCancelWriter(ctx, file), bufferSize)
+	if err := p.compressRoot(buffered); err != nil {
 		return nil, err
 	}
 	if err := buffered.Flush(); err != nil {
 		return nil, err
 	}
 	size, err := file.Seek(0, io.SeekCurrent)
-	p.packed = tree.File(0o644, nil)
-	p.packed.Size, p.packed.Data = size, file
-	return p.packed, err
+	p.initrdFile = tree.File(0o644, nil)
+	p.initrdFile.Size, p.initrdFile.Data = size, file
+	return p.initrdFile, err
 }
 
-func (p *product) pack(w io.Writer) error {
+func (p *product) compressRoot(w io.Writer) error {
 	compressed, err := p.codec().Writer(w)
 	if err != nil {
 		return err
@@ -48,25 +48,24 @@ func (p *product) pack(w io.Writer) error {
 	return compressed.Close()
 }
 
-// codec returns what to pack with: what is wished for, or else what the kernel unpacks.
+// codec returns the requested codec, or the default for the kernel.
 func (p *product) codec() initrd.Codec {
 	c := p.opts.Codec
 	if c == (initrd.Codec{}) {
-		return initrd.For(p.Release)
+		return initrd.DefaultCodec(p.Release)
 	}
-	if !c.Unpacked(p.Release) {
-		p.opts.Report.Note("kernel %s is not known to unpack %s, which came with Linux 5.9; leave --compress away if it does not boot",
+	if !c.SupportedBy(p.Release) {
+		p.opts.Report.Note("kernel %s may not support %s initrds (Linux 5.9 or later); omit --compress if it does not boot",
 			p.Release, c.Name)
 	}
 	return c
 }
 
-// writeInitrd writes what the kernel unpacks. Microcode comes first and uncompressed,
-// for it is looked for before anything can be unpacked (kernel
-// Documentation/arch/x86/microcode.rst); what follows it begins at a multiple of 4, as
-// everything in a cpio archive does.
+// writeInitrd writes the initrd. Microcode comes first and uncompressed, because the
+// kernel loads it before it can decompress (kernel Documentation/arch/x86/microcode.rst).
+// The compressed archive follows at a multiple of 4 bytes, as cpio requires.
 func writeInitrd(ctx context.Context, w io.Writer, p *product) error {
-	packed, err := p.initrd(ctx)
+	file, err := p.initrd(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,14 +77,14 @@ func writeInitrd(ctx context.Context, w io.Writer, p *product) error {
 			return err
 		}
 	}
-	_, err = io.Copy(w, packed.Open())
+	_, err = io.Copy(w, file.Open())
 	return err
 }
 
-// writeInitrdTar writes all that a boot loader takes as one archive, under LinuxKit's
-// names. What is empty is left out, as the files of kernel+initrd are.
+// writeInitrdTar writes the files for a boot loader as one archive, with LinuxKit's names.
+// Empty files are omitted, as in kernel+initrd.
 func writeInitrdTar(ctx context.Context, w io.Writer, p *product) error {
-	packed, err := p.initrd(ctx)
+	file, err := p.initrd(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,14 +93,14 @@ func writeInitrdTar(ctx context.Context, w io.Writer, p *product) error {
 		name string
 		file *tree.Inode
 	}{
-		{"kernel", p.Kernel}, {"initrd.img", packed}, {"cmdline", tree.File(0, []byte(p.Cmdline))}, {"ucode.cpio", p.Ucode},
+		{"kernel", p.Kernel}, {"initrd.img", file}, {"cmdline", tree.File(0, []byte(p.Cmdline))}, {"ucode.cpio", p.Ucode},
 	} {
 		if member.file == nil || member.file.Size == 0 {
 			continue
 		}
-		public := *member.file
-		public.Perm = 0o644
-		if err := archive.File(member.name, &public); err != nil {
+		readable := *member.file
+		readable.Perm = 0o644
+		if err := archive.File(member.name, &readable); err != nil {
 			return err
 		}
 	}

@@ -13,19 +13,21 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// kernel takes the kernel image apart: the kernel itself, and a tarball that is
-// unpacked onto / (LinuxKit's contract for kernel images).
-func (l *layout) kernel(ctx context.Context) error {
-	k := l.manifest.Kernel
+// addKernel adds the files of the kernel image: the kernel, and a tar archive of modules
+// that is unpacked to / (LinuxKit's layout of kernel images).
+func (a *assembler) addKernel(ctx context.Context) error {
+	k := a.manifest.Kernel
 	if k.Image == "" {
 		return nil
 	}
-	image, err := l.image(string(k.Image))
+	image, err := a.image(string(k.Image))
 	if err != nil {
 		return err
 	}
 	origin := tree.Origin{Source: manifest.Canonical(string(k.Image)), Location: "kernel"}
-	for _, step := range []func(context.Context, *used, tree.Origin) error{l.binary, l.microcode, l.modules} {
+	for _, step := range []func(context.Context, *verifiedImage, tree.Origin) error{
+		a.addKernelBinary, a.addMicrocode, a.addModules,
+	} {
 		if err := step(ctx, image, origin); err != nil {
 			return fmt.Errorf("%s: kernel: image %s: %w", k.Of("image"), k.Image, err)
 		}
@@ -33,112 +35,107 @@ func (l *layout) kernel(ctx context.Context) error {
 	return nil
 }
 
-// binary finds the kernel, and lays it and its command line below /boot.
-func (l *layout) binary(ctx context.Context, image *used, origin tree.Origin) error {
-	name := l.manifest.Kernel.BinaryName()
-	kernel, found := regular(image.Tree, name)
+// addKernelBinary puts the kernel and its command line into /boot.
+func (a *assembler) addKernelBinary(ctx context.Context, image *verifiedImage, origin tree.Origin) error {
+	name := a.manifest.Kernel.BinaryName()
+	kernel, found := regularFile(image.Tree, name)
 	if !found {
-		return fmt.Errorf("it has no file /%s; say with kernel.binary what the kernel is called", name)
+		return fmt.Errorf("no file /%s; set kernel.binary to the name of the kernel", name)
 	}
-	l.Kernel = bootFile(kernel)
-	l.Release = vmlinuz.Release(kernel.Data)
-	if l.opts.DecompressKernel {
-		if err := l.decompress(ctx, l.Kernel); err != nil {
-			return fmt.Errorf("/%s: %w; leave --decompress-kernel away", name, err)
+	a.Kernel = bootFile(kernel)
+	a.Release = vmlinuz.Release(kernel.Data)
+	if a.opts.DecompressKernel {
+		if err := a.decompress(ctx, a.Kernel); err != nil {
+			return fmt.Errorf("/%s: %w; omit --decompress-kernel", name, err)
 		}
 	}
-	if err := l.Boot.Put("boot", tree.Folder(0o755).From(origin)); err != nil {
+	if err := a.Boot.Put("boot", tree.Folder(0o755).From(origin)); err != nil {
 		return err
 	}
-	if err := l.Boot.Put(bootCmdline, tree.File(0o644, []byte(l.Cmdline)).From(origin)); err != nil {
+	if err := a.Boot.Put(bootCmdline, tree.File(0o644, []byte(a.Cmdline)).From(origin)); err != nil {
 		return err
 	}
-	return l.Boot.Put(bootKernel, l.Kernel.From(origin))
+	return a.Boot.Put(bootKernel, a.Kernel.From(origin))
 }
 
-// microcode finds what updates the processor early in the boot. Kernels for arm64 have
-// none, so the same manifest may name what is not there.
-func (l *layout) microcode(_ context.Context, image *used, origin tree.Origin) error {
-	name := l.manifest.Kernel.Ucode
+// addMicrocode puts the processor's microcode into /boot. A missing file is not an error:
+// arm64 kernels have none, and the same manifest may serve both architectures.
+func (a *assembler) addMicrocode(_ context.Context, image *verifiedImage, origin tree.Origin) error {
+	name := a.manifest.Kernel.Ucode
 	if name == "" {
 		return nil
 	}
-	ucode, found := regular(image.Tree, name)
+	ucode, found := regularFile(image.Tree, name)
 	if !found {
-		l.opts.Report.Note("kernel: image %s has no microcode /%s: the system goes without", l.manifest.Kernel.Image, name)
+		a.opts.Report.Note("kernel: image %s has no microcode /%s; the system has none", a.manifest.Kernel.Image, name)
 		return nil
 	}
-	l.Ucode = bootFile(ucode)
-	return l.Boot.Put(bootUcode, l.Ucode.From(origin))
+	a.Ucode = bootFile(ucode)
+	return a.Boot.Put(bootUcode, a.Ucode.From(origin))
 }
 
-// modules unpacks the tarball. What it has for /boot is for boot loaders: device trees
-// and the like.
-func (l *layout) modules(ctx context.Context, image *used, origin tree.Origin) error {
-	name := l.manifest.Kernel.TarName()
+// addModules unpacks the tar archive of the kernel image. Its /boot, such as device
+// trees, goes to boot loaders.
+func (a *assembler) addModules(ctx context.Context, image *verifiedImage, origin tree.Origin) error {
+	name := a.manifest.Kernel.TarName()
 	if name == "" {
 		return nil
 	}
-	archive, found := regular(image.Tree, name)
+	archive, found := regularFile(image.Tree, name)
 	if !found {
-		return fmt.Errorf("it has no file /%s; say with kernel.tar what the modules are called, or none", name)
+		return fmt.Errorf("no file /%s; set kernel.tar to the name of the modules archive, or to none", name)
 	}
 	modules, err := untar(ctx, archive, origin)
 	if err != nil {
 		return fmt.Errorf("/%s: %w", name, err)
 	}
-	for _, taken := range []string{bootKernel, bootCmdline, bootUcode} {
-		modules.Remove(taken)
+	for _, reserved := range []string{bootKernel, bootCmdline, bootUcode} {
+		modules.Remove(reserved)
 	}
-	if err := l.Boot.Overlay("boot", modules.Cut("boot"), origin); err != nil {
+	if err := a.Boot.Overlay("boot", modules.Cut("boot"), origin); err != nil {
 		return err
 	}
-	return l.Root.Overlay("", modules, origin)
+	return a.Root.Overlay("", modules, origin)
 }
 
-// bootFile returns a file of an image as one of root's, of no particular time.
-func bootFile(theirs *tree.Inode) *tree.Inode {
-	own := tree.File(theirs.Perm, nil)
-	own.Size, own.Data = theirs.Size, theirs.Data
-	return own
+// bootFile returns a copy of a file that is owned by root and has the fixed time of tree.
+func bootFile(source *tree.Inode) *tree.Inode {
+	file := tree.File(source.Perm, nil)
+	file.Size, file.Data = source.Size, source.Data
+	return file
 }
 
-// decompress replaces a kernel by what it unpacks to when it boots.
-func (l *layout) decompress(ctx context.Context, kernel *tree.Inode) error {
-	plain, err := scratch(l.opts.Output)
+// decompress replaces the content of a kernel by the uncompressed kernel.
+func (a *assembler) decompress(ctx context.Context, kernel *tree.Inode) error {
+	plain, err := tempFile(a.opts.Output)
 	if err != nil {
 		return err
 	}
-	l.open = append(l.open, plain)
+	a.open = append(a.open, plain)
 	kernel.Size, err = vmlinuz.Decompress(newCancelWriter(ctx, plain), kernel.Data, kernel.Size)
 	kernel.Data = plain
 	return err
 }
 
-func regular(t *tree.Tree, name string) (*tree.Inode, bool) {
-	inode, ok := t.Get(name)
-	return inode, ok && inode.Type == tar.TypeReg
-}
-
-// untar reads an archive that is itself a file of an image. The contents stay where
-// they are: a file in the archive is a section of the archive.
+// untar reads an archive that is a file of an image. Contents are not copied: each file
+// is a section of the archive.
 func untar(ctx context.Context, archive *tree.Inode, origin tree.Origin) (*tree.Tree, error) {
 	out := tree.New()
 	stream := io.NewSectionReader(archive.Data, 0, archive.Size)
-	keep := func(h *tar.Header, _ io.Reader) (io.ReaderAt, error) {
-		if sparse(h) {
-			return nil, fmt.Errorf("%w: sparse files are not understood here; pack it without --sparse", component.ErrMalformed)
+	content := func(h *tar.Header, _ io.Reader) (io.ReaderAt, error) {
+		if isSparse(h) {
+			return nil, fmt.Errorf("%w: sparse files are not supported; create the archive without --sparse", component.ErrMalformed)
 		}
 		at, err := stream.Seek(0, io.SeekCurrent)
 		return io.NewSectionReader(archive.Data, at, h.Size), err
 	}
-	if err := component.Untar(ctx, out, stream, keep, origin.Source); err != nil {
+	if err := component.Untar(ctx, out, stream, content, origin.Source); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func sparse(h *tar.Header) bool {
+func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return true

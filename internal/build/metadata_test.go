@@ -7,15 +7,15 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// The manifest inside the image builds the same image again.
-func TestMetadataIsTheManifest(t *testing.T) {
+// The manifest in the image builds the same image.
+func TestMetadataRebuildsTheImage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	set, err := w.assemble(system+"  - {path: etc/linuxkit.yml, metadata: yaml}\n", nil)
+	w := newFixture(t)
+	set, err := w.assemble(manifestText+"  - {path: etc/linuxkit.yml, metadata: yaml}\n", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := strings.Cut(root(t, set)["etc/linuxkit.yml"], " 0 ")
+	_, text, _ := strings.Cut(readInitrd(t, set)["etc/linuxkit.yml"], " 0 ")
 	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
@@ -25,6 +25,6 @@ func TestMetadataIsTheManifest(t *testing.T) {
 	}
 	again, err := w.assemble(text, nil)
 	if err != nil || again.Files[1].SHA256 != set.Files[1].SHA256 {
-		t.Errorf("another image: %v", err)
+		t.Errorf("the image differs: %v", err)
 	}
 }

@@ -13,14 +13,13 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
-// TestModprobeRunsBeforePID1: the kernel calls it while it sets itself up, with no files
-// open and nothing in /dev but what the image has.
+// The kernel runs modprobe before PID 1, with no open files and an empty devtmpfs.
 func TestModprobeRunsBeforePID1(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
-		t.Skip("another root takes root")
+		t.Skip("chroot requires root")
 	}
-	set, err := newWorld(t).assemble("init: [HOST/runc:1]", nil)
+	set, err := newFixture(t).assemble("init: [HOST/runc:1]", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/progress"
@@ -16,8 +17,8 @@ import (
 // use.
 type product struct {
 	*System
-	opts   Options
-	packed *tree.Inode // the initrd without microcode
+	opts       Options
+	initrdFile *tree.Inode // the compressed root, without microcode
 }
 
 // writeOutputs writes every file of the formats into the output folder.
@@ -88,6 +89,15 @@ func commit(ctx context.Context, folder *artifacts.Folder, set *artifacts.Set) e
 		return err
 	}
 	return folder.Commit(base)
+}
+
+// tempFile returns a file without a name in the output folder, which has room for an
+// image. It is gone once it is closed or the process ends.
+func tempFile(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return atomicfile.Anonymous(dir)
 }
 
 // cancelWriter fails once the run is cancelled.

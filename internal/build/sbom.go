@@ -17,32 +17,32 @@ type sboms struct {
 	found   [][]verify.SBOM
 }
 
-// attestedSBOMs finds those that go beside the image: none, where none are wanted.
+// attestedSBOMs returns the attested SBOMs of the components, or none with NoSBOM.
 func attestedSBOMs(ctx context.Context, verified *verify.Verified, opts Options) (sboms, error) {
 	if opts.NoSBOM {
 		return sboms{}, nil
 	}
 	found, err := verified.SBOMs(ctx, opts.Report)
-	return sboms{verified.Results(), found}, err
+	return sboms{results: verified.Results(), found: found}, err
 }
 
-// add writes them into the folder, each once, and says in the set whose they are.
+// add writes each SBOM once, and lists its file in the components that it describes.
 func (s sboms) add(ctx context.Context, folder *artifacts.Folder, set *artifacts.Set, opts Options) error {
-	paths := map[string]string{} // by hash
+	written := map[string]string{} // path by SHA-256
 	for i, result := range s.results {
-		var own []string
+		var paths []string
 		for _, sbom := range s.found[i] {
-			if paths[sbom.SHA256] == "" {
+			if written[sbom.SHA256] == "" {
 				file, err := writeSBOM(ctx, folder, nameSBOM(set, opts.Name, result.Component.Uses[0]), sbom, opts)
 				if err != nil {
 					return err
 				}
 				set.Files = append(set.Files, file)
-				paths[sbom.SHA256] = file.Path
+				written[sbom.SHA256] = file.Path
 			}
-			own = append(own, paths[sbom.SHA256])
+			paths = append(paths, written[sbom.SHA256])
 		}
-		set.Attach(result.Component.Reference.Name(), own)
+		set.SetSBOMs(result.Component.Reference.Name(), paths)
 	}
 	return nil
 }
@@ -59,11 +59,11 @@ func writeSBOM(ctx context.Context, folder *artifacts.Folder, base string, sbom 
 	return file, nil
 }
 
-// maxSBOMName bounds what of a component's name goes into that of a file, in bytes.
+// maxSBOMName bounds the part of a file name that is the name of a component, in bytes.
 const maxSBOMName = 100
 
-// nameSBOM names a file after the first entry that the component is for. The second of
-// that name has -2 behind it, and so on.
+// nameSBOM returns the name of the next SBOM of a component, by the first entry that uses
+// it: NAME-sbom-ROLE-ENTRY.intoto.json, then with -2, -3, … appended to ENTRY.
 func nameSBOM(set *artifacts.Set, name string, use manifest.Use) string {
 	stem := fmt.Sprintf("%s-sbom-%s-%s", name, use.Role, use.Name[:min(len(use.Name), maxSBOMName)])
 	base := stem + artifacts.SBOMSuffix

@@ -19,16 +19,16 @@ import (
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-// vouched is a registry of images that a key signs.
-type vouched struct {
+// signedFixture is a registry of images that are signed by a key.
+type signedFixture struct {
 	t    *testing.T
 	host string
 	keys string
 }
 
-func newVouched(t *testing.T) *vouched {
+func newSignedFixture(t *testing.T) *signedFixture {
 	t.Helper()
-	v := &vouched{t: t, host: image.Serve(t, nil), keys: t.TempDir()}
+	v := &signedFixture{t: t, host: image.Serve(t, nil), keys: t.TempDir()}
 	if err := registry.NewKey(v.keys); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func newVouched(t *testing.T) *vouched {
 
 // push pushes an image, signs it, and attests SBOMs of these names. It returns what was
 // attested.
-func (v *vouched) push(tag string, sboms ...string) []string {
+func (v *signedFixture) push(tag string, sboms ...string) []string {
 	v.t.Helper()
 	digest := image.Push(v.t,
 		image.Make(v.t, v1.Config{Cmd: []string{"/run"}}, image.Layer(v.t, image.File("run", tag))),
@@ -50,20 +50,20 @@ func (v *vouched) push(tag string, sboms ...string) []string {
 	if err := registry.Sign(v.t.Context(), reference, v.keys); err != nil {
 		v.t.Fatal(err)
 	}
-	var made []string
+	var attested []string
 	for _, sbom := range sboms {
 		envelope, err := registry.Attest(v.t.Context(), reference, v.keys, "https://spdx.dev/Document/v2.3",
 			map[string]string{"name": sbom})
 		if err != nil {
 			v.t.Fatal(err)
 		}
-		made = append(made, string(envelope))
+		attested = append(attested, string(envelope))
 	}
-	return made
+	return attested
 }
 
 // build verifies a manifest, in which HOST stands for the registry, and assembles it.
-func (v *vouched) build(text string, change func(*Options)) *artifacts.Set {
+func (v *signedFixture) build(text string, change func(*Options)) *artifacts.Set {
 	v.t.Helper()
 	policy, err := verify.ParsePolicy(filepath.Join(v.keys, "policy.yml"),
 		[]byte("default: signed\nrules: [{match: '**', key: "+registry.PublicKey+"}]"))
@@ -103,7 +103,7 @@ func (v *vouched) build(text string, change func(*Options)) *artifacts.Set {
 }
 
 // contents reads the SBOMs of a build: path → content.
-func (v *vouched) contents(set *artifacts.Set) map[string]string {
+func (v *signedFixture) contents(set *artifacts.Set) map[string]string {
 	v.t.Helper()
 	found := map[string]string{}
 	for _, f := range set.Files {
@@ -119,31 +119,30 @@ func (v *vouched) contents(set *artifacts.Set) map[string]string {
 	return found
 }
 
-const vouchedSystem = `
+const signedManifest = `
 init: [HOST/a/tool:1, HOST/b/tool:1]
 onboot: [{name: first, image: 'HOST/app:1'}]
 services: [{name: app, image: 'HOST/app:1'}, {name: bare, image: 'HOST/bare:1'}]
 `
 
-// TestSBOMsAreKeptBesideTheImage: each once, under a name of its own, byte for byte; the
-// list says whose they are.
-func TestSBOMsAreKeptBesideTheImage(t *testing.T) {
+// Each SBOM is written once, unchanged, under a unique name, and listed by component.
+func TestSBOMsAreWrittenBesideTheImage(t *testing.T) {
 	t.Parallel()
-	v := newVouched(t)
+	v := newSignedFixture(t)
 	attested := slices.Concat(v.push("a/tool:1", "a"), v.push("b/tool:1", "b"), v.push("app:1", "one", "two"), v.push("bare:1"))
-	set := v.build(vouchedSystem, nil)
+	set := v.build(signedManifest, nil)
 	got := v.contents(set)
 	for _, path := range []string{
 		"os-sbom-init-tool.intoto.json", "os-sbom-init-tool-2.intoto.json",
 		"os-sbom-onboot-first.intoto.json", "os-sbom-onboot-first-2.intoto.json",
 	} {
 		if !slices.Contains(attested, got[path]) {
-			t.Errorf("%s is not what was attested: %q", path, got[path])
+			t.Errorf("%s differs from the attested SBOM: %q", path, got[path])
 		}
 		delete(got, path)
 	}
 	if len(got) != 0 {
-		t.Errorf("and besides %v", got)
+		t.Errorf("unexpected SBOMs: %v", got)
 	}
 	both := "os-sbom-onboot-first.intoto.json os-sbom-onboot-first-2.intoto.json"
 	for i, want := range []string{"os-sbom-init-tool.intoto.json", "os-sbom-init-tool-2.intoto.json", both, both, ""} {
@@ -157,16 +156,16 @@ func TestSBOMsAreKeptBesideTheImage(t *testing.T) {
 	}
 }
 
-// TestSBOMsDoNotChangeWithTheRun: another cache, another folder, the same list.
-func TestSBOMsDoNotChangeWithTheRun(t *testing.T) {
+// Another cache and another folder give the same list.
+func TestSBOMsAreReproducible(t *testing.T) {
 	t.Parallel()
-	v := newVouched(t)
+	v := newSignedFixture(t)
 	for _, tag := range []string{"a/tool:1", "b/tool:1", "app:1", "bare:1"} {
 		v.push(tag, "x", "y", "z")
 	}
 	var lists []string
 	for range 3 {
-		text, err := v.build(vouchedSystem, nil).JSON()
+		text, err := v.build(signedManifest, nil).JSON()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +178,7 @@ func TestSBOMsDoNotChangeWithTheRun(t *testing.T) {
 
 func TestNoSBOM(t *testing.T) {
 	t.Parallel()
-	v := newVouched(t)
+	v := newSignedFixture(t)
 	v.push("app:1", "x")
 	set := v.build("services: [{name: app, image: 'HOST/app:1'}]", func(o *Options) { o.NoSBOM = true })
 	if got := v.contents(set); len(got) != 0 || set.Components[0].SBOMs != nil || set.Components[0].Verdict != verify.Signed {
@@ -190,7 +189,7 @@ func TestNoSBOM(t *testing.T) {
 	}
 }
 
-// TestSBOMNamesAreFileNames: however long a component's name is.
+// A long component name gives a valid file name.
 func TestSBOMNamesAreFileNames(t *testing.T) {
 	t.Parallel()
 	set := artifacts.New("", "os")
@@ -204,7 +203,7 @@ func TestSBOMNamesAreFileNames(t *testing.T) {
 	} {
 		name := "a"
 		if len(set.Files) == 0 {
-			name = "a-2" // the name of an entry may be that of another's second file
+			name = "a-2" // an entry may be named like the second file of another
 		}
 		got := nameSBOM(set, "os", manifest.Use{Role: manifest.RoleService, Name: name})
 		if got != want {

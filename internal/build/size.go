@@ -42,8 +42,8 @@ func (r SizeRule) resolve(requested, content int64) (int64, error) {
 	return roundUp(requested), nil
 }
 
-// DiskFile is the file of an Output that can seek. It lies in the staging folder of the
-// output folder until the build commits it; a host tool may write to its Name.
+// DiskFile is the file of an Output that can seek. It is in the staging folder until
+// the build commits it. A host tool may write to its Name.
 type DiskFile struct {
 	*os.File
 	rule      SizeRule

@@ -28,40 +28,40 @@ func Stream(ctx context.Context, verified *verify.Verified, w io.Writer, opts Op
 	})
 }
 
-// writeTar writes the system as LinuxKit hands it from step to step: the root file
-// system, and before it /boot.
+// writeTar writes /boot and the root file system as a tar archive with LinuxKit's records.
 func writeTar(_ context.Context, w io.Writer, p *product) error {
 	archive := tarball.NewWriter(w)
-	if err := p.archive(archive); err != nil {
+	if err := p.writeTrees(archive); err != nil {
 		return err
 	}
 	return archive.Close()
 }
 
-func (p *product) archive(w *tarball.Writer) error {
+func (p *product) writeTrees(w *tarball.Writer) error {
 	if err := w.Tree(p.Boot); err != nil {
 		return err
 	}
 	return w.Tree(p.Root)
 }
 
-// dockerfile makes a container image of the archive it lies in.
+// dockerfile builds a container image from the archive that contains it.
 const dockerfile = `FROM scratch
 COPY . /
 ENTRYPOINT ["%s"]
 `
 
-// stockEntry is what the kernel runs first in linuxkit/init, behind its /init.
-const stockEntry = "/bin/rc.init"
+// stockInit is the program that /init of linuxkit/init runs.
+const stockInit = "/bin/rc.init"
 
-// writeDocker writes that archive as the context of a docker build.
+// writeDocker writes the archive of writeTar with a Dockerfile, as the context of a docker
+// build.
 func writeDocker(_ context.Context, w io.Writer, p *product) error {
-	entry := stockEntry
+	entry := stockInit
 	if p.Init == builtin {
 		entry = "/init"
 	}
 	archive := tarball.NewWriter(w)
-	if err := p.archive(archive); err != nil {
+	if err := p.writeTrees(archive); err != nil {
 		return err
 	}
 	if err := archive.File("Dockerfile", tree.File(0o644, fmt.Appendf(nil, dockerfile, entry))); err != nil {

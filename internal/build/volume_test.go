@@ -13,9 +13,9 @@ import (
 	"github.com/org/linuxkit-action/internal/component"
 )
 
-func TestVolumesAreLaidOut(t *testing.T) {
+func TestVolumeFolders(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	set, err := w.assemble(`
 volumes:
   - {name: blank}
@@ -27,7 +27,7 @@ services:
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := root(t, set)
+	files := readInitrd(t, set)
 	for name, want := range map[string]string{
 		"containers/volumes/blank/lower":                  "40755 0 ",
 		"containers/volumes/blank/tmp":                    "40755 0 ",
@@ -41,7 +41,7 @@ services:
 		}
 	}
 	if _, there := files["containers/volumes/fixed/tmp"]; there {
-		t.Error("a read-only volume has a place to write to")
+		t.Error("a read-only volume has a tmp folder")
 	}
 	for _, want := range []string{
 		"/containers/volumes/blank/merged", "/containers/volumes/seeded/merged",
@@ -53,21 +53,21 @@ services:
 	}
 }
 
-// A stock init needs the place to write to, whatever the volume is: its tree stays LinuxKit's.
-func TestReadOnlyVolumeUnderAStockInit(t *testing.T) {
+// A stock init mounts an overlay for every volume, so it needs the tmp folder.
+func TestReadOnlyVolumeWithStockInit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	set, err := w.assemble("init: [HOST/init:1]\nvolumes: [{name: fixed, readonly: true}]\n", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, there := root(t, set)["containers/volumes/fixed/tmp"]; !there {
+	if _, there := readInitrd(t, set)["containers/volumes/fixed/tmp"]; !there {
 		t.Error("tmp is missing")
 	}
 }
 
-// pushIndex puts an index with images for three platforms at HOST/multi:1.
-func pushIndex(t *testing.T, w *world) {
+// pushIndex pushes an index with images for three platforms to HOST/multi:1.
+func pushIndex(t *testing.T, w *fixture) {
 	index := mutate.IndexMediaType(empty.Index, "application/vnd.oci.image.index.v1+json")
 	for _, p := range []v1.Platform{
 		{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64", Variant: "v8"},
@@ -81,11 +81,11 @@ func pushIndex(t *testing.T, w *world) {
 
 func TestOCIVolumesAreLayouts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	pushIndex(t, w)
 	for name, tt := range map[string]struct {
 		volume string
-		blobs  int // the index, and of each image manifest, config, layer
+		blobs  int // index, and manifest, config and layer of each image
 		want   error
 	}{
 		"every platform": {volume: "{name: v, format: oci, image: HOST/multi:1}", blobs: 1 + 3*3, want: nil},
@@ -93,7 +93,7 @@ func TestOCIVolumesAreLayouts(t *testing.T) {
 			volume: "{name: v, format: oci, image: HOST/multi:1, platforms: [linux/riscv64]}",
 			blobs:  1 + 3, want: nil,
 		},
-		"a variant of it": {
+		"platform with a variant": {
 			volume: "{name: v, format: oci, image: HOST/multi:1, platforms: [linux/arm64]}",
 			blobs:  1 + 3, want: nil,
 		},
@@ -101,12 +101,12 @@ func TestOCIVolumesAreLayouts(t *testing.T) {
 			volume: "{name: v, format: oci, image: HOST/multi:1, platforms: [linux/arm64/v7]}", blobs: 0,
 			want: component.ErrNotFound,
 		},
-		"no index":                {volume: "{name: v, format: oci, image: HOST/app:1}", blobs: 3, want: nil},
-		"no image is a blank one": {volume: "{name: v, format: oci}", blobs: 0, want: nil},
+		"no index":         {volume: "{name: v, format: oci, image: HOST/app:1}", blobs: 3, want: nil},
+		"without an image": {volume: "{name: v, format: oci}", blobs: 0, want: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &world{t: t, host: w.host, dir: t.TempDir(), cache: w.cache}
+			w := &fixture{t: t, host: w.host, dir: t.TempDir(), cache: w.cache}
 			set, err := w.assemble("volumes: ["+tt.volume+"]\n", nil)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("got %v, want %v", err, tt.want)
@@ -114,7 +114,7 @@ func TestOCIVolumesAreLayouts(t *testing.T) {
 			if err != nil {
 				return
 			}
-			files, blobs := root(t, set), 0
+			files, blobs := readInitrd(t, set), 0
 			for name := range files {
 				if strings.HasPrefix(name, "containers/volumes/v/lower/blobs/sha256/") {
 					blobs++
@@ -138,6 +138,6 @@ func checkLayoutIndex(t *testing.T, files map[string]string) {
 		t.Fatalf("%q: %v", text, err)
 	}
 	if _, there := files["containers/volumes/v/lower/blobs/sha256/"+index.Manifests[0].Digest.Hex]; !there {
-		t.Errorf("index.json names %s, which is not there", index.Manifests[0].Digest)
+		t.Errorf("index.json lists %s, which does not exist", index.Manifests[0].Digest)
 	}
 }

@@ -89,11 +89,11 @@ func explain(w io.Writer, verified *verify.Verified, told *build.Explanation, on
 func explainSystem(w io.Writer, m *manifest.Manifest, told *build.Explanation) {
 	fmt.Fprintf(w, "%s\n", m.Name)
 	if m.Kernel.Image != "" {
-		fmt.Fprintf(w, "kernel\n  image    %s\n  binary   %s\n  tar      %s\n  cmdline  %s\n", m.Kernel.Image, m.Kernel.BinaryName(), orNone(m.Kernel.TarName()), orNone(m.KernelLine()))
+		fmt.Fprintf(w, "kernel\n  image    %s\n  binary   %s\n  tar      %s\n  cmdline  %s\n", m.Kernel.Image, m.Kernel.BinaryName(), orNone(m.Kernel.TarName()), orNone(m.KernelCmdline()))
 	}
 	fmt.Fprintf(w, "PID 1\n  %s\n", told.Init)
-	for _, gain := range told.Gains {
-		fmt.Fprintf(w, "  with --init builtin: %s\n", gain)
+	for _, improvement := range told.Improvements {
+		fmt.Fprintf(w, "  with --init builtin: %s\n", improvement)
 	}
 }
 

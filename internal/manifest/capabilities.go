@@ -7,7 +7,8 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// AllCapabilities are those of Linux in the order of their numbers (capabilities(7)).
+// AllCapabilities lists the capabilities of Linux in the order of their numbers
+// (capabilities(7)).
 var AllCapabilities = []string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
 	"CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW",
@@ -17,8 +18,7 @@ var AllCapabilities = []string{
 	"CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 }
 
-// Capabilities are a list of the manifest: exact names, or a single "all" or "none",
-// in any case of letters.
+// Capabilities is a list of exact names, or a single "all" or "none" in any case.
 type Capabilities []string
 
 // DecodeYAML reads the list.
@@ -29,14 +29,14 @@ func (c *Capabilities) DecodeYAML(n strict.Node) {
 		name := &(*c)[i]
 		item.Into(name)
 		switch {
-		case *name == "" || slices.Contains(AllCapabilities, *name): // "" was told already
+		case *name == "" || slices.Contains(AllCapabilities, *name): // "" is already reported
 		case isAll(*name) || isNone(*name):
 			if len(items) > 1 {
 				item.Problem("%q must stand alone", *name)
 			}
 		default:
-			item.Problem("there is no capability %q%s", *name,
-				meant("CAP_"+strings.TrimPrefix(strings.ToUpper(*name), "CAP_"), AllCapabilities))
+			item.Problem("unknown capability %q%s", *name,
+				suggest("CAP_"+strings.TrimPrefix(strings.ToUpper(*name), "CAP_"), AllCapabilities))
 		}
 	}
 }
@@ -44,7 +44,7 @@ func (c *Capabilities) DecodeYAML(n strict.Node) {
 func isAll(name string) bool  { return strings.EqualFold(name, "all") }
 func isNone(name string) bool { return strings.EqualFold(name, "none") }
 
-// Expand returns the names that the list stands for, each once.
+// Expand returns the capabilities of the list, each once.
 func (c Capabilities) Expand() []string {
 	var names []string
 	for _, name := range c {
@@ -58,8 +58,8 @@ func (c Capabilities) Expand() []string {
 	return names
 }
 
-// meant ends a sentence about an unknown word.
-func meant(word string, words []string) string {
+// suggest ends an error about an unknown word.
+func suggest(word string, words []string) string {
 	if near := strict.Nearest(word, words); near != "" {
 		return "; did you mean " + near + "?"
 	}

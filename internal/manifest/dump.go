@@ -3,16 +3,17 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 	"gopkg.in/yaml.v3"
 )
 
-// indent is LinuxKit's, in both forms.
+// indent is the same as in LinuxKit, for YAML and JSON.
 const indent = 4
 
-// YAML returns the merged manifest as a manifest: what was given, in the order of
-// LinuxKit's fields, templates resolved.
+// YAML returns the merged manifest: the given keys, in the order of LinuxKit's fields, with
+// templates resolved.
 func (m *Manifest) YAML() ([]byte, error) {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
@@ -21,26 +22,26 @@ func (m *Manifest) YAML() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Dump returns the content of a file with metadata: the merged manifest with the names
-// of images in full, as YAML or JSON.
+// Dump returns the content of a file with metadata: the merged manifest with full image
+// references, in form MetadataYAML or MetadataJSON.
 func (m *Manifest) Dump(form string) ([]byte, error) {
-	named := m.canonical()
+	full := m.canonical()
 	if form == MetadataYAML {
-		return named.YAML()
+		return full.YAML()
 	}
 	var plain any
-	if err := strict.Encode(named).Decode(&plain); err != nil {
+	if err := strict.Encode(full).Decode(&plain); err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "    ")
+	enc.SetIndent("", strings.Repeat(" ", indent))
 	err := enc.Encode(plain)
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
-// canonical returns the manifest with LinuxKit's short names of images expanded.
+// canonical returns a copy of the manifest with full image references.
 func (m *Manifest) canonical() *Manifest {
 	out := *m
 	full := func(image Image) Image {
@@ -50,16 +51,16 @@ func (m *Manifest) canonical() *Manifest {
 		return Image(expand(string(image)))
 	}
 	out.Kernel.Image = full(m.Kernel.Image)
-	out.Init = each(m.Init, func(i *Init) { i.Image = full(i.Image) })
-	out.Volumes = each(m.Volumes, func(v *Volume) { v.Image = full(v.Image) })
+	out.Init = mapSlice(m.Init, func(i *Init) { i.Image = full(i.Image) })
+	out.Volumes = mapSlice(m.Volumes, func(v *Volume) { v.Image = full(v.Image) })
 	for _, list := range []*[]Entry{&out.Onboot, &out.Onshutdown, &out.Services} {
-		*list = each(*list, func(e *Entry) { e.Image = full(e.Image) })
+		*list = mapSlice(*list, func(e *Entry) { e.Image = full(e.Image) })
 	}
 	return &out
 }
 
-// each returns a changed copy of a list.
-func each[T any](list []T, change func(*T)) []T {
+// mapSlice returns a copy of a list with each item changed.
+func mapSlice[T any](list []T, change func(*T)) []T {
 	var out []T
 	for _, item := range list {
 		change(&item)

@@ -48,7 +48,7 @@ trust: {org: [linuxkit], image: [alpine]}
 outputs: [{format: tar}]
 `
 
-// What is dumped is a manifest again, and the same one.
+// The output of Dump loads as the same manifest.
 func TestDumpRoundTrips(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, everything)
@@ -66,7 +66,7 @@ func TestDumpRoundTrips(t *testing.T) {
 		}
 	}
 	if text := dump(t, m, MetadataJSON); !json.Valid([]byte(text)) {
-		t.Error("no JSON")
+		t.Error("invalid JSON")
 	}
 }
 
@@ -79,7 +79,7 @@ func dump(t *testing.T, m *Manifest, form string) string {
 	return string(text)
 }
 
-func TestDumpSaysWhatWasGivenAndNoMore(t *testing.T) {
+func TestDumpContainsOnlyGivenKeys(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, everything)
 	if err != nil {
@@ -95,9 +95,9 @@ func TestDumpSaysWhatWasGivenAndNoMore(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	for _, never := range []string{"null", "onshutdown", "cwd", "kernelTCP", "At:"} {
-		if strings.Contains(text, never) {
-			t.Errorf("%q in\n%s", never, text)
+	for _, unwanted := range []string{"null", "onshutdown", "cwd", "kernelTCP", "At:"} {
+		if strings.Contains(text, unwanted) {
+			t.Errorf("%q in\n%s", unwanted, text)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func FuzzDump(f *testing.F) {
 		m, err := Load(t.Context(), []string{"-"}, Options{Stdin: bytes.NewReader(in)})
 		if err != nil {
 			if !errors.Is(err, ErrInvalid) {
-				t.Errorf("no kind: %v", err)
+				t.Errorf("unexpected kind of error: %v", err)
 			}
 			return
 		}

@@ -8,29 +8,29 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// File is one loose file, folder or symbolic link.
+// File is one file, folder or symbolic link of files.
 type File struct {
 	strict.At
-	Path      string `yaml:"path,required"` // where it is in the system
-	Directory bool   `yaml:"directory"`     // it is a directory
-	Symlink   string `yaml:"symlink"`       // it is a symbolic link to this
-	Contents  Text   `yaml:"contents"`      // text that is in it
-	Source    string `yaml:"source"`        // file that is copied, from the manifest's folder
-	Metadata  string `yaml:"metadata"`      // yaml or json: this manifest is in it
-	Optional  bool   `yaml:"optional"`      // a source that is not there is left out
-	Mode      Octal  `yaml:"mode"`          // permissions, "0600" by default, of a directory "0700"
+	Path      string `yaml:"path,required"` // path in the image
+	Directory bool   `yaml:"directory"`     // create a directory
+	Symlink   string `yaml:"symlink"`       // create a symbolic link to this target
+	Contents  Text   `yaml:"contents"`      // content, inline
+	Source    string `yaml:"source"`        // file to copy, relative to the manifest
+	Metadata  string `yaml:"metadata"`      // write this manifest into it, as yaml or json
+	Optional  bool   `yaml:"optional"`      // omit the file if its source does not exist
+	Mode      Octal  `yaml:"mode"`          // permissions; default "0600", for a directory "0700"
 	UID       ID     `yaml:"uid"`           // owner: a number or the name of an entry
 	GID       ID     `yaml:"gid"`           // group: a number or the name of an entry
 }
 
-// Forms of a file that holds the manifest.
+// Forms of a file that contains the manifest.
 const (
 	MetadataYAML = "yaml"
 	MetadataJSON = "json"
 )
 
-// Perm returns the permission bits: the mode of the manifest, or 0600, or 0700
-// for a folder. The special bits are those of chmod(2).
+// Perm returns the permission bits with the special bits of chmod(2): the mode, or else
+// 0700 for a folder and 0600 for a file.
 func (f File) Perm() uint32 {
 	switch {
 	case f.Mode != "":
@@ -41,22 +41,22 @@ func (f File) Perm() uint32 {
 	return 0o600
 }
 
-// Local reports whether the manifest lies in a folder here, which source is relative to.
-func (f File) Local() bool { return local(f.Place.File) }
+// Local reports whether the manifest is in a folder, to which source is relative.
+func (f File) Local() bool { return isLocal(f.Place.File) }
 
-// Clean returns the path of the file inside the image, without a leading slash, or ""
-// where it is the root itself or leads out of it.
+// Clean returns the path in the image without a leading slash, or "" if it is the root or
+// outside of it.
 func (f File) Clean() string { return strings.TrimPrefix(path.Clean("/"+f.Path), "/") }
 
-// Check finds contradictions within the file.
+// Check finds errors in the file.
 func (f *File) Check() []strict.Problem {
 	var problems []strict.Problem
 	if f.Has("path") && f.Clean() == "" {
-		problems = append(problems, f.Problem("path", "%q is not a path inside the image", f.Path))
+		problems = append(problems, f.Problem("path", "%q is not a path in the image", f.Path))
 	}
 	if forms := []string{MetadataYAML, MetadataJSON}; f.Metadata != "" && !slices.Contains(forms, f.Metadata) {
 		problems = append(problems,
-			f.Problem("metadata", "%q must be %s%s", f.Metadata, strings.Join(forms, " or "), meant(f.Metadata, forms)))
+			f.Problem("metadata", "%q must be %s%s", f.Metadata, strings.Join(forms, " or "), suggest(f.Metadata, forms)))
 	}
 	if text := f.contradiction(); text != "" {
 		problems = append(problems, f.Problem("", "%s", text))
@@ -64,42 +64,42 @@ func (f *File) Check() []strict.Problem {
 	return problems
 }
 
-// contradiction applies LinuxKit's rules for what a file may be made of.
+// contradiction applies LinuxKit's rules for the content of a file.
 func (f File) contradiction() string {
 	inline := f.Directory || f.Symlink != "" || f.Has("contents")
 	switch {
 	case inline && (f.Source != "" || f.Metadata != ""):
-		return "has contents of its own (directory, symlink or contents) and a source or metadata; keep one"
+		return "directory, symlink or contents, and also source or metadata; keep one"
 	case f.Source != "" && f.Metadata != "":
-		return "has a source and metadata; keep one"
+		return "source and also metadata; keep one"
 	case f.Directory && f.Has("contents"):
-		return "is a directory and has contents; keep one"
+		return "directory and also contents; keep one"
 	case !inline && f.Source == "" && f.Metadata == "":
-		return "has nothing in it; give contents, source, symlink, metadata or directory: true"
+		return "no content; set contents, source, symlink, metadata or directory: true"
 	}
 	return ""
 }
 
-// Text is the content of a file, written into the manifest.
+// Text is the inline content of a file.
 type Text struct {
 	Value string
-	first strict.Place // of the first line of the text, where it is written line by line
+	first strict.Place // of the first line, if the text is a literal block
 }
 
-// DecodeYAML reads the text.
+// DecodeYAML decodes the text.
 func (t *Text) DecodeYAML(n strict.Node) {
 	n.Into(&t.Value)
 	if n.IsBlock() {
 		t.first = n.Place()
-		t.first.Line++ // behind the line with the | that begins it
+		t.first.Line++ // the text starts after the line with the |
 	}
 }
 
 // String returns the text.
 func (t Text) String() string { return t.Value }
 
-// PlaceOf returns where a line of the text stands, counted from 1, or fallback where
-// the manifest does not have the text line by line.
+// PlaceOf returns the place of a line of the text, counted from 1, or fallback if the text
+// is not a literal block.
 func (t Text) PlaceOf(line int, fallback strict.Place) strict.Place {
 	if t.first.Line == 0 || line == 0 {
 		return fallback

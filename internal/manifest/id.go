@@ -7,8 +7,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// ID is a user or group id: a number, or the name of an entry of the manifest, each of
-// which has an id of its own.
+// ID is a user or group id: a number, or the name of an entry, which has a unique id.
 type ID struct {
 	Number uint32
 	Name   string
@@ -16,7 +15,7 @@ type ID struct {
 	path   string
 }
 
-// DecodeYAML reads an id.
+// DecodeYAML decodes an id.
 func (id *ID) DecodeYAML(n strict.Node) {
 	id.place, id.path = n.Place(), n.Path()
 	switch {
@@ -25,11 +24,11 @@ func (id *ID) DecodeYAML(n strict.Node) {
 	case n.IsText():
 		n.Into(&id.Name)
 	default:
-		n.Problem("must be a number, or the name of an entry")
+		n.Problem("must be a number or the name of an entry")
 	}
 }
 
-// EncodeYAML returns the id as it is written.
+// EncodeYAML returns the id as in the manifest.
 func (id ID) EncodeYAML() any {
 	if id.Name != "" {
 		return id.Name
@@ -37,7 +36,7 @@ func (id ID) EncodeYAML() any {
 	return id.Number
 }
 
-// String returns the id for a person.
+// String returns the name or the number.
 func (id ID) String() string {
 	if id.Name != "" {
 		return id.Name
@@ -47,9 +46,9 @@ func (id ID) String() string {
 
 // IDMapping is a range of ids of a user namespace.
 type IDMapping struct {
-	HostID      uint32 `yaml:"hostID"`      // first id in the system
+	HostID      uint32 `yaml:"hostID"`      // first id on the host
 	ContainerID uint32 `yaml:"containerID"` // first id in the container
-	Size        uint32 `yaml:"size"`        // how many
+	Size        uint32 `yaml:"size"`        // number of ids
 }
 
 func mappings(list []IDMapping) []specs.LinuxIDMapping {

@@ -8,17 +8,17 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Init is one image that is unpacked onto /. It is written as the reference alone, or
-// as a mapping that also says how PID 1 is called.
+// Init is one image that is unpacked to /: a reference, or a mapping that also sets the
+// arguments and environment of PID 1.
 type Init struct {
 	Image   Image
-	Command []string   // of PID 1: /init and its arguments
+	Command []string   // /init and its arguments
 	Env     []Variable // of PID 1
 	Place   strict.Place
 	Path    string
 }
 
-// DecodeYAML reads an init entry.
+// DecodeYAML decodes an init entry.
 func (i *Init) DecodeYAML(n strict.Node) {
 	i.Place, i.Path = n.Place(), n.Path()
 	if !n.IsMap() {
@@ -36,26 +36,26 @@ func (i *Init) DecodeYAML(n strict.Node) {
 	i.check(n)
 }
 
-// check refuses what the kernel's command line, which carries it, cannot say.
+// check rejects values that the kernel command line, which carries them, cannot represent.
 func (i *Init) check(n strict.Node) {
 	if len(i.Command) > 0 && path.Base(i.Command[0]) != "init" {
-		n.Problem("command: PID 1 is /init, so the command must begin with it, not with %q", i.Command[0])
+		n.Problem("command: PID 1 is /init; the first element must be /init, not %q", i.Command[0])
 	}
 	words := slices.Clone(i.Command)
 	for _, variable := range i.Env {
 		words = append(words, string(variable))
 		if name, _, _ := strings.Cut(string(variable), "="); strings.ContainsAny(name, " .-") {
-			n.Problem("env: the kernel would take %q for a parameter of its own; a name has no blank, dot or dash", name)
+			n.Problem("env: the kernel treats %q as its own parameter; use a name without blank, dot and dash", name)
 		}
 	}
 	for _, word := range words {
 		if strings.ContainsAny(word, "\"\n\x00") {
-			n.Problem("%q cannot stand on the kernel's command line: no quotes, no line breaks", word)
+			n.Problem("%q is not possible on the kernel command line; remove quotes and line breaks", word)
 		}
 	}
 }
 
-// EncodeYAML returns the entry as it is written.
+// EncodeYAML returns the entry as in the manifest.
 func (i Init) EncodeYAML() any {
 	if len(i.Command) == 0 && len(i.Env) == 0 {
 		return string(i.Image)
@@ -67,10 +67,10 @@ func (i Init) EncodeYAML() any {
 	}{Image: i.Image, Command: i.Command, Env: i.Env}
 }
 
-// KernelLine returns the kernel's command line with what the init entries want of
-// PID 1: variables, and behind -- its arguments, which the kernel hands on (kernel
+// KernelCmdline returns the kernel command line with the environment of PID 1 and, after
+// --, its arguments. The kernel passes both to PID 1 (kernel
 // Documentation/admin-guide/kernel-parameters.rst).
-func (m *Manifest) KernelLine() string {
+func (m *Manifest) KernelCmdline() string {
 	var words []string
 	if m.Kernel.Cmdline != "" {
 		words = append(words, m.Kernel.Cmdline)
@@ -93,7 +93,7 @@ func (m *Manifest) KernelLine() string {
 	return strings.Join(words, " ")
 }
 
-// quoted puts a word with a blank in it between quotes.
+// quoted quotes a word that contains a blank.
 func quoted(word string) string {
 	if strings.ContainsAny(word, " \t") {
 		return `"` + word + `"`

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-func TestInitSaysHowPID1IsCalled(t *testing.T) {
+func TestKernelCmdlineForPID1(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"references alone": {"kernel: {cmdline: console=ttyS0}\ninit: [a, b]", "console=ttyS0"},
+		"references only": {"kernel: {cmdline: console=ttyS0}\ninit: [a, b]", "console=ttyS0"},
 		"arguments": {
 			"kernel: {cmdline: console=ttyS0}\ninit: [{image: a, command: [/init, --debug]}]",
 			"console=ttyS0 -- --debug",
@@ -17,16 +17,16 @@ func TestInitSaysHowPID1IsCalled(t *testing.T) {
 			"kernel: {cmdline: quiet}\ninit: [{image: a, env: [INIT_LOG_LEVEL=debug, TZ=UTC]}]",
 			"quiet INIT_LOG_LEVEL=debug TZ=UTC",
 		},
-		"words with blanks": {
+		"words with blanks are quoted": {
 			"init: [{image: a, command: [/sbin/init, 'two words'], env: ['A=b c']}]",
 			`"A=b c" -- "two words"`,
 		},
-		"the user's own -- is kept":  {"kernel: {cmdline: 'quiet -- x'}\ninit: [{image: a, command: [/init, y]}]", "quiet -- x y"},
-		"blanks of the user's stay":  {"kernel: {cmdline: 'a  b '}", "a  b "},
-		"nothing":                    {"init: [a]", ""},
-		"command without arguments":  {"init: [{image: a, command: [/init]}]", ""},
-		"several, in their order":    {"init: [{image: a, command: [/init, 1]}, b, {image: c, env: [X=1]}]", "error"},
-		"several, quoted as strings": {"init: [{image: a, command: [/init, '1']}, b, {image: c, env: [X=1]}]", "X=1 -- 1"},
+		"existing -- is kept":       {"kernel: {cmdline: 'quiet -- x'}\ninit: [{image: a, command: [/init, y]}]", "quiet -- x y"},
+		"blanks are kept":           {"kernel: {cmdline: 'a  b '}", "a  b "},
+		"empty":                     {"init: [a]", ""},
+		"command without arguments": {"init: [{image: a, command: [/init]}]", ""},
+		"number as an argument":     {"init: [{image: a, command: [/init, 1]}, b, {image: c, env: [X=1]}]", "error"},
+		"several entries":           {"init: [{image: a, command: [/init, '1']}, b, {image: c, env: [X=1]}]", "X=1 -- 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -37,21 +37,21 @@ func TestInitSaysHowPID1IsCalled(t *testing.T) {
 				}
 				return
 			}
-			if got := m.KernelLine(); got != tt.want {
+			if got := m.KernelCmdline(); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestInitThatTheKernelCannotCall(t *testing.T) {
+func TestInitErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"{image: a, command: [/bin/sh]}":       `a.yml:1:8: init[0]: command: PID 1 is /init, so the command must begin with it, not with "/bin/sh"`,
-		"{image: a, command: [/init, 'a\"b']}": "cannot stand on the kernel's command line",
-		"{image: a, env: [\"A=\\n\"]}":         "cannot stand on the kernel's command line",
+		"{image: a, command: [/bin/sh]}":       `a.yml:1:8: init[0]: command: PID 1 is /init; the first element must be /init, not "/bin/sh"`,
+		"{image: a, command: [/init, 'a\"b']}": "is not possible on the kernel command line",
+		"{image: a, env: [\"A=\\n\"]}":         "is not possible on the kernel command line",
 		"{image: a, env: [A]}":                 `env[0]: "A" must be NAME=VALUE`,
-		"{image: a, env: [module.param=1]}":    `a parameter of its own`,
+		"{image: a, env: [module.param=1]}":    `as its own parameter`,
 		"{command: [/init]}":                   "init[0]: image is missing",
 		"{image: a, comand: [/init]}":          `did you mean "command"?`,
 		"[a]":                                  "must be a string, not a list",

@@ -15,50 +15,51 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// ErrInvalid is wrapped by the error for a manifest that cannot be built.
+// ErrInvalid is wrapped by the error for an invalid manifest.
 var ErrInvalid = strict.ErrInvalid
 
-// ErrUnreadable is wrapped by the error for a manifest that is not there.
-var ErrUnreadable = errors.New("no manifest to read")
+// ErrUnreadable is wrapped by the error for a manifest that cannot be read.
+var ErrUnreadable = errors.New("cannot read manifest")
 
-// Options say how manifests are read.
+// Options configure Load.
 type Options struct {
-	Stdin   io.Reader // what "-" reads
-	Offline bool      // a manifest at a URL is refused
+	Stdin   io.Reader // source of "-"
+	Offline bool      // reject a manifest at a URL
 }
 
-// Names of manifests that are no file here.
+// Names of standard input, on the command line and in errors.
 const (
 	stdin     = "-"
 	stdinName = "(standard input)"
 )
 
-// fetchTimeout bounds the wait for a manifest at a URL.
+// fetchTimeout bounds the download of a manifest.
 const fetchTimeout = time.Minute
 
-// Load reads the files in order and merges them as LinuxKit does: lists are joined,
-// the last kernel setting wins. "-" is standard input; a manifest may lie at a URL as
-// well. The documents of one file (---) are merged like files. The error tells every
-// mistake in every file and wraps ErrInvalid, or ErrUnreadable.
+// Load reads the manifests in order and merges them as LinuxKit does: lists are
+// concatenated, a later kernel setting replaces an earlier one. A path may be "-" for
+// standard input, or a URL. The documents of one file (---) are merged like files. The
+// error wraps ErrUnreadable, or it is a *strict.Error with the errors of all files, which
+// wraps ErrInvalid.
 func Load(ctx context.Context, paths []string, opts Options) (*Manifest, error) {
 	merged := &Manifest{}
 	var problems []strict.Problem
 	for _, path := range paths {
-		mistakes, err := merged.load(ctx, path, opts)
+		found, err := merged.load(ctx, path, opts)
 		if err != nil {
 			return nil, err
 		}
-		problems = append(problems, mistakes...)
+		problems = append(problems, found...)
 	}
-	problems = append(problems, merged.crossCheck()...)
+	problems = append(problems, merged.validate()...)
 	if err := strict.Join(problems); err != nil {
 		return nil, err
 	}
 	return merged, nil
 }
 
-// load adds one file. What could be understood is there beside the mistakes, so
-// that a misspelt key does not hide what else is wrong.
+// load merges one file. It merges the valid parts of an invalid file too, so that a
+// misspelled key does not hide other errors.
 func (m *Manifest) load(ctx context.Context, path string, opts Options) ([]strict.Problem, error) {
 	name, r, err := open(ctx, path, opts)
 	if err != nil {
@@ -76,22 +77,21 @@ func (m *Manifest) load(ctx context.Context, path string, opts Options) ([]stric
 	var problems []strict.Problem
 	for _, document := range documents {
 		part := &Manifest{Name: baseName(path)}
-		mistakes, err := problemsIn(document.Decode(part))
+		found, err := problemsIn(document.Decode(part))
 		if err != nil {
 			return nil, err
 		}
-		problems = append(problems, mistakes...)
+		problems = append(problems, found...)
 		m.merge(part)
 	}
 	return problems, nil
 }
 
-// problemsIn returns the mistakes that an error tells, or the error if it is of
-// another kind.
+// problemsIn returns the problems of a *strict.Error, or any other error.
 func problemsIn(err error) ([]strict.Problem, error) {
-	var mistakes *strict.Error
-	if errors.As(err, &mistakes) {
-		return mistakes.Problems, nil
+	var invalid *strict.Error
+	if errors.As(err, &invalid) {
+		return invalid.Problems, nil
 	}
 	return nil, err
 }
@@ -101,7 +101,7 @@ func open(ctx context.Context, path string, opts Options) (string, io.ReadCloser
 	case path == stdin:
 		return stdinName, io.NopCloser(opts.Stdin), nil
 	case isURL(path) && opts.Offline:
-		return path, nil, fmt.Errorf("%s is on the network, which --offline forbids; fetch it first", path)
+		return path, nil, fmt.Errorf("%s: --offline forbids downloads; download the manifest first", path)
 	case isURL(path):
 		r, err := fetch(ctx, path)
 		return path, r, err
@@ -112,7 +112,7 @@ func open(ctx context.Context, path string, opts Options) (string, io.ReadCloser
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		f.Close()
-		return path, nil, fmt.Errorf("%s is a folder; name the manifest in it", path)
+		return path, nil, fmt.Errorf("%s is a folder; use the path of the manifest in it", path)
 	}
 	return path, f, nil
 }
@@ -121,12 +121,11 @@ func isURL(path string) bool {
 	return strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://")
 }
 
-// local reports whether a manifest lies in a folder here; standard input counts as
-// lying in the working directory.
-func local(file string) bool { return !isURL(file) }
+// isLocal reports whether a manifest is in a folder. Standard input counts as a file in
+// the working directory.
+func isLocal(file string) bool { return !isURL(file) }
 
-// fetch asks for a manifest at a URL. LinuxKit takes whatever answer comes for the
-// manifest; here only a success is one.
+// fetch downloads a manifest. Unlike LinuxKit it accepts status 200 only.
 func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -145,7 +144,7 @@ func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 	}{response.Body, closer(func() error { defer cancel(); return response.Body.Close() })}
 	if response.StatusCode != http.StatusOK {
 		body.Close()
-		return nil, fmt.Errorf("%s: the server answers %s", address, response.Status)
+		return nil, fmt.Errorf("%s: server responded with %s", address, response.Status)
 	}
 	return body, nil
 }
@@ -154,7 +153,7 @@ type closer func() error
 
 func (c closer) Close() error { return c() }
 
-// baseName is LinuxKit's rule for the name of what is built.
+// baseName returns the name of the image as LinuxKit does.
 func baseName(name string) string {
 	if name == stdin {
 		return "moby"

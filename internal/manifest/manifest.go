@@ -1,11 +1,10 @@
-// Package manifest is the first step of the line: what the user wrote.
+// Package manifest reads LinuxKit manifests, the first step of the pipeline.
 //
-// A manifest is LinuxKit's YAML: a kernel, the images unpacked onto / (init), the
-// containers run once while booting (onboot) and while going down (onshutdown),
-// those that stay (services), and loose files. Load reads one or several, merges
-// them, and finds every mistake that can be found without a network; each is told
-// with its place. What it returns still says where each thing was written, so that
-// the steps after it can point at the line too.
+// A manifest is YAML: a kernel, the images unpacked to / (init), the containers that run
+// once at boot (onboot) and at shutdown (onshutdown), the long-running ones (services),
+// and files. Load reads one or several, merges them, and reports all errors that need no
+// network, each with its place. Every value keeps its place in the file, so later steps
+// report errors at the same line.
 package manifest
 
 import (
@@ -18,39 +17,38 @@ import (
 type Manifest struct {
 	strict.At
 	Kernel     Kernel    `yaml:"kernel"`     // kernel and its command line
-	Init       []Init    `yaml:"init"`       // images that are unpacked onto /, in order
-	Packages   []Package `yaml:"packages"`   // parts of LinuxKit by where they are developed: github.com/linuxkit/linuxkit/pkg/init
+	Init       []Init    `yaml:"init"`       // images to unpack to /, in order
+	Packages   []Package `yaml:"packages"`   // LinuxKit packages by their path: github.com/linuxkit/linuxkit/pkg/init
 	Volumes    []Volume  `yaml:"volumes"`    // directories that containers share
-	Onboot     []Entry   `yaml:"onboot"`     // containers that run once, one after another, before the services
-	Onshutdown []Entry   `yaml:"onshutdown"` // containers that run once while the system goes down
-	Services   []Entry   `yaml:"services"`   // containers that stay
-	Files      []File    `yaml:"files"`      // loose files, written last
+	Onboot     []Entry   `yaml:"onboot"`     // containers that run once, in order, before the services
+	Onshutdown []Entry   `yaml:"onshutdown"` // containers that run once at shutdown
+	Services   []Entry   `yaml:"services"`   // long-running containers
+	Files      []File    `yaml:"files"`      // files to add, after all images
 	Trust      Trust     `yaml:"trust"`      // images that must be signed
-	Outputs    []Output  `yaml:"outputs"`    // formats that are built where the command line names none
+	Outputs    []Output  `yaml:"outputs"`    // formats to build if the command line names none
 
-	// Name is the base name of the last file without its extension: the default
-	// name of what is built.
+	// Name is the base name of the last file without its extension: the default name of
+	// the image.
 	Name string `yaml:"-"`
 }
 
-// Kernel is the image that holds the kernel, and its command line.
+// Kernel is the kernel image and the kernel command line.
 type Kernel struct {
 	strict.At
-	Image   Image  `yaml:"image"`   // reference of the image that holds it
-	Cmdline string `yaml:"cmdline"` // command line, one line
-	Binary  string `yaml:"binary"`  // file in the image, "kernel" by default
-	Tar     string `yaml:"tar"`     // file in the image, "kernel.tar" by default; "none" or "" for none
-	Ucode   string `yaml:"ucode"`   // CPU microcode in the image, none by default
+	Image   Image  `yaml:"image"`   // reference of the kernel image
+	Cmdline string `yaml:"cmdline"` // kernel command line, one line
+	Binary  string `yaml:"binary"`  // kernel file in the image; default "kernel"
+	Tar     string `yaml:"tar"`     // modules archive in the image; default "kernel.tar"; "none" or "" for none
+	Ucode   string `yaml:"ucode"`   // microcode file in the image; default none
 }
 
-// Output is a format that is built where the command line names none, as in Moby's
-// manifests.
+// Output is a format to build if the command line names none, as in Moby's manifests.
 type Output struct {
 	strict.At
-	Format string `yaml:"format,required"` // such as kernel+initrd
+	Format string `yaml:"format,required"` // name of the format, such as kernel+initrd
 }
 
-// Formats returns the formats that the manifest asks for.
+// Formats returns the formats of outputs.
 func (m *Manifest) Formats() []string {
 	var formats []string
 	for _, o := range m.Outputs {
@@ -59,7 +57,7 @@ func (m *Manifest) Formats() []string {
 	return formats
 }
 
-// Check finds mistakes in the kernel's settings.
+// Check finds errors in the kernel settings.
 func (k *Kernel) Check() []strict.Problem {
 	if strings.ContainsAny(k.Cmdline, "\n\x00") {
 		return []strict.Problem{k.Problem("cmdline", "must be one line")}
@@ -75,8 +73,7 @@ func (k Kernel) BinaryName() string {
 	return k.Binary
 }
 
-// TarName returns the name of the modules tarball in the kernel image, or "" where
-// the manifest wants none.
+// TarName returns the name of the modules archive in the kernel image, or "" for none.
 func (k Kernel) TarName() string {
 	switch {
 	case !k.Has("tar"):
@@ -86,3 +83,22 @@ func (k Kernel) TarName() string {
 	}
 	return k.Tar
 }
+
+// initPackage is the path of LinuxKit's init. A manifest names it to use the built-in PID 1.
+const initPackage = "github.com/linuxkit/linuxkit/pkg/init"
+
+// Package is the path of a LinuxKit package.
+type Package string
+
+// DecodeYAML decodes a package.
+func (p *Package) DecodeYAML(n strict.Node) {
+	n.Into((*string)(p))
+	text := strings.TrimPrefix(string(*p), "https://")
+	if text != "" && strings.TrimSuffix(text, "/") != initPackage {
+		n.Problem("unknown package %q; the only known package is %s, the built-in PID 1; "+
+			"add other packages as images to init, onboot or services", string(*p), initPackage)
+	}
+}
+
+// RequestsBuiltinInit reports whether packages requests the built-in PID 1.
+func (m *Manifest) RequestsBuiltinInit() bool { return len(m.Packages) > 0 }

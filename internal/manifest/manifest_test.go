@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// load writes the texts to files of a folder and loads them.
+// load writes each text to a file and loads the files.
 func load(t *testing.T, texts ...string) (*Manifest, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -77,102 +77,109 @@ services: [{name: db, image: db}]
 	}
 }
 
-func TestLoadTellsMistakes(t *testing.T) {
+// serviceWith returns a manifest with one service that has another field.
+func serviceWith(field string) string {
+	return "services:\n  - {name: web, image: w, " + field + "}"
+}
+
+// invalidManifests maps a fault to a manifest with it and the expected error.
+var invalidManifests = map[string]struct{ in, want string }{
+	"unknown capability": {
+		serviceWith("capabilities: [CAP_NET_ADMN]"),
+		`services[0] "web": capabilities[0]: unknown capability "CAP_NET_ADMN"; did you mean CAP_NET_ADMIN?`,
+	},
+	"capability without prefix":   {serviceWith("capabilities: [net_admin]"), `did you mean CAP_NET_ADMIN?`},
+	"all with other capabilities": {serviceWith("capabilities: [all, CAP_KILL]"), `"all" must stand alone`},
+	"bind without a colon":        {serviceWith("binds: [/var]"), `binds[0]: "/var" must be source:destination`},
+	"bind to a relative path":     {serviceWith("binds: ['/a:b']"), `the destination "b" must be an absolute path`},
+	"bind of an unknown volume": {
+		"volumes: [{name: data}]\n" + serviceWith("binds: ['dat:/b']"),
+		`unknown volume "dat"; did you mean data?`,
+	},
+	"mount of an unknown volume": {
+		serviceWith("mounts: [{type: bind, source: dat, destination: /b}]"),
+		`unknown volume "dat"; a path starts with /`,
+	},
+	"writable mount of a read-only volume": {
+		"volumes: [{name: data, readonly: true}]\n" + serviceWith("binds: ['data:/b']"),
+		`volume "data" is read-only; add the option ro`,
+	},
+	"ro and rw options": {
+		"volumes: [{name: data, readonly: true}]\n" + serviceWith("mounts: [{type: bind, source: data, destination: /b, options: [ro, rw]}]"),
+		`is read-only`,
+	},
+	"volume name in upper case": {"volumes: [{name: Data}]", `"Data" must be lower-case letters`},
+	"volume without a name":     {"volumes: [{image: w}]", `name is missing`},
+	"duplicate volume":          {"volumes: [{name: a}, {name: a}]", `duplicate volume "a", first defined at`},
+	"unknown volume format": {
+		"volumes: [{name: a, format: occi}]", `"occi" must be filesystem or oci; did you mean oci?`,
+	},
+	"platform without arch": {"volumes: [{name: a, platforms: [linux]}]", `"linux" must be os/arch`},
+	"unknown package": {
+		"packages: [github.com/linuxkit/linuxkit/pkg/getty]",
+		`the only known package is github.com/linuxkit/linuxkit/pkg/init`,
+	},
+	"unknown template":           {"init: ['@foo:bar']", `unknown template "@foo:bar"; use @pkg:DIR`},
+	"template without a package": {"init: ['@pkg:../nothing']", `"@pkg:../nothing": no LinuxKit package`},
+	"unknown metadata":           {"files: [{path: a, metadata: yml}]", `"yml" must be yaml or json; did you mean yaml?`},
+	"metadata and contents":      {"files: [{path: a, metadata: yaml, contents: x}]", `keep one`},
+	"id of unknown entry":        {serviceWith("uid: wep"), `no entry is named "wep"; did you mean web?`},
+	"file of unknown entry": {
+		"files: [{path: a, contents: x, gid: unknown}]", `files[0]: gid: no entry is named "unknown"`,
+	},
+	"unknown namespace": {
+		serviceWith("net: hots"),
+		`"hots" must be host, root, new, none or the path of a namespace; did you mean host?`,
+	},
+	"none for another namespace":  {serviceWith("ipc: none"), `"none" must be host, root, new or the path`},
+	"unknown propagation":         {serviceWith("rootfsPropagation: sharde"), `did you mean shared?`},
+	"relative cwd":                {serviceWith("cwd: srv"), `cwd: "srv" must be an absolute path`},
+	"variable without a value":    {serviceWith("env: [FOO]"), `env[0]: "FOO" must be NAME=VALUE`},
+	"oom score out of range":      {serviceWith("oomScoreAdj: -2000"), `must be from -1000 to 1000`},
+	"soft limit above hard limit": {serviceWith("rlimits: ['nofile,3,2']"), `the soft limit exceeds`},
+	"unknown device type": {
+		serviceWith("devices: [{path: /dev/x, type: char, mode: '0666'}]"),
+		`"char" must be one of b, c, u, p`,
+	},
+	"device without a mode":       {serviceWith("devices: [{path: /dev/x, type: c}]"), `mode is missing`},
+	"unknown namespace in bindNS": {serviceWith("runtime: {bindNS: {nte: /x}}"), `unknown key "nte"; did you mean "net"?`},
+	"empty reference":             {"init: ['']", `image reference is empty`},
+	"bind with four parts":        {serviceWith("binds: ['a:b:c:d']"), `must be source:destination`},
+	"tmpfs with three parts":      {serviceWith("tmpfs: ['/a:b:c']"), `tmpfs[0]: "/a:b:c" must be`},
+	"unknown limit":               {serviceWith("rlimits: ['nofiles,1,2']"), `unknown limit "nofiles"; did you mean NOFILE?`},
+	"limit of two parts":          {serviceWith("rlimits: ['nofile,1']"), `must be name,soft,hard`},
+	"limit is not a number":       {serviceWith("rlimits: ['nofile,x,2']"), `"x" must be a number or unlimited`},
+	"mount without a type":        {serviceWith("mounts: [{destination: /x}]"), `the mount at "/x" has no type`},
+	"mount without a destination": {serviceWith("mounts: [{type: ext4}]"), `the mount of type "ext4" has no destination`},
+	"device mode in decimal":      {serviceWith("devices: [{path: /dev/x, type: c, mode: '0999'}]"), `"0999" must be octal`},
+	"device mode unquoted":        {serviceWith("devices: [{path: /dev/x, type: c, mode: 0666}]"), `quote it: "0666"`},
+	"unknown resource": {
+		serviceWith("resources: {memory: {limmit: 3}}"),
+		`resources: memory: unknown key "limmit"; did you mean "limit"?`,
+	},
+	"name with dots and a slash": {"services: [{name: ../x, image: w}]", `name: "../x" must be letters, digits`},
+	"name with a slash":          {"onboot: [{name: a/b, image: w}]", `name: "a/b" must be`},
+	"duplicate service": {
+		"services: [{name: a, image: w}, {name: a, image: w}]", `duplicate service "a", first defined at`,
+	},
+	"invalid image reference": {
+		"services: [{name: a, image: 'UPPER/case'}]",
+		`services[0] "a": image: not an image reference`,
+	},
+	"invalid init reference":        {"init: ['a b']", `init[0]: not an image reference`},
+	"cmdline of two lines":          {"kernel: {image: k, cmdline: \"a\\nb\"}", `kernel: cmdline: must be one line`},
+	"file without content":          {"files: [{path: a}]", `files[0]: no content`},
+	"file with contents and source": {"files: [{path: a, contents: x, source: y}]", `keep one`},
+	"directory with contents":       {"files: [{path: a, directory: true, contents: x}]", `directory and also contents`},
+	"file mode unquoted":            {"files: [{path: a, contents: x, mode: 0644}]", `quote it`},
+	"file at the root":              {"files: [{path: ../.., contents: x}]", `is not a path in the image`},
+	"misspelled section":            {"service: []", `unknown key "service"; did you mean "services"?`},
+	"key with a plus":               {serviceWith("binds+: [a:b]"), `unknown key "binds+"; did you mean "binds"?`},
+}
+
+func TestLoadReportsErrors(t *testing.T) {
 	t.Parallel()
-	service := func(field string) string { return "services:\n  - {name: web, image: w, " + field + "}" }
-	for name, tt := range map[string]struct{ in, want string }{
-		"unknown capability": {
-			service("capabilities: [CAP_NET_ADMN]"),
-			`services[0] "web": capabilities[0]: there is no capability "CAP_NET_ADMN"; did you mean CAP_NET_ADMIN?`,
-		},
-		"capability without prefix": {service("capabilities: [net_admin]"), `did you mean CAP_NET_ADMIN?`},
-		"all beside others":         {service("capabilities: [all, CAP_KILL]"), `"all" must stand alone`},
-		"bind without a colon":      {service("binds: [/var]"), `binds[0]: "/var" must be source:destination`},
-		"bind to a relative path":   {service("binds: ['/a:b']"), `the destination "b" must be a path from /`},
-		"bind of an unknown volume": {
-			"volumes: [{name: data}]\n" + service("binds: ['dat:/b']"),
-			`there is no volume "dat"; did you mean data?`,
-		},
-		"mount of an unknown volume": {
-			service("mounts: [{type: bind, source: dat, destination: /b}]"),
-			`there is no volume "dat"; a path begins with /`,
-		},
-		"writing to a read-only one": {
-			"volumes: [{name: data, readonly: true}]\n" + service("binds: ['data:/b']"),
-			`volume "data" is read-only; add the option ro`,
-		},
-		"ro and rw at once": {
-			"volumes: [{name: data, readonly: true}]\n" + service("mounts: [{type: bind, source: data, destination: /b, options: [ro, rw]}]"),
-			`is read-only`,
-		},
-		"volume in capitals":      {"volumes: [{name: Data}]", `"Data" must be small letters`},
-		"volume without a name":   {"volumes: [{image: w}]", `name is missing`},
-		"two volumes of one name": {"volumes: [{name: a}, {name: a}]", `another volume is called "a", at`},
-		"unknown volume format": {
-			"volumes: [{name: a, format: occi}]", `"occi" must be filesystem or oci; did you mean oci?`,
-		},
-		"platform without arch": {"volumes: [{name: a, platforms: [linux]}]", `"linux" must be os/arch`},
-		"unknown package": {
-			"packages: [github.com/linuxkit/linuxkit/pkg/getty]",
-			`there is github.com/linuxkit/linuxkit/pkg/init`,
-		},
-		"unknown template":       {"init: ['@foo:bar']", `there is no template "@foo:bar"; there is @pkg:DIR`},
-		"template of no package": {"init: ['@pkg:../nothing']", `"@pkg:../nothing": no package to name`},
-		"unknown metadata":       {"files: [{path: a, metadata: yml}]", `"yml" must be yaml or json; did you mean yaml?`},
-		"metadata and contents":  {"files: [{path: a, metadata: yaml, contents: x}]", `keep one`},
-		"id of nobody":           {service("uid: wep"), `no entry is called "wep", so it has no id; did you mean web?`},
-		"file of nobody": {
-			"files: [{path: a, contents: x, gid: nobody}]", `files[0]: gid: no entry is called "nobody"`,
-		},
-		"namespace of no kind": {
-			service("net: hots"),
-			`"hots" must be host, root, new, none or the path of a namespace; did you mean host?`,
-		},
-		"none beside net":          {service("ipc: none"), `"none" must be host, root, new or the path`},
-		"propagation":              {service("rootfsPropagation: sharde"), `did you mean shared?`},
-		"relative cwd":             {service("cwd: srv"), `cwd: "srv" must be a path from /`},
-		"variable without a value": {service("env: [FOO]"), `env[0]: "FOO" must be NAME=VALUE`},
-		"oom score off the scale":  {service("oomScoreAdj: -2000"), `must be from -1000 to 1000`},
-		"soft above hard":          {service("rlimits: ['nofile,3,2']"), `the soft limit is higher`},
-		"device type": {
-			service("devices: [{path: /dev/x, type: char, mode: '0666'}]"),
-			`"char" must be one of b, c, u, p`,
-		},
-		"device without a mode":       {service("devices: [{path: /dev/x, type: c}]"), `mode is missing`},
-		"bindNS of no namespace":      {service("runtime: {bindNS: {nte: /x}}"), `unknown key "nte"; did you mean "net"?`},
-		"empty reference":             {"init: ['']", `the reference is empty`},
-		"bind with too many":          {service("binds: ['a:b:c:d']"), `must be source:destination`},
-		"tmpfs with too many":         {service("tmpfs: ['/a:b:c']"), `tmpfs[0]: "/a:b:c" must be`},
-		"unknown limit":               {service("rlimits: ['nofiles,1,2']"), `there is no limit "nofiles"; did you mean NOFILE?`},
-		"limit of two parts":          {service("rlimits: ['nofile,1']"), `must be name,soft,hard`},
-		"limit that is no number":     {service("rlimits: ['nofile,x,2']"), `"x" must be a number or unlimited`},
-		"mount without a type":        {service("mounts: [{destination: /x}]"), `the mount for "/x" has no type`},
-		"mount without a destination": {service("mounts: [{type: ext4}]"), `the mount of type "ext4" has no destination`},
-		"device mode in decimal":      {service("devices: [{path: /dev/x, type: c, mode: '0999'}]"), `"0999" must be octal`},
-		"device mode unquoted":        {service("devices: [{path: /dev/x, type: c, mode: 0666}]"), `put it in quotes: "0666"`},
-		"unknown resource": {
-			service("resources: {memory: {limmit: 3}}"),
-			`resources: memory: unknown key "limmit"; did you mean "limit"?`,
-		},
-		"name that climbs":  {"services: [{name: ../x, image: w}]", `name: "../x" must be letters, digits`},
-		"name with a slash": {"onboot: [{name: a/b, image: w}]", `name: "a/b" must be`},
-		"two of one name": {
-			"services: [{name: a, image: w}, {name: a, image: w}]", `another service is called "a", at`,
-		},
-		"image that is none": {
-			"services: [{name: a, image: 'UPPER/case'}]",
-			`services[0] "a": image: not an image reference`,
-		},
-		"init that is none":      {"init: ['a b']", `init[0]: not an image reference`},
-		"cmdline of two lines":   {"kernel: {image: k, cmdline: \"a\\nb\"}", `kernel: cmdline: must be one line`},
-		"file without content":   {"files: [{path: a}]", `files[0]: has nothing in it`},
-		"file with two contents": {"files: [{path: a, contents: x, source: y}]", `keep one`},
-		"folder with content":    {"files: [{path: a, directory: true, contents: x}]", `is a directory and has contents`},
-		"file mode unquoted":     {"files: [{path: a, contents: x, mode: 0644}]", `put it in quotes`},
-		"file at the root":       {"files: [{path: ../.., contents: x}]", `is not a path inside the image`},
-		"misspelt section":       {"service: []", `unknown key "service"; did you mean "services"?`},
-		"docker's plus":          {service("binds+: [a:b]"), `unknown key "binds+"; did you mean "binds"?`},
-	} {
+	for name, tt := range invalidManifests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := load(t, tt.in)
@@ -183,15 +190,15 @@ func TestLoadTellsMistakes(t *testing.T) {
 	}
 }
 
-func TestLoadTellsAllMistakesOfAllFiles(t *testing.T) {
+func TestLoadReportsErrorsOfAllFiles(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, "servces: []\nint: []", "kernel: 3")
 	if lines := strings.Count(err.Error(), "\n") + 1; lines != 3 {
-		t.Errorf("%d mistakes told:\n%v", lines, err)
+		t.Errorf("%d errors reported:\n%v", lines, err)
 	}
 }
 
-func TestLoadOfWhatIsNotThere(t *testing.T) {
+func TestLoadRejectsMissingFileAndFolder(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{filepath.Join(t.TempDir(), "none.yml"), t.TempDir()} {
 		if _, err := Load(t.Context(), []string{path}, Options{}); !errors.Is(err, ErrUnreadable) {
@@ -200,7 +207,7 @@ func TestLoadOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestStandardInputIsCalledMoby(t *testing.T) {
+func TestNameOfStandardInput(t *testing.T) {
 	t.Parallel()
 	m, err := Load(t.Context(), []string{"-"}, Options{Stdin: strings.NewReader(small)})
 	if err != nil || m.Name != "moby" {
@@ -208,7 +215,7 @@ func TestStandardInputIsCalledMoby(t *testing.T) {
 	}
 }
 
-func TestParseReferenceKnowsShortForms(t *testing.T) {
+func TestParseReferenceShortForms(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"alpine":             "index.docker.io/library/alpine:latest",
@@ -231,7 +238,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		_, err := Load(t.Context(), []string{"-"}, Options{Stdin: strings.NewReader(string(in))})
 		if err != nil && !errors.Is(err, ErrInvalid) {
-			t.Errorf("no kind: %v", err)
+			t.Errorf("unexpected kind of error: %v", err)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package manifest
 
 import "github.com/org/linuxkit-action/internal/manifest/strict"
 
-// merge adds a later file to m.
+// merge merges a later file into m.
 func (m *Manifest) merge(later *Manifest) {
 	m.Name = later.Name
 	if m.Place.File == "" {
@@ -21,7 +21,8 @@ func (m *Manifest) merge(later *Manifest) {
 	m.Trust.Org = append(m.Trust.Org, later.Trust.Org...)
 }
 
-// merge takes what a later file sets. An empty command line sets nothing, as in LinuxKit.
+// merge replaces the settings of an earlier file. As in LinuxKit, an empty command line
+// replaces nothing.
 func (k *Kernel) merge(later Kernel) {
 	if k.Place.File == "" || later.Image != "" {
 		at := k.At
@@ -34,54 +35,57 @@ func (k *Kernel) merge(later Kernel) {
 		k.Image = later.Image
 	}
 	for _, f := range []struct {
-		key       string
-		into, has *string
+		key        string
+		into, from *string
 	}{
-		{key: "cmdline", into: &k.Cmdline, has: &later.Cmdline}, {key: "binary", into: &k.Binary, has: &later.Binary},
-		{key: "tar", into: &k.Tar, has: &later.Tar}, {key: "ucode", into: &k.Ucode, has: &later.Ucode},
+		{key: "cmdline", into: &k.Cmdline, from: &later.Cmdline}, {key: "binary", into: &k.Binary, from: &later.Binary},
+		{key: "tar", into: &k.Tar, from: &later.Tar}, {key: "ucode", into: &k.Ucode, from: &later.Ucode},
 	} {
-		if clears := f.key == "tar" || f.key == "ucode"; *f.has != "" || clears && later.Has(f.key) {
-			*f.into = *f.has
+		if clears := f.key == "tar" || f.key == "ucode"; *f.from != "" || clears && later.Has(f.key) {
+			*f.into = *f.from
 		}
 	}
 }
 
-// crossCheck finds what only all the files together show.
-func (m *Manifest) crossCheck() []strict.Problem {
-	problems := append(m.duplicateServices(), m.duplicateVolumes()...)
-	problems = append(problems, m.volumeUses()...)
-	return append(problems, m.idNames()...)
+// validate finds errors between entries, after all files are merged.
+func (m *Manifest) validate() []strict.Problem {
+	problems := append(m.checkNames(), m.checkVolumeUses()...)
+	return append(problems, m.checkIDs()...)
 }
 
-func (m *Manifest) duplicateServices() []strict.Problem {
-	var problems []strict.Problem
-	first := map[string]strict.Place{}
+// checkNames finds services and volumes with the same name.
+func (m *Manifest) checkNames() []strict.Problem {
+	var services, volumes []named
 	for _, s := range m.Services {
-		if place, twice := first[s.Name]; twice && s.Name != "" {
-			problems = append(problems,
-				s.Problem("name", "another service is called %q, at %s; give each its own name", s.Name, place))
-			continue
-		}
-		first[s.Name] = s.Place
+		services = append(services, named{At: s.At, name: s.Name})
 	}
-	return problems
+	for _, v := range m.Volumes {
+		volumes = append(volumes, named{At: v.At, name: v.Name})
+	}
+	return append(duplicates("service", services), duplicates("volume", volumes)...)
 }
 
-func (m *Manifest) duplicateVolumes() []strict.Problem {
+// named is an item of a list in which names are unique.
+type named struct {
+	strict.At
+	name string
+}
+
+func duplicates(kind string, items []named) []strict.Problem {
 	var problems []strict.Problem
 	first := map[string]strict.Place{}
-	for _, v := range m.Volumes {
-		if place, twice := first[v.Name]; twice && v.Name != "" {
+	for _, item := range items {
+		if place, exists := first[item.name]; exists && item.name != "" {
 			problems = append(problems,
-				v.Problem("name", "another volume is called %q, at %s; give each its own name", v.Name, place))
+				item.Problem("name", "duplicate %s %q, first defined at %s; use unique names", kind, item.name, place))
 			continue
 		}
-		first[v.Name] = v.Place
+		first[item.name] = item.Place
 	}
 	return problems
 }
 
-// Volume returns the volume of a name.
+// Volume returns the volume with a name.
 func (m *Manifest) Volume(name string) (Volume, bool) {
 	for _, v := range m.Volumes {
 		if v.Name == name {
@@ -91,8 +95,8 @@ func (m *Manifest) Volume(name string) (Volume, bool) {
 	return Volume{}, false
 }
 
-// idNames finds ids that are names of nobody.
-func (m *Manifest) idNames() []strict.Problem {
+// checkIDs finds ids that name no entry.
+func (m *Manifest) checkIDs() []strict.Problem {
 	names := map[string]bool{"": true, "root": true}
 	var ids []ID
 	for _, section := range m.Sections() {
@@ -112,16 +116,16 @@ func (m *Manifest) idNames() []strict.Problem {
 	for _, id := range ids {
 		if !names[id.Name] {
 			problems = append(problems, strict.Problem{Place: id.place, Path: id.path,
-				Text: "no entry is called \"" + id.Name + "\", so it has no id" + orNumber(meant(id.Name, known))})
+				Text: "no entry is named \"" + id.Name + "\"" + orNumber(suggest(id.Name, known))})
 		}
 	}
 	return problems
 }
 
-// orNumber ends the sentence about an id with what can always be done.
-func orNumber(meant string) string {
-	if meant == "" {
-		return "; write a number"
+// orNumber returns a suggestion, or the remedy that is always possible.
+func orNumber(suggestion string) string {
+	if suggestion == "" {
+		return "; use a number or the name of an entry"
 	}
-	return meant
+	return suggestion
 }

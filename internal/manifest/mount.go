@@ -8,14 +8,14 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Bind is a bind mount, written source:destination[:options]. A source that does not
-// begin with / is the name of a volume.
+// Bind is a bind mount, source:destination[:options]. A source that is not an absolute
+// path is the name of a volume.
 type Bind struct {
 	Source, Destination string
-	Options             []string // nil where none are given
+	Options             []string // nil if none are given
 }
 
-// DecodeYAML reads a bind.
+// DecodeYAML decodes a bind.
 func (b *Bind) DecodeYAML(n strict.Node) {
 	var text string
 	n.Into(&text)
@@ -29,12 +29,12 @@ func (b *Bind) DecodeYAML(n strict.Node) {
 		b.Options = strings.Split(parts[2], ",")
 	}
 	if b.Source == "" {
-		n.Problem("%q binds nothing; write a path, or the name of a volume, in front of the first colon", text)
+		n.Problem("%q: the source is empty; use a path or the name of a volume", text)
 	}
 	checkDestination(n, text, b.Destination)
 }
 
-// String returns the bind as it is written.
+// String returns the bind as in the manifest.
 func (b Bind) String() string {
 	text := b.Source + ":" + b.Destination
 	if b.Options != nil {
@@ -43,8 +43,8 @@ func (b Bind) String() string {
 	return text
 }
 
-// Mount returns the mount that the bind stands for. Without options it is
-// rw,rbind,rshared, as in LinuxKit; with them, rbind is added.
+// Mount returns the bind as an OCI mount. As in LinuxKit, the default options are
+// rw,rbind,rshared, and rbind is added to given options.
 func (b Bind) Mount() specs.Mount {
 	options := []string{"rw", "rbind", "rshared"}
 	if b.Options != nil {
@@ -53,13 +53,13 @@ func (b Bind) Mount() specs.Mount {
 	return specs.Mount{Destination: b.Destination, Type: "bind", Source: b.Source, Options: options}
 }
 
-// Tmpfs is a file system in memory, written destination[:options].
+// Tmpfs is a tmpfs mount, destination[:options].
 type Tmpfs struct {
 	Destination string
 	Options     []string
 }
 
-// DecodeYAML reads a tmpfs.
+// DecodeYAML decodes a tmpfs.
 func (t *Tmpfs) DecodeYAML(n strict.Node) {
 	var text, options string
 	var given bool
@@ -74,7 +74,7 @@ func (t *Tmpfs) DecodeYAML(n strict.Node) {
 	checkDestination(n, text, t.Destination)
 }
 
-// String returns the tmpfs as it is written.
+// String returns the tmpfs as in the manifest.
 func (t Tmpfs) String() string {
 	if t.Options == nil {
 		return t.Destination
@@ -82,36 +82,36 @@ func (t Tmpfs) String() string {
 	return t.Destination + ":" + strings.Join(t.Options, ",")
 }
 
-// Mount returns the mount that the tmpfs stands for.
+// Mount returns the tmpfs as an OCI mount.
 func (t Tmpfs) Mount() specs.Mount {
 	return specs.Mount{Destination: t.Destination, Type: "tmpfs", Source: "tmpfs", Options: t.Options}
 }
 
-// checkDestination refuses a place to mount on that a runtime would not find.
+// checkDestination rejects a relative destination.
 func checkDestination(n strict.Node, text, destination string) {
 	if text != "" && !strings.HasPrefix(destination, "/") {
-		n.Problem("%q: the destination %q must be a path from /", text, destination)
+		n.Problem("%q: the destination %q must be an absolute path", text, destination)
 	}
 }
 
-// Mount is a mount inside a container, or one that is made before it starts.
+// Mount is a mount in a container, or one that PID 1 makes before the container starts.
 type Mount struct {
 	strict.At
 	Type        string      `yaml:"type"`        // file system type, or bind
-	Source      string      `yaml:"source"`      // device, path, or of a bind the name of a volume; the type where it is left out
-	Destination string      `yaml:"destination"` // where it is mounted; known for proc, sysfs, devpts, cgroup and mqueue
-	Options     []string    `yaml:"options"`     // as of mount(8)
+	Source      string      `yaml:"source"`      // device or path, for a bind also the name of a volume; default the type
+	Destination string      `yaml:"destination"` // mount point; default by type for proc, sysfs, devpts, cgroup and mqueue
+	Options     []string    `yaml:"options"`     // options of mount(8)
 	UIDMappings []IDMapping `yaml:"uidmappings"` // user ids of an id-mapped mount
 	GIDMappings []IDMapping `yaml:"gidmappings"` // group ids of an id-mapped mount
 }
 
-// knownMounts are the file systems of which LinuxKit knows the rest from the type.
+// knownMounts maps file system types to their default destinations.
 var knownMounts = map[string]string{
 	"proc": "/proc", "devpts": "/dev/pts", "sysfs": "/sys", "cgroup": "/sys/fs/cgroup", "mqueue": "/dev/mqueue",
 }
 
-// Complete fills in what LinuxKit infers: the type from the source, the source
-// from the type, the destination from the type. What cannot be inferred stays empty.
+// Complete fills in the fields that LinuxKit infers: the type from the source, the source
+// and the destination from the type. Other empty fields stay empty.
 func (m Mount) Complete() specs.Mount {
 	if _, known := knownMounts[m.Source]; known && m.Type == "" {
 		m.Type = m.Source
@@ -128,7 +128,7 @@ func (m Mount) Complete() specs.Mount {
 	return m.OCI()
 }
 
-// OCI returns the mount as it is written, in the words of the runtime specification.
+// OCI returns the mount as in the manifest, in the type of the OCI runtime specification.
 func (m Mount) OCI() specs.Mount {
 	return specs.Mount{
 		Destination: m.Destination, Type: m.Type, Source: m.Source, Options: m.Options,
@@ -136,11 +136,11 @@ func (m Mount) OCI() specs.Mount {
 	}
 }
 
-// check finds what is missing in a mount of a container.
+// check finds missing fields in a mount of a container.
 func (m Mount) check() []strict.Problem {
 	switch full := m.Complete(); {
 	case full.Type == "":
-		return []strict.Problem{m.Problem("", "the mount for %q has no type", m.Destination)}
+		return []strict.Problem{m.Problem("", "the mount at %q has no type", m.Destination)}
 	case full.Destination == "":
 		return []strict.Problem{m.Problem("", "the mount of type %q has no destination", m.Type)}
 	}

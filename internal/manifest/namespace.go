@@ -7,19 +7,19 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Namespace says which namespace a container is in: "host" or "root" for that of the
-// system, "new" for one of its own, or the path of one (namespaces(7)).
+// Namespace is the namespace of a container: "host" or "root" for that of the host, "new",
+// or the path of a namespace (namespaces(7)).
 type Namespace string
 
-// NetNamespace is a Namespace that may be "none" as well, which means "new".
+// NetNamespace is a Namespace that may also be "none", which is the same as "new".
 type NetNamespace string
 
-// DecodeYAML reads a namespace.
+// DecodeYAML decodes a namespace.
 func (s *Namespace) DecodeYAML(n strict.Node) {
 	decodeNamespace(n, (*string)(s), []string{"host", "root", "new"})
 }
 
-// DecodeYAML reads a namespace.
+// DecodeYAML decodes a namespace.
 func (s *NetNamespace) DecodeYAML(n strict.Node) {
 	decodeNamespace(n, (*string)(s), []string{"host", "root", "new", "none"})
 }
@@ -27,6 +27,6 @@ func (s *NetNamespace) DecodeYAML(n strict.Node) {
 func decodeNamespace(n strict.Node, text *string, words []string) {
 	n.Into(text)
 	if *text != "" && !slices.Contains(words, *text) && !strings.HasPrefix(*text, "/") {
-		n.Problem("%q must be %s or the path of a namespace%s", *text, strings.Join(words, ", "), meant(*text, words))
+		n.Problem("%q must be %s or the path of a namespace%s", *text, strings.Join(words, ", "), suggest(*text, words))
 	}
 }

@@ -1,20 +1,69 @@
 package manifest
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/org/linuxkit-action/internal/manifest/gitpkg"
+	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// ParseReference reads an image reference with LinuxKit's short forms: "alpine" is
-// docker.io/library/alpine, "linuxkit/init" is docker.io/linuxkit/init. A reference
-// without tag or digest means the tag latest.
+// Image is an image reference, with LinuxKit's short forms. The template @pkg:DIR is
+// replaced by the reference of the LinuxKit package in DIR, relative to the manifest.
+type Image string
+
+const packageTemplate = "@pkg:"
+
+// DecodeYAML decodes a reference and resolves its template.
+func (i *Image) DecodeYAML(n strict.Node) {
+	var text string
+	n.Into(&text)
+	if text == "" {
+		if n.IsText() {
+			n.Problem("image reference is empty")
+		}
+		return
+	}
+	if dir, ok := strings.CutPrefix(text, packageTemplate); ok {
+		tag, err := packageImage(n.Place().File, dir)
+		if err != nil {
+			n.Problem("%q: %v", text, err)
+			return
+		}
+		text = tag
+	}
+	if strings.HasPrefix(text, "@") {
+		n.Problem("unknown template %q; use %sDIR", text, packageTemplate)
+		return
+	}
+	if _, err := ParseReference(text); err != nil {
+		n.Problem("not an image reference: %v", err)
+		return
+	}
+	*i = Image(text)
+}
+
+// packageImage returns the reference of the package in dir, relative to the manifest file.
+func packageImage(file, dir string) (string, error) {
+	if !isLocal(file) {
+		return "", gitpkg.ErrRemote
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(filepath.Dir(file), dir)
+	}
+	tag, err := gitpkg.Tag(dir)
+	return expand(tag), err
+}
+
+// ParseReference parses an image reference with LinuxKit's short forms: "alpine" is
+// docker.io/library/alpine, "linuxkit/init" is docker.io/linuxkit/init. Without tag and
+// digest the tag is latest.
 func ParseReference(image string) (name.Reference, error) {
 	return name.ParseReference(expand(image))
 }
 
-// Canonical returns a reference as LinuxKit writes it where it records one: with its
-// short forms expanded, and no tag added.
+// Canonical returns a reference as LinuxKit records it: short forms expanded, no tag added.
 func Canonical(image string) string { return expand(image) }
 
 func expand(image string) string {
@@ -28,7 +77,7 @@ func expand(image string) string {
 	return "docker.io/" + image
 }
 
-// shortName is the last part of a reference without tag and digest.
+// shortName returns the last path element of a reference, without tag and digest.
 func shortName(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	image = image[strings.LastIndexByte(image, '/')+1:]

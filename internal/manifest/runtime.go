@@ -5,23 +5,23 @@ import "github.com/org/linuxkit-action/internal/manifest/strict"
 // Runtime is what PID 1 does for a container before it starts.
 type Runtime struct {
 	strict.At
-	Cgroups    []string    `yaml:"cgroups"`    // control groups that are made
-	Mounts     []Mount     `yaml:"mounts"`     // mounts of the system; a relative destination is inside the container's root
-	Mkdir      []string    `yaml:"mkdir"`      // directories that are made after the mounts; relative ones inside the container's root
-	Interfaces []Interface `yaml:"interfaces"` // network interfaces that are moved or made
-	BindNS     Namespaces  `yaml:"bindNS"`     // paths that the container's namespaces are bound to
-	Namespace  string      `yaml:"namespace"`  // containerd's namespace, services.linuxkit by default
+	Cgroups    []string    `yaml:"cgroups"`    // control groups to create
+	Mounts     []Mount     `yaml:"mounts"`     // host mounts; a relative destination is in the container's root
+	Mkdir      []string    `yaml:"mkdir"`      // directories to create after the mounts; relative ones in the container's root
+	Interfaces []Interface `yaml:"interfaces"` // network interfaces to move or create
+	BindNS     Namespaces  `yaml:"bindNS"`     // paths to bind the container's namespaces to
+	Namespace  string      `yaml:"namespace"`  // containerd namespace; default services.linuxkit
 }
 
-// Interface is a network interface that a container gets.
+// Interface is a network interface of a container.
 type Interface struct {
-	Name         string `yaml:"name"`         // what it is called
-	Add          string `yaml:"add"`          // type of a new one, such as veth; one that exists is moved where it is left out
-	Peer         string `yaml:"peer"`         // other end of a veth, which stays in the system
-	CreateInRoot bool   `yaml:"createInRoot"` // made in the system and then moved
+	Name         string `yaml:"name"`         // name of the interface
+	Add          string `yaml:"add"`          // type of a new interface, such as veth; without it an existing interface is moved
+	Peer         string `yaml:"peer"`         // other end of a veth, on the host
+	CreateInRoot bool   `yaml:"createInRoot"` // create it on the host, then move it
 }
 
-// Namespaces are the paths that a container's namespaces are bound to.
+// Namespaces are paths to bind the namespaces of a container to.
 type Namespaces struct {
 	strict.At
 	Cgroup string `yaml:"cgroup"` // path for the cgroup namespace

@@ -17,7 +17,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// schemaFile is what editors read. It is made of the Go types and their comments by
+// schemaFile is the schema for editors, generated from the Go types and their comments by
 // UPDATE=1 go test ./internal/manifest.
 const schemaFile = "schema.json"
 
@@ -27,9 +27,8 @@ func text(pattern string) object { return object{"type": "string", "pattern": pa
 
 func words(list ...string) object { return object{"enum": list} }
 
-// shapes are how the types are written that can be written in more than one way, or
-// that are more than their Go type says.
-var shapes = map[reflect.Type]object{
+// customSchemas are the schemas of types with their own notation.
+var customSchemas = map[reflect.Type]object{
 	reflect.TypeFor[manifest.Bind]():         text(`^[^:]+:/[^:]*(:[^:]*)?$`),
 	reflect.TypeFor[manifest.Tmpfs]():        text(`^/[^:]*(:[^:]*)?$`),
 	reflect.TypeFor[manifest.Rlimit]():       text(`^[^,]+,[^,]+,[^,]+$`),
@@ -63,15 +62,15 @@ var enums = map[string][]string{
 	"Volume.Format": {manifest.VolumeFilesystem, manifest.VolumeOCI}, "File.Metadata": {manifest.MetadataYAML, manifest.MetadataJSON}, "Device.Type": {"a", "b", "c", "u", "p"},
 }
 
-// schemaMaker makes a schema. A struct is defined once, and referred to.
-type schemaMaker struct {
+// generator generates a schema, with one definition for each struct.
+type generator struct {
 	comments    map[string]string
 	definitions object
 }
 
-func (s schemaMaker) schema(t reflect.Type) object {
-	if shape, ok := shapes[t]; ok {
-		return shape
+func (s generator) schema(t reflect.Type) object {
+	if custom, ok := customSchemas[t]; ok {
+		return custom
 	}
 	if t == reflect.TypeFor[manifest.Resources]() {
 		return s.schema(reflect.TypeOf(manifest.Resources{}.OCI))
@@ -96,7 +95,7 @@ func (s schemaMaker) schema(t reflect.Type) object {
 	return object{"type": "integer"}
 }
 
-func (s schemaMaker) structure(t reflect.Type) object {
+func (s generator) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
 	for _, f := range reflect.VisibleFields(t) {
 		tag, own := f.Tag.Lookup("yaml")
@@ -109,18 +108,18 @@ func (s schemaMaker) structure(t reflect.Type) object {
 		}
 		property := maps.Clone(s.schema(f.Type))
 		if _, refers := property["$ref"]; refers {
-			property = object{"allOf": []any{property}} // what stands beside $ref is overlooked
+			property = object{"allOf": []any{property}} // draft 7 ignores keys beside $ref
 		}
-		owner := s.owner(t, f)
-		if list, ok := enums[owner]; ok {
+		fullName := s.fieldName(t, f)
+		if list, ok := enums[fullName]; ok {
 			property = words(list...)
 		}
-		if comment := s.comments[owner]; comment != "" {
+		if comment := s.comments[fullName]; comment != "" {
 			property["description"] = comment
 		}
 		properties[name] = property
 		if name == "blockIO" {
-			properties["blockio"] = property // LinuxKit's spelling
+			properties["blockio"] = property // the spelling in LinuxKit
 		}
 		if option == "required" {
 			required = append(required, name)
@@ -133,15 +132,15 @@ func (s schemaMaker) structure(t reflect.Type) object {
 	return out
 }
 
-// owner names a field as the source does: the struct that declares it, and the field.
-func (s schemaMaker) owner(t reflect.Type, f reflect.StructField) string {
+// fieldName returns Struct.Field, with the struct that declares the field.
+func (s generator) fieldName(t reflect.Type, f reflect.StructField) string {
 	if len(f.Index) > 1 {
 		t = t.FieldByIndex(f.Index[:len(f.Index)-1]).Type
 	}
 	return t.Name() + "." + f.Name
 }
 
-// fieldComments reads the comments behind the fields of this package's structs.
+// fieldComments returns the line comments of the struct fields of package manifest.
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	comments := map[string]string{}
@@ -174,11 +173,11 @@ func fieldComments(t *testing.T) map[string]string {
 	return comments
 }
 
-func makeSchema(t *testing.T) []byte {
+func generateSchema(t *testing.T) []byte {
 	t.Helper()
-	maker := schemaMaker{fieldComments(t), object{}}
-	root := maker.structure(reflect.TypeFor[manifest.Manifest]())
-	root["definitions"] = maker.definitions
+	g := generator{comments: fieldComments(t), definitions: object{}}
+	root := g.structure(reflect.TypeFor[manifest.Manifest]())
+	root["definitions"] = g.definitions
 	root["$schema"] = "http://json-schema.org/draft-07/schema#"
 	root["title"] = "LinuxKit manifest, as linuxkit-action reads it"
 	var out bytes.Buffer
@@ -191,9 +190,9 @@ func makeSchema(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-func TestSchemaIsThatOfTheTypes(t *testing.T) {
+func TestSchemaIsUpToDate(t *testing.T) {
 	t.Parallel()
-	want := makeSchema(t)
+	want := generateSchema(t)
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(schemaFile, want, 0o644); err != nil {
 			t.Fatal(err)
@@ -201,11 +200,11 @@ func TestSchemaIsThatOfTheTypes(t *testing.T) {
 	}
 	got, err := os.ReadFile(schemaFile)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the types say (%v); run UPDATE=1 go test ./internal/manifest", schemaFile, err)
+		t.Errorf("%s differs from the Go types (%v); run UPDATE=1 go test ./internal/manifest", schemaFile, err)
 	}
 }
 
-func TestEveryFieldIsDescribed(t *testing.T) {
+func TestEveryFieldHasADescription(t *testing.T) {
 	t.Parallel()
 	comments := fieldComments(t)
 	for _, typ := range []reflect.Type{

@@ -8,23 +8,23 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Trust names images that must be signed, as Moby's manifests did. LinuxKit accepts it
-// and checks nothing; here it is held to: a policy must say by whom.
+// Trust lists images that must be signed, as in Moby's manifests. LinuxKit accepts it and
+// ignores it; here it is enforced, with the signers of the policy.
 type Trust struct {
 	strict.At
-	Image []Image  `yaml:"image"` // references; one without a tag means every tag
+	Image []Image  `yaml:"image"` // references; one without a tag matches every tag
 	Org   []string `yaml:"org"`   // organisations of Docker Hub, or HOST/ORG
 }
 
-// Demands reports whether a reference must be signed.
-func (t Trust) Demands(reference name.Reference) bool {
+// Requires reports whether a reference must be signed.
+func (t Trust) Requires(reference name.Reference) bool {
 	repository := reference.Context().Name()
 	org := repository[:strings.LastIndexByte(repository, '/')]
-	for _, wanted := range t.Org {
-		if !strings.Contains(wanted, "/") {
-			wanted = name.DefaultRegistry + "/" + wanted
+	for _, prefix := range t.Org {
+		if !strings.Contains(prefix, "/") {
+			prefix = name.DefaultRegistry + "/" + prefix
 		}
-		if org == wanted || strings.HasPrefix(org, wanted+"/") {
+		if org == prefix || strings.HasPrefix(org, prefix+"/") {
 			return true
 		}
 	}
@@ -33,11 +33,11 @@ func (t Trust) Demands(reference name.Reference) bool {
 		if err != nil || wanted.Context().Name() != repository {
 			return false
 		}
-		return shortestForm(string(image)) || wanted.Name() == reference.Name()
+		return isUntagged(string(image)) || wanted.Name() == reference.Name()
 	})
 }
 
 // shortestForm reports whether a reference has neither tag nor digest.
-func shortestForm(image string) bool {
+func isUntagged(image string) bool {
 	return !strings.ContainsAny(image[strings.LastIndexByte(image, '/')+1:], ":@")
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestManifestAtAURL(t *testing.T) {
+func TestLoadURL(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -23,7 +23,7 @@ func TestManifestAtAURL(t *testing.T) {
 		case "/template.yml":
 			w.Write([]byte("init: ['@pkg:.']"))
 		default:
-			http.Error(w, "services: []", http.StatusNotFound) // LinuxKit builds this
+			http.Error(w, "services: []", http.StatusNotFound) // LinuxKit builds the body of an error
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -31,7 +31,7 @@ func TestManifestAtAURL(t *testing.T) {
 	if err != nil || m.Name != "os" || m.Files[0].Local() {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if _, err := Load(t.Context(), []string{server.URL + "/os.yml"}, Options{Offline: true}); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "which --offline forbids") {
+	if _, err := Load(t.Context(), []string{server.URL + "/os.yml"}, Options{Offline: true}); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "--offline forbids downloads") {
 		t.Errorf("offline: %v", err)
 	}
 	for name, tt := range map[string]struct {
@@ -39,9 +39,9 @@ func TestManifestAtAURL(t *testing.T) {
 		kind error
 		want string
 	}{
-		"not there": {path: "/none.yml", kind: ErrUnreadable, want: "the server answers 404 Not Found"},
+		"not found": {path: "/none.yml", kind: ErrUnreadable, want: "server responded with 404 Not Found"},
 		"endless":   {path: "/endless.yml", kind: ErrInvalid, want: "is larger than 8 MiB"},
-		"template":  {path: "/template.yml", kind: ErrInvalid, want: "it has no folder to look in"},
+		"template":  {path: "/template.yml", kind: ErrInvalid, want: "has no folder"},
 	} {
 		if _, err := Load(t.Context(), []string{server.URL + tt.path}, Options{}); !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)
@@ -49,5 +49,5 @@ func TestManifestAtAURL(t *testing.T) {
 	}
 }
 
-// maxEndless is how many KiB the server is ready to send: more than anybody takes.
+// maxEndless is the size of the response in KiB, more than the limit of 8 MiB.
 const maxEndless = 16 << 10

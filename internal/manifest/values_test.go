@@ -24,7 +24,7 @@ func read[T any](t *testing.T, text string) T {
 	return into.Value
 }
 
-func TestBindsHaveLinuxKitsDefaults(t *testing.T) {
+func TestBindDefaults(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]specs.Mount{
 		"/a:/b":               {Source: "/a", Destination: "/b", Type: "bind", Options: []string{"rw", "rbind", "rshared"}},
@@ -33,7 +33,7 @@ func TestBindsHaveLinuxKitsDefaults(t *testing.T) {
 	} {
 		got := read[Bind](t, text)
 		if !reflect.DeepEqual(got.Mount(), want) || got.String() != text {
-			t.Errorf("%s: %+v, written %s", text, got.Mount(), got)
+			t.Errorf("%s: %+v, encoded as %s", text, got.Mount(), got)
 		}
 	}
 }
@@ -44,12 +44,12 @@ func TestTmpfs(t *testing.T) {
 		got := read[Tmpfs](t, text)
 		m := got.Mount()
 		if m.Destination != "/run" || m.Type != "tmpfs" || strings.Join(m.Options, " ") != options || got.String() != text {
-			t.Errorf("%s: %+v, written %s", text, m, got)
+			t.Errorf("%s: %+v, encoded as %s", text, m, got)
 		}
 	}
 }
 
-func TestMountsAreCompleted(t *testing.T) {
+func TestMountComplete(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		in   Mount
@@ -68,7 +68,7 @@ func TestMountsAreCompleted(t *testing.T) {
 			specs.Mount{Type: "cgroup", Source: "cgroup", Destination: "/sys/fs/cgroup"},
 		},
 		"type of /dev": {Mount{Destination: "/dev"}, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/dev"}},
-		"as it is": {
+		"complete": {
 			Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}},
 			specs.Mount{Type: "ext4", Source: "/dev/sda", Destination: "/d", Options: []string{"ro"}},
 		},
@@ -111,13 +111,13 @@ func TestCapabilitiesExpand(t *testing.T) {
 			t.Errorf("%v: %v", tt.in, got)
 		}
 	}
-	Capabilities{"all"}.Expand()[0] = "spoilt"
-	if slices.Contains(AllCapabilities, "spoilt") {
-		t.Error("the table itself was handed out")
+	Capabilities{"all"}.Expand()[0] = "modified"
+	if slices.Contains(AllCapabilities, "modified") {
+		t.Error("Expand returned the table itself")
 	}
 }
 
-func TestFilesHaveTheirModes(t *testing.T) {
+func TestFileModesAndPaths(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		file File
@@ -134,8 +134,8 @@ func TestFilesHaveTheirModes(t *testing.T) {
 	}
 }
 
-// LinuxKit's validation takes these keys and its decoder loses them.
-func TestResourcesThatLinuxKitLoses(t *testing.T) {
+// LinuxKit accepts these keys and ignores them.
+func TestResourcesThatLinuxKitIgnores(t *testing.T) {
 	t.Parallel()
 	r := read[Resources](t, `
   memory: {limit: 1, kernelTCP: 2, disableOOMKiller: true}
@@ -147,18 +147,18 @@ func TestResourcesThatLinuxKitLoses(t *testing.T) {
   unified: {memory.high: "11"}
 `).OCI
 	for name, got := range map[string]struct{ got, want any }{
-		"kernelTCP":        {*r.Memory.KernelTCP, int64(2)},
-		"disableOOMKiller": {*r.Memory.DisableOOMKiller, true},
-		"realtimeRuntime":  {*r.CPU.RealtimeRuntime, int64(2)},
-		"realtimePeriod":   {*r.CPU.RealtimePeriod, uint64(3)},
-		"burst":            {*r.CPU.Burst, uint64(4)},
-		"leafWeight":       {*r.BlockIO.LeafWeight, uint16(5)},
-		"weightDevice":     {*r.BlockIO.WeightDevice[0].LeafWeight, uint16(6)},
-		"its major":        {r.BlockIO.WeightDevice[0].Major, int64(8)},
-		"throttle":         {r.BlockIO.ThrottleReadBpsDevice[0].Rate, uint64(7)},
-		"hugepageLimits":   {r.HugepageLimits[0], specs.LinuxHugepageLimit{Pagesize: "2MB", Limit: 8}},
-		"classID":          {*r.Network.ClassID, uint32(9)},
-		"unified":          {r.Unified["memory.high"], "11"},
+		"kernelTCP":             {*r.Memory.KernelTCP, int64(2)},
+		"disableOOMKiller":      {*r.Memory.DisableOOMKiller, true},
+		"realtimeRuntime":       {*r.CPU.RealtimeRuntime, int64(2)},
+		"realtimePeriod":        {*r.CPU.RealtimePeriod, uint64(3)},
+		"burst":                 {*r.CPU.Burst, uint64(4)},
+		"leafWeight":            {*r.BlockIO.LeafWeight, uint16(5)},
+		"weightDevice":          {*r.BlockIO.WeightDevice[0].LeafWeight, uint16(6)},
+		"major of weightDevice": {r.BlockIO.WeightDevice[0].Major, int64(8)},
+		"throttle":              {r.BlockIO.ThrottleReadBpsDevice[0].Rate, uint64(7)},
+		"hugepageLimits":        {r.HugepageLimits[0], specs.LinuxHugepageLimit{Pagesize: "2MB", Limit: 8}},
+		"classID":               {*r.Network.ClassID, uint32(9)},
+		"unified":               {r.Unified["memory.high"], "11"},
 	} {
 		if got.got != got.want {
 			t.Errorf("%s: %v, want %v", name, got.got, got.want)
@@ -166,7 +166,7 @@ func TestResourcesThatLinuxKitLoses(t *testing.T) {
 	}
 }
 
-func TestIDMappingsThatLinuxKitLoses(t *testing.T) {
+func TestIDMappingsThatLinuxKitIgnores(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, "services: [{name: a, image: b, uidMappings: [{hostID: 1000, containerID: 0, size: 65536}]}]")
 	if err != nil || m.Services[0].UIDMappings[0] != (IDMapping{HostID: 1000, ContainerID: 0, Size: 65536}) {
@@ -174,7 +174,7 @@ func TestIDMappingsThatLinuxKitLoses(t *testing.T) {
 	}
 }
 
-func TestAVolumeOfAnotherFileIsKnown(t *testing.T) {
+func TestVolumeOfAnotherFile(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, "volumes: [{name: data}]",
 		"services: [{name: a, image: b, binds: ['data:/d'], mounts: [{type: bind, source: data, destination: /e}]}]")
@@ -188,14 +188,14 @@ func TestAVolumeOfAnotherFileIsKnown(t *testing.T) {
 	}
 }
 
-func TestADeviceOfEveryKindNeedsNoMode(t *testing.T) {
+func TestAllDevicesNeedsNoMode(t *testing.T) {
 	t.Parallel()
 	if _, err := load(t, "services: [{name: a, image: b, devices: [{path: all, type: b}, {path: all, type: a}]}]"); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestTextThatBeginsWithAnAtStays(t *testing.T) {
+func TestTextThatStartsWithAtIsNoTemplate(t *testing.T) {
 	t.Parallel()
 	m, err := load(t, "kernel: {cmdline: '@x'}\nfiles: [{path: a, contents: '@reboot foo'}]")
 	if err != nil || m.Kernel.Cmdline != "@x" || m.Files[0].Contents.Value != "@reboot foo" {
@@ -211,8 +211,8 @@ func TestDocumentsOfOneFileAreMerged(t *testing.T) {
 	}
 }
 
-// Twenty-one mistakes of different kinds, one message each.
-func TestTwentyMistakesGetAMessageEach(t *testing.T) {
+// Each of 21 different errors is reported, with its place.
+func TestReportsEveryErrorOfAFile(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, `
 kernle: {}
@@ -224,7 +224,7 @@ onboot:
   - {name: c}
 services:
   - {name: s, image: x, capabilities: [CAP_NET_ADMN], binds: [nope], tmpfs: [relative], rlimits: ["nofile,1"]}
-  - {name: s, image: x, net: hots, env: [FOO], readonly: maybe, uid: nobody, mounts: [{destination: /x}]}
+  - {name: s, image: x, net: hots, env: [FOO], readonly: maybe, uid: unknown, mounts: [{destination: /x}]}
 files:
   - {path: a}
   - {path: b, contents: x, mode: 0644}
@@ -236,10 +236,10 @@ volumes: [{name: BAD}]
 		t.Errorf("%d messages:\n%v", len(lines), err)
 	}
 	for i, line := range lines {
-		if !placed.MatchString(line) {
+		if !placePrefix.MatchString(line) {
 			t.Errorf("message %d has no place: %s", i, line)
 		}
 	}
 }
 
-var placed = regexp.MustCompile(`^/.*a\.yml:\d+:\d+: .{10,}`)
+var placePrefix = regexp.MustCompile(`^/.*a\.yml:\d+:\d+: .{10,}`)

@@ -15,34 +15,33 @@ const (
 	VolumeOCI        = "oci"
 )
 
-// VolumesDir is where volumes lie in the system.
+// VolumesDir is the folder of volumes in the image.
 const VolumesDir = "/containers/volumes"
 
-// Volume is a directory that containers share. It lives in memory, over what its
-// image has in it.
+// Volume is a directory that containers share: a tmpfs over the files of its image.
 type Volume struct {
 	strict.At
-	Name      string   `yaml:"name,required"` // what binds call it
-	Image     Image    `yaml:"image"`         // what is in it; blank where there is none
-	Format    string   `yaml:"format"`        // filesystem (default): the image's files; oci: the image itself, as an OCI layout
-	Platforms []string `yaml:"platforms"`     // of format oci: which images of the index, as os/arch[/variant]; all by default
-	Readonly  bool     `yaml:"readonly"`      // nobody can write to it
+	Name      string   `yaml:"name,required"` // name for the source of binds
+	Image     Image    `yaml:"image"`         // initial content; empty without an image
+	Format    string   `yaml:"format"`        // filesystem (default): the files of the image; oci: the image as an OCI layout
+	Platforms []string `yaml:"platforms"`     // for format oci: platforms of the index, as os/arch[/variant]; default all
+	Readonly  bool     `yaml:"readonly"`      // read-only for all containers
 }
 
-// volumeName is LinuxKit's, but for the empty name.
+// volumeName is the rule of LinuxKit, which also allows the empty name.
 var volumeName = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
-// Dir returns where the volume lies in the system.
+// Dir returns the folder of the volume in the image.
 func (v Volume) Dir() string { return VolumesDir + "/" + v.Name }
 
 // Merged returns the directory that containers bind.
 func (v Volume) Merged() string { return v.Dir() + "/merged" }
 
-// Layout reports whether the volume holds its image as an OCI layout.
-func (v Volume) Layout() bool { return v.Format == VolumeOCI && v.Image != "" }
+// IsLayout reports whether the volume contains its image as an OCI layout.
+func (v Volume) IsLayout() bool { return v.Format == VolumeOCI && v.Image != "" }
 
-// Wants reports whether a layout holds the image for a platform.
-func (v Volume) Wants(platform *v1.Platform) bool {
+// Includes reports whether the layout includes the image for a platform.
+func (v Volume) Includes(platform *v1.Platform) bool {
 	if len(v.Platforms) == 0 || platform == nil {
 		return len(v.Platforms) == 0
 	}
@@ -52,15 +51,15 @@ func (v Volume) Wants(platform *v1.Platform) bool {
 	})
 }
 
-// Check finds mistakes within the volume.
+// Check finds errors in the volume.
 func (v *Volume) Check() []strict.Problem {
 	var problems []strict.Problem
 	if v.Has("name") && !volumeName.MatchString(v.Name) {
-		problems = append(problems, v.Problem("name", "%q must be small letters, digits, _ and -", v.Name))
+		problems = append(problems, v.Problem("name", "%q must be lower-case letters, digits, _ and -", v.Name))
 	}
 	if formats := []string{VolumeFilesystem, VolumeOCI}; v.Format != "" && !slices.Contains(formats, v.Format) {
 		problems = append(problems,
-			v.Problem("format", "%q must be %s%s", v.Format, strings.Join(formats, " or "), meant(v.Format, formats)))
+			v.Problem("format", "%q must be %s%s", v.Format, strings.Join(formats, " or "), suggest(v.Format, formats)))
 	}
 	for _, text := range v.Platforms {
 		if p, err := v1.ParsePlatform(text); err != nil || p.OS == "" || p.Architecture == "" {
@@ -68,4 +67,73 @@ func (v *Volume) Check() []strict.Problem {
 		}
 	}
 	return problems
+}
+
+// checkVolumeUses finds mounts of unknown volumes, and writable mounts of read-only ones.
+func (m *Manifest) checkVolumeUses() []strict.Problem {
+	var problems []strict.Problem
+	for _, section := range m.Sections() {
+		for _, e := range section.Entries {
+			check := func(key, source string, options []string) {
+				if text := m.checkVolumeUse(source, options); text != "" {
+					problems = append(problems, e.Problem(key, "%s", text))
+				}
+			}
+			for _, b := range e.Binds {
+				check("binds", b.Source, b.Options)
+			}
+			for _, b := range e.BindsAdd {
+				check("binds.add", b.Source, b.Options)
+			}
+			for _, mount := range e.Mounts {
+				if mount.Type == "bind" {
+					check("mounts", mount.Source, mount.Options)
+				}
+			}
+		}
+	}
+	return problems
+}
+
+// checkVolumeUse returns the error in the source of a bind, or "".
+func (m *Manifest) checkVolumeUse(source string, options []string) string {
+	if source == "" || strings.HasPrefix(source, "/") {
+		return ""
+	}
+	volume, known := m.Volume(source)
+	if !known {
+		var names []string
+		for _, v := range m.Volumes {
+			names = append(names, v.Name)
+		}
+		return "unknown volume \"" + source + "\"" + suggest(source, names) + "; a path starts with /"
+	}
+	if volume.Readonly && (!slices.Contains(options, "ro") || slices.Contains(options, "rw")) {
+		return "volume \"" + source + "\" is read-only; add the option ro"
+	}
+	return ""
+}
+
+// ResolveVolumes returns an entry with the volumes in its mounts replaced by their paths.
+// Labels cannot refer to volumes.
+func (m *Manifest) ResolveVolumes(e Entry) Entry {
+	path := func(source string) string {
+		if v, known := m.Volume(source); known {
+			return v.Merged()
+		}
+		return source
+	}
+	e.Binds, e.BindsAdd, e.Mounts = slices.Clone(e.Binds), slices.Clone(e.BindsAdd), slices.Clone(e.Mounts)
+	for i := range e.Binds {
+		e.Binds[i].Source = path(e.Binds[i].Source)
+	}
+	for i := range e.BindsAdd {
+		e.BindsAdd[i].Source = path(e.BindsAdd[i].Source)
+	}
+	for i := range e.Mounts {
+		if e.Mounts[i].Type == "bind" {
+			e.Mounts[i].Source = path(e.Mounts[i].Source)
+		}
+	}
+	return e
 }

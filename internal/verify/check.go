@@ -19,7 +19,7 @@ func (p *Policy) check(ctx context.Context, c *component.Component, trust manife
 			return p.ask(ctx, i, c, trust)
 		}
 	}
-	if trust.Demands(c.Reference) {
+	if trust.Requires(c.Reference) {
 		miss := fmt.Errorf("%w: %s: the manifest's trust demands a signature, and no rule says whose; add a rule that matches %s", ErrRefused, trust.Place, subject(c.Reference.Context()))
 		return Result{Component: c, Rule: "trust", Miss: miss, demanded: true}, nil
 	}
@@ -29,7 +29,7 @@ func (p *Policy) check(ctx context.Context, c *component.Component, trust manife
 // ask holds a component against rule i.
 func (p *Policy) ask(ctx context.Context, i int, c *component.Component, trust manifest.Trust) (Result, error) {
 	rule := &p.Rules[i]
-	result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match), demanded: trust.Demands(c.Reference), asked: rule, demands: p.demands(rule)}
+	result := Result{Component: c, Rule: fmt.Sprintf("rule %d (%s)", i+1, rule.Match), demanded: trust.Requires(c.Reference), asked: rule, demands: p.demands(rule)}
 	ctx, cancel := context.WithTimeout(ctx, component.MetadataTimeout)
 	defer cancel()
 	signatures, err := rule.prove(ctx, newFinder(c), result.demands)

@@ -78,7 +78,7 @@ var mistakes = map[string]struct{ in, want string }{
 	"misspelt key":                 {"timeuot: 90s", `f:1:1: unknown key "timeuot"; did you mean "timeout"?`},
 	"unsupported key":              {"reboots: 1", `f:1:10: reboots: not supported yet; remove it`},
 	"unsupported budget":           {"budget: {instructions: 9e9}", `f:1:24: budget: instructions: not supported yet`},
-	"timeout without unit":         {"timeout: 90", `f:1:10: timeout: must be a time with its unit`},
+	"timeout without unit":         {"timeout: 90", `f:1:10: timeout: must be a duration with a unit`},
 	"timeout of zero":              {"timeout: 0s", `f:1:1: timeout: must be more than 0s`},
 	"memory above the limit":       {"memory: 99999999", "memory: must be from 32 to"},
 	"no CPU":                       {"cpus: 0", "cpus: must be from 1"},

@@ -1,8 +1,10 @@
-// Package artifacts is the list of what one build left behind: NAME-artifacts.json.
+// Package artifacts reads and writes NAME-artifacts.json, the list of the files of one
+// build, and creates those files atomically.
 //
-// It is the only thing that assembling hands to the steps after it. The boot test
-// reads from it what to boot and which services to wait for; publishing reads what
-// to sign. Paths in the file are relative to it, so the folder can be moved.
+// The list is the only interface between the build and later steps: the boot test reads
+// from it what to boot and which services to expect, publish reads what to sign. Paths in
+// it are relative, so the folder can be moved. A list may come from another machine: its
+// size is bounded and its paths cannot leave the folder.
 package artifacts
 
 import (
@@ -12,28 +14,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-// Version is the version of the format that this program writes and reads.
+// Version is the version of the format.
 const Version = 1
 
 // Suffix ends the name of every artifacts file.
 const Suffix = "-artifacts.json"
 
-// maxBytes bounds the file: it comes from a folder that others may have filled.
+// maxBytes bounds the size of an artifacts file.
 const maxBytes = 16 << 20
 
 // ErrUnreadable is wrapped by every error of Load.
-var ErrUnreadable = errors.New("no build to read")
+var ErrUnreadable = errors.New("cannot read build")
 
 // Set is one build.
 type Set struct {
 	Version    int         `json:"version"`
 	Name       string      `json:"name"`
 	Arch       string      `json:"arch"` // as in Go: amd64, arm64
-	Init       string      `json:"init"` // whose PID 1: "builtin", or the reference of the image that brought it
+	Init       string      `json:"init"` // PID 1: "builtin", or the reference of the image that provides it
 	Files      []File      `json:"files"`
 	Components []Component `json:"components"`
 
@@ -45,16 +48,16 @@ const (
 	KindKernel    = "kernel"
 	KindInitrd    = "initrd"
 	KindCmdline   = "cmdline"
-	KindInitrdTar = "initrd-tar" // the three, and microcode, as one archive
+	KindInitrdTar = "initrd-tar" // kernel, initrd, command line and microcode in one archive
 	KindTar       = "tar"        // root file system with /boot
-	KindDocker    = "docker"     // that, as the context of a docker build
-	KindSBOM      = "sbom"       // of a component, as its signers attested it; its format is that of the SBOM
+	KindDocker    = "docker"     // KindTar with a Dockerfile: the context of a docker build
+	KindSBOM      = "sbom"       // attested SBOM of a component; Format is that of the SBOM
 )
 
 // SBOMSuffix ends the name of every file of KindSBOM.
 const SBOMSuffix = ".intoto.json"
 
-// File is one file of one format. A format may have several.
+// File is one file of a format. A format may have several files.
 type File struct {
 	Format string `json:"format"`
 	Kind   string `json:"kind"`
@@ -63,18 +66,18 @@ type File struct {
 	Size   int64  `json:"size"` // bytes
 }
 
-// Component is one verified image that went in.
+// Component is one verified image in the build.
 type Component struct {
 	Role        string `json:"role"` // kernel, init, onboot, onshutdown, service
 	Name        string `json:"name"`
 	Reference   string `json:"reference"`
 	IndexDigest string `json:"digest"`
 	Signer      string `json:"signer,omitempty"`
-	Bytes       int64  `json:"bytes"` // what it takes in the root file system, uncompressed
+	Bytes       int64  `json:"bytes"` // uncompressed size in the root file system
 
-	Rule       string             `json:"rule,omitempty"`       // which rule of the policy decided
-	Verdict    string             `json:"verdict,omitempty"`    // of verify: signed, accepted, refused (and let in by --verify warn), unchecked
-	Signatures []verify.Signature `json:"signatures,omitempty"` // those that count, sorted by signer
+	Rule       string             `json:"rule,omitempty"`       // policy rule that applied
+	Verdict    string             `json:"verdict,omitempty"`    // of package verify: signed, accepted, refused (allowed by --verify warn), unchecked
+	Signatures []verify.Signature `json:"signatures,omitempty"` // valid signatures, sorted by signer
 	SBOMs      []string           `json:"sboms,omitempty"`      // paths of Files
 }
 
@@ -97,8 +100,8 @@ func (s *Set) Find(format, kind string) (File, bool) {
 	return File{}, false
 }
 
-// Attach says of every component with a reference that these files are its SBOMs.
-func (s *Set) Attach(reference string, sboms []string) {
+// SetSBOMs sets the SBOM files of the components with a reference.
+func (s *Set) SetSBOMs(reference string, sboms []string) {
 	for i := range s.Components {
 		if s.Components[i].Reference == reference {
 			s.Components[i].SBOMs = sboms
@@ -106,7 +109,7 @@ func (s *Set) Attach(reference string, sboms []string) {
 	}
 }
 
-// Formats returns each format of the image once, in the order of the file.
+// Formats returns the formats of the image, each once, in the order of Files.
 func (s *Set) Formats() []string {
 	var formats []string
 	seen := map[string]bool{}
@@ -136,8 +139,9 @@ func (s *Set) JSON() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// Load reads the build at path: a folder with one artifacts file, an artifacts
-// file, or any file that an artifacts file beside it lists.
+// Load reads the build at path: a folder with one artifacts file, an artifacts file, or
+// any file that is listed in an artifacts file of its folder; then the set has the files
+// of that file's format only. Errors wrap ErrUnreadable.
 func Load(path string) (*Set, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -149,7 +153,7 @@ func Load(path string) (*Set, error) {
 	if filepath.Ext(path) == ".json" {
 		return read(path)
 	}
-	return loadOwner(path)
+	return loadFile(path)
 }
 
 func loadDir(dir string) (*Set, error) {
@@ -160,7 +164,7 @@ func loadDir(dir string) (*Set, error) {
 	case len(found) == 0:
 		return nil, fmt.Errorf("%w: %s has no *%s; run linuxkit-action build --output %s first", ErrUnreadable, dir, Suffix, dir)
 	case len(found) > 1:
-		return nil, fmt.Errorf("%w: %s has several builds (%s, %s, …); name one of these files", ErrUnreadable,
+		return nil, fmt.Errorf("%w: %s contains several builds (%s, %s, …); name one of these files", ErrUnreadable,
 			dir, filepath.Base(found[0]), filepath.Base(found[1]))
 	}
 	return read(found[0])
@@ -180,8 +184,8 @@ func candidates(dir string) ([]string, error) {
 	return found, nil
 }
 
-// loadOwner finds the build that a single file belongs to.
-func loadOwner(path string) (*Set, error) {
+// loadFile finds the build that lists a file.
+func loadFile(path string) (*Set, error) {
 	found, err := candidates(filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -191,28 +195,23 @@ func loadOwner(path string) (*Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		if owned := set.only(filepath.Base(path)); owned != nil {
-			return owned, nil
+		if subset := set.formatOf(filepath.Base(path)); subset != nil {
+			return subset, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no *%s beside %s lists it; name the folder that build wrote", ErrUnreadable, Suffix, path)
+	return nil, fmt.Errorf("%w: no *%s lists %s; name the output folder of build", ErrUnreadable, Suffix, path)
 }
 
-// only returns the set cut down to the format that the named file belongs to.
-func (s *Set) only(base string) *Set {
-	for _, f := range s.Files {
-		if f.Path == base {
-			cut := *s
-			cut.Files = nil
-			for _, g := range s.Files {
-				if g.Format == f.Format {
-					cut.Files = append(cut.Files, g)
-				}
-			}
-			return &cut
-		}
+// formatOf returns the set with the files of one format only: that of the named file. It
+// returns nil if the set does not list the file.
+func (s *Set) formatOf(base string) *Set {
+	i := slices.IndexFunc(s.Files, func(f File) bool { return f.Path == base })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	subset := *s
+	subset.Files = slices.DeleteFunc(slices.Clone(s.Files), func(f File) bool { return f.Format != s.Files[i].Format })
+	return &subset
 }
 
 func read(path string) (*Set, error) {
@@ -232,10 +231,10 @@ func read(path string) (*Set, error) {
 	return set, set.check(path)
 }
 
-// check refuses what would lead a later step out of the folder.
+// check rejects another version, and paths that leave the folder.
 func (s *Set) check(path string) error {
 	if s.Version != Version {
-		return fmt.Errorf("%w: %s has version %d, this program reads version %d; build again", ErrUnreadable, path,
+		return fmt.Errorf("%w: %s has version %d, this program reads version %d; build the image again", ErrUnreadable, path,
 			s.Version, Version)
 	}
 	for _, f := range s.Files {

@@ -19,7 +19,7 @@ import (
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-const good = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
+const validList = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
 	{"format":"kernel+initrd","kind":"kernel","path":"os-kernel","sha256":"aa","size":3},
 	{"format":"kernel+initrd","kind":"initrd","path":"os-initrd.img","sha256":"bb","size":4},
 	{"format":"tar","kind":"tar","path":"os.tar","sha256":"cc","size":5}],
@@ -36,9 +36,9 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestLoadByFolderListOrFile(t *testing.T) {
+func TestLoadAcceptsFolderListOrFile(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, map[string]string{"os-artifacts.json": good, "os-kernel": "", "os.tar": ""})
+	dir := folder(t, map[string]string{"os-artifacts.json": validList, "os-kernel": "", "os.tar": ""})
 	for path, formats := range map[string]string{
 		"": "kernel+initrd tar", "os-artifacts.json": "kernel+initrd tar",
 		"os-kernel": "kernel+initrd", "os.tar": "tar",
@@ -60,8 +60,8 @@ func TestLoadByFolderListOrFile(t *testing.T) {
 	}
 }
 
-// TestListIsTheContract: the fields that users rely on, and what verification adds to them.
-func TestListIsTheContract(t *testing.T) {
+// The JSON keys are a contract with users.
+func TestJSONFormat(t *testing.T) {
 	t.Parallel()
 	set := New(t.TempDir(), "os")
 	set.Arch, set.Init = "amd64", "builtin"
@@ -74,7 +74,7 @@ func TestListIsTheContract(t *testing.T) {
 		{Role: "init", Name: "runc", Reference: "s", IndexDigest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: verify.Signed,
 			Signatures: []verify.Signature{{Signer: "me", Certificate: "cc", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}},
 	}
-	set.Attach("s", []string{"os-sbom-init-runc.intoto.json"})
+	set.SetSBOMs("s", []string{"os-sbom-init-runc.intoto.json"})
 	text, err := set.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -105,22 +105,22 @@ func TestListIsTheContract(t *testing.T) {
 	}
 }
 
-func TestLoadRefuses(t *testing.T) {
+func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		files map[string]string
 		path  string
 		want  string
 	}{
-		"nothing there": {files: nil, path: "none", want: "no such file"},
-		"empty folder":  {files: nil, path: "", want: "has no *-artifacts.json; run linuxkit-action build"},
-		"two builds": {
-			files: map[string]string{"a-artifacts.json": good, "b-artifacts.json": good}, path: "",
-			want: "has several builds (a-artifacts.json, b-artifacts.json",
+		"missing path": {files: nil, path: "none", want: "no such file"},
+		"empty folder": {files: nil, path: "", want: "has no *-artifacts.json; run linuxkit-action build"},
+		"several builds": {
+			files: map[string]string{"a-artifacts.json": validList, "b-artifacts.json": validList}, path: "",
+			want: "contains several builds (a-artifacts.json, b-artifacts.json",
 		},
-		"another version": {files: map[string]string{"a-artifacts.json": `{"version":9}`}, path: "", want: "has version 9"},
-		"no JSON":         {files: map[string]string{"a-artifacts.json": `{`}, path: "", want: "unexpected end"},
-		"path out of the folder": {
+		"unsupported version": {files: map[string]string{"a-artifacts.json": `{"version":9}`}, path: "", want: "has version 9"},
+		"invalid JSON":        {files: map[string]string{"a-artifacts.json": `{`}, path: "", want: "unexpected end"},
+		"path outside the folder": {
 			files: map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"../x"}]}`},
 			path:  "", want: `lists "../x", which is outside`,
 		},
@@ -128,9 +128,9 @@ func TestLoadRefuses(t *testing.T) {
 			files: map[string]string{"a-artifacts.json": `{"version":1,"files":[{"path":"/etc/passwd"}]}`},
 			path:  "", want: "which is outside",
 		},
-		"file of no build": {
-			files: map[string]string{"a-artifacts.json": good, "stray": ""}, path: "stray",
-			want: "no *-artifacts.json beside",
+		"unlisted file": {
+			files: map[string]string{"a-artifacts.json": validList, "stray": ""}, path: "stray",
+			want: "no *-artifacts.json lists",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func names(t *testing.T, dir string) []string {
 	return out
 }
 
-func TestNothingAppearsBeforeCommit(t *testing.T) {
+func TestCommitReplacesFiles(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"list": "old", "a": "old"})
 	f, err := OpenFolder(dir, "os")
@@ -193,7 +193,7 @@ func TestNothingAppearsBeforeCommit(t *testing.T) {
 	}
 }
 
-func TestAbandonLeavesWhatWasThere(t *testing.T) {
+func TestAbandonKeepsOldFiles(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"list": "old"})
 	f, err := OpenFolder(dir, "os")
@@ -207,7 +207,7 @@ func TestAbandonLeavesWhatWasThere(t *testing.T) {
 	}
 }
 
-func TestWhatAKilledRunLeftIsSwept(t *testing.T) {
+func TestStaleStagingFoldersAreRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, ".os-making-1"), 0o755); err != nil {
@@ -217,7 +217,7 @@ func TestWhatAKilledRunLeftIsSwept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := OpenFolder(dir, "os") // the first is still at work
+	second, err := OpenFolder(dir, "os") // the first is still in use
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestWhatAKilledRunLeftIsSwept(t *testing.T) {
 	}
 }
 
-func TestAddMeasuresAndStopsWhenCancelled(t *testing.T) {
+func TestAddHashesAndStopsWhenCancelled(t *testing.T) {
 	t.Parallel()
 	f, err := OpenFolder(t.TempDir(), "os")
 	if err != nil {
@@ -250,22 +250,22 @@ func TestAddMeasuresAndStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-func TestWriteFileAppearsWholeOrNotAtAll(t *testing.T) {
+func TestWriteFileIsAtomic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "made", "os.tar")
 	task := progress.Silent().Begin("", 0)
-	say := func(text string, err error) func(io.Writer) error {
+	writer := func(text string, err error) func(io.Writer) error {
 		return func(w io.Writer) error {
 			_, writeErr := io.WriteString(w, text)
 			return errors.Join(writeErr, err)
 		}
 	}
-	if err := WriteFile(t.Context(), path, task, say("first", nil)); err != nil {
+	if err := WriteFile(t.Context(), path, task, writer("first", nil)); err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	if err := WriteFile(t.Context(), path, task, say("half", broken)); !errors.Is(err, broken) {
+	if err := WriteFile(t.Context(), path, task, writer("half", broken)); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "first" {
@@ -278,7 +278,7 @@ func TestWriteFileAppearsWholeOrNotAtAll(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(t.Context(), link, task, say("through", nil)); err != nil {
+	if err := WriteFile(t.Context(), link, task, writer("through", nil)); err != nil {
 		t.Fatal(err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "through" {
@@ -286,7 +286,7 @@ func TestWriteFileAppearsWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestWriteFileLeavesDevicesAlone(t *testing.T) {
+func TestWriteFileWritesToPipes(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"io/fs"
@@ -17,61 +18,66 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
-// Folder is an output folder in which files appear whole or not at all. They are
-// written to a hidden folder inside it, synced, and moved at the end; the one that
-// describes the others goes first and comes last, so that it never speaks of files
-// which are not those beside it.
+// Folder is an output folder whose files are replaced together. They are written to a
+// hidden staging folder inside it, synced, and renamed by Commit. The file that describes
+// the others is removed first and renamed last, so it never describes old files.
 type Folder struct {
 	dir, staging string
-	lock         *os.File // held as long as we live, so that what a killed run left can be told
+	lock         *os.File // locked until the process ends: an unlocked staging folder is stale
 	files        []string
 }
 
-// OpenFolder makes the folder where it is missing. Abandon must be called.
+// OpenFolder creates the folder if it does not exist, and removes stale staging folders of
+// the same name. The caller must call Abandon, also after Commit.
 func OpenFolder(dir, name string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	prefix := filepath.Join(dir, "."+name+"-making-")
-	sweep(prefix)
+	removeStale(prefix)
 	staging, err := os.MkdirTemp(dir, filepath.Base(prefix))
 	if err != nil {
 		return nil, err
 	}
-	lock, _ := hold(staging)
+	lock, _ := lockFolder(staging) // a file system without locks has no stale folders to detect
 	return &Folder{dir: dir, staging: staging, lock: lock}, nil
 }
 
-// Abandon removes what was not committed.
+// Abandon removes the files that are not committed.
 func (f *Folder) Abandon() {
 	os.RemoveAll(f.staging)
 	f.lock.Close()
 }
 
-// sweep removes what runs left that were killed.
-func sweep(prefix string) {
-	left, err := filepath.Glob(prefix + "*")
+// removeStale removes the staging folders of processes that were killed.
+func removeStale(prefix string) {
+	folders, err := filepath.Glob(prefix + "*")
 	if err != nil {
-		return // a name that is a pattern: what it left stays
+		return // the name is not a valid pattern; its stale folders remain
 	}
-	for _, staging := range left {
-		if lock, ours := hold(staging); ours {
+	for _, staging := range folders {
+		if lock, err := lockFolder(staging); err == nil {
 			os.RemoveAll(staging)
 			lock.Close()
 		}
 	}
 }
 
-// hold locks a hidden folder, if nobody else holds it.
-func hold(staging string) (lock *os.File, ours bool) {
-	lock, err := os.Open(staging)
+// lockFolder locks a staging folder. It fails if another process has locked it. Closing
+// the file unlocks it.
+func lockFolder(staging string) (*os.File, error) {
+	f, err := os.Open(staging)
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
-	return lock, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", staging, err)
+	}
+	return f, nil
 }
 
-// Add writes one file, aside, and returns its path, size and hash.
+// Add writes one file to the staging folder, and returns its path, size and hash.
 func (f *Folder) Add(ctx context.Context, base string, task progress.Task, write func(io.Writer) error) (File, error) {
 	out, err := os.OpenFile(filepath.Join(f.staging, base), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -105,10 +111,10 @@ func (f *Folder) AddFile(ctx context.Context, base string, task progress.Task, w
 	return m.file(base), err
 }
 
-// Staged returns where a file lies that was added and not yet committed.
+// Staged returns the path of a file that is not committed yet.
 func (f *Folder) Staged(base string) string { return filepath.Join(f.staging, base) }
 
-// Commit moves every file to its place, the one named last at the end.
+// Commit renames every file to its place, and the one named last at the end.
 func (f *Folder) Commit(last string) error {
 	if err := os.Remove(filepath.Join(f.dir, last)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -122,14 +128,14 @@ func (f *Folder) Commit(last string) error {
 	return atomicfile.SyncDir(f.dir)
 }
 
-// WriteFile writes one file that is of no build. It appears whole or not at all; what
-// is no regular file, such as a pipe or a device, is written to as it is.
+// WriteFile writes one file that belongs to no build, atomically. A symbolic link is
+// followed. A file that is not regular, such as a pipe or a device, is written directly.
 func WriteFile(ctx context.Context, path string, task progress.Task, write func(io.Writer) error) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeInto(path, task, write)
+		return writeDirectly(path, task, write)
 	}
 	base := filepath.Base(path)
 	folder, err := OpenFolder(filepath.Dir(path), base)
@@ -143,7 +149,7 @@ func WriteFile(ctx context.Context, path string, task progress.Task, write func(
 	return folder.Commit(base)
 }
 
-func writeInto(path string, task progress.Task, write func(io.Writer) error) error {
+func writeDirectly(path string, task progress.Task, write func(io.Writer) error) error {
 	out, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err

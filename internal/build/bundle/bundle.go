@@ -1,9 +1,10 @@
-// Package bundle makes the OCI bundle of one entry: config.json by the OCI runtime
-// specification, with LinuxKit's defaults, and runtime.json, which tells PID 1 what
-// to mount and to make before the container starts.
+// Package bundle creates the OCI bundle of one manifest entry: config.json (OCI runtime
+// specification) and runtime.json, which lists what PID 1 mounts and creates before the
+// container starts.
 //
-// LinuxKit's defaults are not Docker's: no capability unless asked for, the network,
-// IPC and UTS namespaces of the host, no masked paths, and root inside.
+// A setting comes from the manifest, else from the image's label, else from the image's
+// config, else from LinuxKit's defaults. These differ from Docker's: no capabilities, the
+// network, IPC and UTS namespaces of the host, no masked paths, and user root.
 package bundle
 
 import (
@@ -17,27 +18,28 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// Label is the image label that holds an image's own defaults.
+// Label is the image label that contains default settings, as JSON.
 const Label = "org.mobyproject.config"
 
-// Bundle is the two files of one entry.
+// Bundle is the pair of files of one entry.
 type Bundle struct {
 	Config  *specs.Spec
 	Runtime Runtime
 }
 
-// Make returns the bundle of an entry whose image has this config.
-func Make(e manifest.Entry, image v1.Config, ids IDs) (*Bundle, error) {
+// New returns the bundle of an entry whose image has this config. Errors in the label wrap
+// manifest.ErrInvalid.
+func New(e manifest.Entry, image v1.Config, ids IDs) (*Bundle, error) {
 	label, err := readLabel(e, image)
 	if err != nil {
 		return nil, err
 	}
 	settings := Effective(e, label, image)
-	config, err := makeSpec(settings, ids)
+	config, err := newSpec(settings, ids)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", e.Place, e.Path, err)
 	}
-	return &Bundle{config, makeRuntime(settings.Runtime)}, nil
+	return &Bundle{Config: config, Runtime: newRuntime(settings.Runtime)}, nil
 }
 
 func readLabel(e manifest.Entry, image v1.Config) (defaults, error) {
@@ -52,7 +54,7 @@ func readLabel(e manifest.Entry, image v1.Config) (defaults, error) {
 	return label, nil
 }
 
-// indent is LinuxKit's.
+// indent is the same as in LinuxKit.
 const indent = "    "
 
 // ConfigJSON returns config.json.

@@ -11,7 +11,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// load returns the only service of a manifest.
+// load returns the only service of a manifest, with the ids.
 func load(t *testing.T, fields string) (manifest.Entry, IDs) {
 	t.Helper()
 	text := "onboot: [{name: first, image: x}]\nservices:\n  - {name: web, image: nginx, " + fields + "}\n"
@@ -24,12 +24,11 @@ func load(t *testing.T, fields string) (manifest.Entry, IDs) {
 
 var plainImage = v1.Config{
 	Entrypoint: []string{"/bin/web"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin"},
-	WorkingDir: "/srv", User: "nobody",
+	WorkingDir: "/srv", User: "www-data",
 }
 
-// TestGolden compares whole config.json files with what is in testdata; run with
-// UPDATE=1 to write them anew, and read the difference.
-func TestGolden(t *testing.T) {
+// TestConfigGolden compares config.json with testdata; UPDATE=1 rewrites testdata.
+func TestConfigGolden(t *testing.T) {
 	t.Parallel()
 	for name, fields := range map[string]string{
 		"defaults": "",
@@ -44,11 +43,11 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			entry, ids := load(t, fields)
-			made, err := Make(entry, plainImage, ids)
+			b, err := New(entry, plainImage, ids)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := made.ConfigJSON()
+			got, err := b.ConfigJSON()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,11 +69,11 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Errorf("%s is no longer\n%s\nbut\n%s", path, want, got)
+		t.Errorf("%s: want\n%s\ngot\n%s", path, want, got)
 	}
 }
 
-func TestWhoseSettingCounts(t *testing.T) {
+func TestSettingPrecedence(t *testing.T) {
 	t.Parallel()
 	const label = `{"command":["label"],"env":["L=1"],"cwd":"/label","capabilities":["CAP_KILL"],"binds":["/l:/l"],"binds.add":["/ignored:/ignored"],"readonly":true,
 		"runtime":{"mkdir":["/label"],"namespace":"label"}}`
@@ -100,39 +99,39 @@ func TestWhoseSettingCounts(t *testing.T) {
 			label: label, fields: "readonly: false",
 			check: func(s manifest.Settings) bool { return !s.Readonly },
 		},
-		"add joins the label": {label: label, fields: "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", check: func(s manifest.Settings) bool {
-			return len(s.Capabilities) == 2 && written(s.Binds) == "/l:/l /m:/m"
+		"add extends the label": {label: label, fields: "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", check: func(s manifest.Settings) bool {
+			return len(s.Capabilities) == 2 && bindTexts(s.Binds) == "/l:/l /m:/m"
 		}},
-		"add beside the whole": {
+		"add with the full list": {
 			label: label, fields: "binds: ['/m:/m'], binds.add: ['/x:/x']",
-			check: func(s manifest.Settings) bool { return written(s.Binds) == "/m:/m" },
+			check: func(s manifest.Settings) bool { return bindTexts(s.Binds) == "/m:/m" },
 		},
-		"label's add means nothing": {
+		"add in a label is ignored": {
 			label: label,
-			check: func(s manifest.Settings) bool { return written(s.Binds) == "/l:/l" },
+			check: func(s manifest.Settings) bool { return bindTexts(s.Binds) == "/l:/l" },
 		},
-		"runtime is joined by field": {
+		"runtime is merged by field": {
 			label: label, fields: "runtime: {mkdir: [/m]}",
 			check: func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" },
 		},
-		"empty text says nothing": {
+		"empty text does not override": {
 			label: `{"net":"new","cwd":"/l"}`, fields: `net: "", cwd: ""`,
 			check: func(s manifest.Settings) bool { return s.Net == "new" && s.Cwd == "/l" },
 		},
-		"empty text that clears": {
+		"empty propagation clears": {
 			label: `{"rootfsPropagation":"shared"}`, fields: `rootfsPropagation: ""`,
 			check: func(s manifest.Settings) bool { return s.RootfsPropagation == "" },
 		},
-		"bindNS is joined by field": {
+		"bindNS is merged by field": {
 			label:  `{"runtime":{"bindNS":{"net":"/n","pid":"/p"}}}`,
 			fields: `runtime: {bindNS: {pid: ""}}`,
 			check:  func(s manifest.Settings) bool { return s.Runtime.BindNS.Net == "/n" && s.Runtime.BindNS.PID == "" },
 		},
-		"resources are not joined": {
+		"resources are not merged": {
 			label: `{"resources":{"pids":{"limit":1}}}`, fields: `resources: {cpu: {shares: 2}}`,
 			check: func(s manifest.Settings) bool { return s.Resources.OCI.Pids == nil },
 		},
-		"working folder is never none": {
+		"default working directory": {
 			label: `{"cwd":""}`,
 			check: func(s manifest.Settings) bool { return s.Cwd == "/" },
 		},
@@ -155,36 +154,36 @@ func TestWhoseSettingCounts(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeABundle(t *testing.T) {
+func TestNewErrors(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fields string
 		image  v1.Config
 		want   string
 	}{
-		"nothing to run": {want: "nothing to run"},
-		"label's id": {
-			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"uid":"nobody"}`}},
-			want:  `no entry is called "nobody"`,
+		"no command": {want: "no command in the manifest or the image"},
+		"unknown id in the label": {
+			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"uid":"unknown"}`}},
+			want:  `no entry is named "unknown"`,
 		},
-		"label's mount": {
+		"invalid mount in the label": {
 			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"mounts":[{"type":"ext4"}]}`}},
 			want:  "has no destination",
 		},
-		"label with a name": {
+		"unknown key in the label": {
 			image: v1.Config{Labels: map[string]string{Label: `{"name":"x"}`}},
 			want:  `unknown key "name"`,
 		},
-		"label that is a list": {image: v1.Config{Labels: map[string]string{Label: `[]`}}, want: "must be a mapping"},
-		"label's capability": {
+		"label is a list": {image: v1.Config{Labels: map[string]string{Label: `[]`}}, want: "must be a mapping"},
+		"unknown capability in the label": {
 			image: v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: `{"capabilities":["X"]}`}},
-			want:  `there is no capability "X"`,
+			want:  `unknown capability "X"`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			entry, ids := load(t, tt.fields)
-			_, err := Make(entry, tt.image, ids)
+			_, err := New(entry, tt.image, ids)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), `services[0] "web"`) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
@@ -192,21 +191,21 @@ func TestWhatCannotBeABundle(t *testing.T) {
 	}
 }
 
-func TestRuntimeMountsTheRootFirst(t *testing.T) {
+func TestMountRootPrependsMounts(t *testing.T) {
 	t.Parallel()
 	entry, ids := load(t,
 		`runtime: {cgroups: [a], mounts: [{type: tmpfs, destination: /x}], interfaces: [{name: eth1, add: veth, peer: v0}], bindNS: {net: /run/netns/web}}`)
-	made, err := Make(entry, plainImage, ids)
+	b, err := New(entry, plainImage, ids)
 	if err != nil {
 		t.Fatal(err)
 	}
-	made.Runtime.MountRoot("/containers/services/web", "/containers/services/other/lower", false)
-	got, err := made.RuntimeJSON()
+	b.Runtime.MountRoot("/containers/services/web", "/containers/services/other/lower", false)
+	got, err := b.RuntimeJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "runtime.json", got)
-	empty := makeRuntime(manifest.Runtime{})
+	empty := newRuntime(manifest.Runtime{})
 	empty.MountRoot("/containers/services/web", "/containers/services/web/rootfs", true)
 	got, err = (&Bundle{Runtime: empty}).RuntimeJSON()
 	if err != nil {
@@ -215,7 +214,7 @@ func TestRuntimeMountsTheRootFirst(t *testing.T) {
 	golden(t, "runtime-readonly.json", got)
 }
 
-func written(binds []manifest.Bind) string {
+func bindTexts(binds []manifest.Bind) string {
 	var words []string
 	for _, b := range binds {
 		words = append(words, b.String())
@@ -223,15 +222,15 @@ func written(binds []manifest.Bind) string {
 	return strings.Join(words, " ")
 }
 
-// FuzzLabel: a label is a stranger's text.
+// Labels are untrusted.
 func FuzzLabel(f *testing.F) {
 	f.Add(`{"binds":["/a:/b"],"runtime":{"mkdir":["/x"]}}`)
 	f.Add(`{"resources":{"blockio":{"weight":3}},"devices":[{"path":"all","type":"b"}]}`)
 	f.Fuzz(func(t *testing.T, label string) {
 		entry := manifest.Entry{Name: "a", Image: "b"}
-		_, err := Make(entry, v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: label}}, IDs{})
+		_, err := New(entry, v1.Config{Cmd: []string{"x"}, Labels: map[string]string{Label: label}}, IDs{})
 		if err != nil && !errors.Is(err, manifest.ErrInvalid) && !errors.Is(err, ErrUnknownID) {
-			t.Errorf("no kind: %v", err)
+			t.Errorf("unexpected kind of error: %v", err)
 		}
 	})
 }

@@ -10,29 +10,30 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Where a setting comes from.
+// Sources of a setting.
 const (
 	fromManifest = "manifest"
 	fromLabel    = "label"
-	fromItself   = "image"
+	fromImage    = "image"
 	fromDefault  = "default"
 	fromBoth     = "label + manifest"
 )
 
-// Setting is one field of an entry as it is in effect.
+// Setting is one effective setting of an entry.
 type Setting struct {
 	Key   string
 	Value string // as YAML, on one line
 	From  string // manifest, label, image, default, or label + manifest
 }
 
-// defaultValues are what holds where nobody says anything. What is not here is then not there.
+// defaultValues are the defaults that are shown. Other settings have none.
 var defaultValues = map[string]string{
 	"net": "host", "ipc": "host", "uts": "host", "pid": "new", "userns": "host", "cwd": "/",
 	"readonly": "false", "noNewPrivileges": "false", "uid": "0", "gid": "0", "runtime.namespace": "services.linuxkit",
 }
 
-const nothing = "-"
+// unset is shown for a setting without a value.
+const unset = "-"
 
 // Explain returns every setting of an entry whose image has this config.
 func Explain(e manifest.Entry, image v1.Config) ([]Setting, error) {
@@ -45,23 +46,23 @@ func Explain(e manifest.Entry, image v1.Config) ([]Setting, error) {
 	for key, value := range fields(settings) {
 		switch key {
 		case "capabilities.add", "binds.add":
-			continue // they have gone into the lists themselves
+			continue // already merged into capabilities and binds
 		case "runtime":
 			list = append(list, explainRuntime(settings.Runtime, e.Runtime, label.Runtime)...)
 			continue
 		}
-		list = append(list, Setting{Key: key, Value: show(key, value), From: source(e, label, image, key)})
+		list = append(list, Setting{Key: key, Value: formatValue(key, value), From: source(e, label, image, key)})
 	}
 	return list, nil
 }
 
 func source(e manifest.Entry, label defaults, image v1.Config, key string) string {
-	ofImage := map[string]bool{
+	inImage := map[string]bool{
 		"command": len(image.Entrypoint)+len(image.Cmd) > 0, "env": len(image.Env) > 0,
 		"cwd": image.WorkingDir != "",
 	}
 	switch {
-	case says(e, key):
+	case isSet(e, key):
 		return fromManifest
 	case e.Has(key+".add") && label.Has(key):
 		return fromBoth
@@ -69,8 +70,8 @@ func source(e manifest.Entry, label defaults, image v1.Config, key string) strin
 		return fromManifest
 	case label.Has(key):
 		return fromLabel
-	case ofImage[key]:
-		return fromItself
+	case inImage[key]:
+		return fromImage
 	}
 	return fromDefault
 }
@@ -85,12 +86,12 @@ func explainRuntime(effective, given, label manifest.Runtime) []Setting {
 		case label.Has(key):
 			from = fromLabel
 		}
-		list = append(list, Setting{Key: "runtime." + key, Value: show("runtime."+key, value), From: from})
+		list = append(list, Setting{Key: "runtime." + key, Value: formatValue("runtime."+key, value), From: from})
 	}
 	return list
 }
 
-// fields calls yield for every field with its key, in order.
+// fields iterates over the fields of a struct with their keys, in order.
 func fields(of any) func(yield func(key string, value reflect.Value) bool) {
 	v := reflect.ValueOf(of)
 	return func(yield func(string, reflect.Value) bool) {
@@ -102,29 +103,29 @@ func fields(of any) func(yield func(key string, value reflect.Value) bool) {
 	}
 }
 
-// show writes a value on one line.
-func show(key string, value reflect.Value) string {
+// formatValue returns a value as YAML on one line.
+func formatValue(key string, value reflect.Value) string {
 	if value.IsZero() || value.Kind() == reflect.Slice && value.Len() == 0 {
-		if usual, ok := defaultValues[key]; ok {
-			return usual
+		if value, ok := defaultValues[key]; ok {
+			return value
 		}
-		return nothing
+		return unset
 	}
 	node := strict.Encode(value.Interface())
-	flow(node)
+	setFlowStyle(node)
 	text, err := yaml.Marshal(node)
 	if err != nil {
-		return nothing
+		return unset
 	}
 	return strings.TrimSpace(string(text))
 }
 
-// flow makes YAML write a value on one line.
-func flow(n *yaml.Node) {
+// setFlowStyle makes YAML encode a value on one line.
+func setFlowStyle(n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
 		n.Style = yaml.FlowStyle
 	}
 	for _, child := range n.Content {
-		flow(child)
+		setFlowStyle(child)
 	}
 }

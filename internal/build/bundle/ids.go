@@ -7,17 +7,17 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// firstID is LinuxKit's.
+// firstID is the same as in LinuxKit.
 const firstID = 100
 
-// ErrUnknownID is wrapped by the error for an id that is the name of nobody.
+// ErrUnknownID is wrapped by the error for an id that names no entry.
 var ErrUnknownID = errors.New("unknown id")
 
-// IDs are the user ids, which are group ids too, that names of entries stand for.
+// IDs maps the name of an entry to its user id, which is its group id too.
 type IDs map[string]uint32
 
-// Allocate gives one id to each entry, from 100 up, in the order of the sections.
-// Where a name comes twice, the last one has it.
+// Allocate assigns one id to each entry, from 100 up, in the order of the sections. Of two
+// entries with one name the last one has it.
 func Allocate(m *manifest.Manifest) IDs {
 	ids := IDs{}
 	next := uint32(firstID)
@@ -31,14 +31,14 @@ func Allocate(m *manifest.Manifest) IDs {
 	return ids
 }
 
-// Find returns the number of an id of the manifest.
-func (ids IDs) Find(id manifest.ID) (uint32, error) {
+// Lookup returns the number of an id of the manifest. Errors wrap ErrUnknownID.
+func (ids IDs) Lookup(id manifest.ID) (uint32, error) {
 	if id.Name == "" {
 		return id.Number, nil
 	}
 	number, ok := ids[id.Name]
 	if !ok {
-		return 0, fmt.Errorf("%w: no entry is called %q, so it has no id; write a number", ErrUnknownID, id.Name)
+		return 0, fmt.Errorf("%w: no entry is named %q; use a number or the name of an entry", ErrUnknownID, id.Name)
 	}
 	return number, nil
 }

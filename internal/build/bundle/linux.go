@@ -7,12 +7,12 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-func makeLinux(s manifest.Settings) *specs.Linux {
+func newLinux(s manifest.Settings) *specs.Linux {
 	resources := &specs.LinuxResources{}
 	if s.Resources.OCI != nil {
 		*resources = *s.Resources.OCI
 	}
-	devices, rules := makeDevices(s.Devices)
+	devices, rules := newDevices(s.Devices)
 	resources.Devices = append(slices.Clone(resources.Devices), rules...)
 	return &specs.Linux{
 		UIDMappings:       mappings(s.UIDMappings),
@@ -28,7 +28,7 @@ func makeLinux(s manifest.Settings) *specs.Linux {
 	}
 }
 
-// namespaces lists those that the container does not share with the system.
+// namespaces lists the namespaces that the container does not share with the host.
 func namespaces(s manifest.Settings) []specs.LinuxNamespace {
 	var list []specs.LinuxNamespace
 	for _, n := range []struct {
@@ -59,11 +59,11 @@ func orHost(text string) string {
 	return text
 }
 
-// makeDevices returns the nodes, and the rules that allow their use. "all" allows a
-// whole type and makes no node.
-func makeDevices(devices []manifest.Device) (nodes []specs.LinuxDevice, rules []specs.LinuxDeviceCgroup) {
+// newDevices returns the device nodes and the cgroup rules that allow their use. The path
+// "all" allows all devices of a type and creates no node.
+func newDevices(devices []manifest.Device) (nodes []specs.LinuxDevice, rules []specs.LinuxDeviceCgroup) {
 	for _, d := range devices {
-		if d.Path == manifest.EveryDevice {
+		if d.Path == manifest.AllDevices {
 			rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: d.Type, Access: "rwm"})
 			continue
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// Runtime is runtime.json, as LinuxKit's service program reads it. Every key is
-// there, empty or not.
+// Runtime is the content of runtime.json, which LinuxKit's service program reads too. Every
+// key is present, even if it is empty.
 type Runtime struct {
 	Cgroups    []string      `json:"cgroups"`
 	Mounts     []specs.Mount `json:"mounts"`
@@ -18,7 +18,7 @@ type Runtime struct {
 	Namespace  string        `json:"namespace"`
 }
 
-// Interface is a network interface given to the container.
+// Interface is a network interface of the container.
 type Interface struct {
 	Name         string `json:"name,omitempty"`
 	Add          string `json:"add,omitempty"`
@@ -26,7 +26,7 @@ type Interface struct {
 	CreateInRoot bool   `json:"createInRoot"`
 }
 
-// Namespaces are the paths that the container's namespaces are bound to.
+// Namespaces are the paths that the namespaces of the container are bound to.
 type Namespaces struct {
 	Cgroup string `json:"cgroup"`
 	IPC    string `json:"ipc"`
@@ -37,9 +37,9 @@ type Namespaces struct {
 	UTS    string `json:"uts"`
 }
 
-func makeRuntime(r manifest.Runtime) Runtime {
+func newRuntime(r manifest.Runtime) Runtime {
 	out := Runtime{
-		Cgroups: orEmpty(r.Cgroups), Mounts: []specs.Mount{}, Mkdir: orEmpty(r.Mkdir), Interfaces: []Interface{},
+		Cgroups: notNil(r.Cgroups), Mounts: []specs.Mount{}, Mkdir: notNil(r.Mkdir), Interfaces: []Interface{},
 		BindNS: Namespaces{
 			Cgroup: r.BindNS.Cgroup, IPC: r.BindNS.IPC, Mnt: r.BindNS.Mnt, Net: r.BindNS.Net,
 			PID: r.BindNS.PID, User: r.BindNS.User, UTS: r.BindNS.UTS,
@@ -55,16 +55,15 @@ func makeRuntime(r manifest.Runtime) Runtime {
 	return out
 }
 
-func orEmpty(list []string) []string {
+func notNil(list []string) []string {
 	if list == nil {
 		return []string{}
 	}
 	return list
 }
 
-// MountRoot puts the mounts that make the container's root in front of the entry's
-// own. dir is the bundle's folder in the system, lower the folder that holds the
-// image's files: shared, where another entry has the same image.
+// MountRoot prepends the mounts of the container's root. dir is the folder of the bundle,
+// lower that of the image's files, which entries with the same image share.
 func (r *Runtime) MountRoot(dir, lower string, readonly bool) {
 	rootfs := path.Join(dir, "rootfs")
 	if readonly {

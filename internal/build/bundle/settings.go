@@ -9,21 +9,21 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
 
-// defaults are the settings of an image's label.
+// defaults are the settings in the label of an image.
 type defaults struct {
 	strict.At
 	manifest.Settings
 }
 
-// Check finds mistakes in the label.
+// Check finds errors in the label.
 func (d *defaults) Check() []strict.Problem { return d.CheckAt(d.At) }
 
-// Effective returns the settings of an entry: each as the manifest gives it, or
-// else the image's label, or else, for what an image has of itself, the image.
+// Effective returns the settings of an entry. Each comes from the manifest, else from the
+// label, else, for command, env and cwd, from the image's config.
 func Effective(e manifest.Entry, label defaults, image v1.Config) manifest.Settings {
 	out := label.Settings
-	out.CapabilitiesAdd, out.BindsAdd = nil, nil // in a label they mean nothing
-	overlay(reflect.ValueOf(&out).Elem(), reflect.ValueOf(e.Settings), func(key string) bool { return says(e, key) })
+	out.CapabilitiesAdd, out.BindsAdd = nil, nil // not supported in a label
+	overlay(reflect.ValueOf(&out).Elem(), reflect.ValueOf(e.Settings), func(key string) bool { return isSet(e, key) })
 	if e.Has("runtime") {
 		out.Runtime = effectiveRuntime(e.Runtime, label.Runtime)
 	}
@@ -33,11 +33,11 @@ func Effective(e manifest.Entry, label defaults, image v1.Config) manifest.Setti
 	if !e.Has("binds") {
 		out.Binds = append(slices.Clone(out.Binds), e.BindsAdd...)
 	}
-	fromImage(&out, e, label, image)
+	applyImageConfig(&out, e, label, image)
 	return out
 }
 
-// effectiveRuntime joins field by field, unlike all the rest of an entry.
+// effectiveRuntime merges field by field, unlike the other settings.
 func effectiveRuntime(given, label manifest.Runtime) manifest.Runtime {
 	out := label
 	overlay(reflect.ValueOf(&out).Elem(), reflect.ValueOf(given), given.Has)
@@ -46,7 +46,7 @@ func effectiveRuntime(given, label manifest.Runtime) manifest.Runtime {
 	return out
 }
 
-// overlay copies the fields whose keys were given.
+// overlay copies the fields whose keys are given.
 func overlay(into, from reflect.Value, given func(key string) bool) {
 	for _, f := range reflect.VisibleFields(from.Type()) {
 		if key := f.Tag.Get("yaml"); key != "" && given(key) {
@@ -55,9 +55,9 @@ func overlay(into, from reflect.Value, given func(key string) bool) {
 	}
 }
 
-// says reports whether the manifest says something of a setting. An empty text says
-// nothing of these, as in LinuxKit.
-func says(e manifest.Entry, key string) bool {
+// isSet reports whether the manifest sets a key. For text settings an empty text does not
+// count, as in LinuxKit.
+func isSet(e manifest.Entry, key string) bool {
 	texts := map[string]string{
 		"net": string(e.Net), "ipc": string(e.IPC), "uts": string(e.UTS), "pid": string(e.PID), "userns": string(e.Userns),
 		"cwd": e.Cwd, "hostname": e.Hostname,
@@ -66,8 +66,9 @@ func says(e manifest.Entry, key string) bool {
 	return e.Has(key) && (!isText || text != "")
 }
 
-func fromImage(out *manifest.Settings, e manifest.Entry, label defaults, image v1.Config) {
-	given := func(key string) bool { return says(e, key) || label.Has(key) }
+// applyImageConfig fills in command, env and cwd.
+func applyImageConfig(out *manifest.Settings, e manifest.Entry, label defaults, image v1.Config) {
+	given := func(key string) bool { return isSet(e, key) || label.Has(key) }
 	if !given("command") {
 		out.Command = append(slices.Clone(image.Entrypoint), image.Cmd...)
 	}
@@ -90,7 +91,7 @@ func variables(env []string) []manifest.Variable {
 	return out
 }
 
-// union appends what is not there yet.
+// union appends the capabilities that the list does not contain.
 func union(list, more manifest.Capabilities) manifest.Capabilities {
 	out := slices.Clone(list)
 	for _, item := range more {

@@ -1,7 +1,7 @@
 package bundle
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
 
@@ -9,11 +9,11 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-// ociVersion is what LinuxKit writes. runc 1.1 and later accept it.
+// ociVersion is the same as in LinuxKit. runc 1.1 and later accept it.
 const ociVersion = "1.2.1"
 
-func makeSpec(s manifest.Settings, ids IDs) (*specs.Spec, error) {
-	process, err := makeProcess(s, ids)
+func newSpec(s manifest.Settings, ids IDs) (*specs.Spec, error) {
+	process, err := newProcess(s, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -22,23 +22,23 @@ func makeSpec(s manifest.Settings, ids IDs) (*specs.Spec, error) {
 		Process:     process,
 		Root:        &specs.Root{Path: "rootfs", Readonly: s.Readonly},
 		Hostname:    s.Hostname,
-		Mounts:      makeMounts(s),
+		Mounts:      newMounts(s),
 		Annotations: s.Annotations,
-		Linux:       makeLinux(s),
+		Linux:       newLinux(s),
 	}, nil
 }
 
-func makeProcess(s manifest.Settings, ids IDs) (*specs.Process, error) {
+func newProcess(s manifest.Settings, ids IDs) (*specs.Process, error) {
 	if len(s.Command) == 0 {
-		return nil, fmt.Errorf("nothing to run: neither the manifest nor the image has a command")
+		return nil, errors.New("no command in the manifest or the image; set command")
 	}
-	user, err := makeUser(s, ids)
+	user, err := newUser(s, ids)
 	if err != nil {
 		return nil, err
 	}
 	process := &specs.Process{
 		User: user, Args: s.Command, Cwd: s.Cwd,
-		Capabilities: makeCapabilities(s), NoNewPrivileges: s.NoNewPrivileges, OOMScoreAdj: s.OOMScoreAdj,
+		Capabilities: newCapabilities(s), NoNewPrivileges: s.NoNewPrivileges, OOMScoreAdj: s.OOMScoreAdj,
 	}
 	for _, variable := range s.Env {
 		process.Env = append(process.Env, string(variable))
@@ -49,18 +49,18 @@ func makeProcess(s manifest.Settings, ids IDs) (*specs.Process, error) {
 	return process, nil
 }
 
-func makeUser(s manifest.Settings, ids IDs) (specs.User, error) {
-	uid, err := ids.Find(s.UID)
+func newUser(s manifest.Settings, ids IDs) (specs.User, error) {
+	uid, err := ids.Lookup(s.UID)
 	if err != nil {
 		return specs.User{}, err
 	}
-	gid, err := ids.Find(s.GID)
+	gid, err := ids.Lookup(s.GID)
 	if err != nil {
 		return specs.User{}, err
 	}
 	user := specs.User{UID: uid, GID: gid}
 	for _, additional := range s.AdditionalGids {
-		n, err := ids.Find(additional)
+		n, err := ids.Lookup(additional)
 		if err != nil {
 			return specs.User{}, err
 		}
@@ -69,9 +69,10 @@ func makeUser(s manifest.Settings, ids IDs) (specs.User, error) {
 	return user, nil
 }
 
-// makeCapabilities gives what is asked for to the effective set in the order given,
-// and, joined with the ambient ones and sorted, to the sets that bound it.
-func makeCapabilities(s manifest.Settings) *specs.LinuxCapabilities {
+// newCapabilities returns the requested capabilities as the effective set, in the order
+// given. The bounding, inheritable and permitted sets also contain the ambient ones, and
+// are sorted.
+func newCapabilities(s manifest.Settings) *specs.LinuxCapabilities {
 	effective, ambient := s.Capabilities.Expand(), s.Ambient.Expand()
 	bound := slices.Concat(effective, ambient)
 	slices.Sort(bound)
@@ -82,9 +83,9 @@ func makeCapabilities(s manifest.Settings) *specs.LinuxCapabilities {
 	}
 }
 
-// makeMounts joins LinuxKit's default mounts with those of the entry. Of two for
-// one destination the later counts; they are sorted by destination.
-func makeMounts(s manifest.Settings) []specs.Mount {
+// newMounts returns LinuxKit's default mounts and those of the entry, sorted by
+// destination. Of two mounts for one destination the later one applies.
+func newMounts(s manifest.Settings) []specs.Mount {
 	mounts := map[string]specs.Mount{}
 	add := func(m specs.Mount) { mounts[m.Destination] = m }
 	for _, m := range defaultMounts(s.Readonly) {

@@ -1,6 +1,6 @@
-// Package initrd writes a file tree as the kernel's initial RAM disk: a cpio
-// archive in the newc format (kernel Documentation/driver-api/early-userspace/
-// buffer-format.rst), compressed with what the kernel can undo.
+// Package initrd writes a file tree as an initial RAM disk: a cpio archive in the newc
+// format (kernel Documentation/driver-api/early-userspace/buffer-format.rst), compressed
+// with a codec that the kernel supports. Same tree and codec, same bytes.
 package initrd
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/org/linuxkit-action/internal/component/tree"
 )
 
-// ErrUnfit is wrapped by the error for a tree that newc cannot hold.
-var ErrUnfit = errors.New("does not fit an initrd")
+// ErrUnsupported is wrapped by the error for a tree that newc cannot represent.
+var ErrUnsupported = errors.New("not possible in an initrd")
 
 const (
 	magic    = "070701"
 	trailer  = "TRAILER!!!"
-	firstIno = 721 // LinuxKit's
+	firstIno = 721 // same as in LinuxKit
 	padTo    = 512
 	maxSize  = 1<<32 - 1 // newc numbers have 8 hex digits
 )
@@ -29,8 +29,9 @@ var typeBits = map[byte]uint32{
 	tar.TypeChar: 0o020000, tar.TypeBlock: 0o060000, tar.TypeFifo: 0o010000,
 }
 
-// WriteCPIO writes the tree as a newc archive. It streams: content is read as it is
-// written. Extended attributes are left out, for newc has no place for them.
+// WriteCPIO writes the tree as a newc archive. It streams: contents are read while they
+// are written. Extended attributes are omitted: newc cannot represent them. Errors wrap
+// ErrUnsupported, or are those of reading and writing.
 func WriteCPIO(w io.Writer, root *tree.Tree) error {
 	links := map[*tree.Inode]int{}
 	root.Walk(func(_ string, inode *tree.Inode) error {
@@ -49,12 +50,12 @@ type cpio struct {
 	w       io.Writer
 	offset  int64
 	links   map[*tree.Inode]int    // names of each inode
-	numbers map[*tree.Inode]uint32 // of the inodes already written
-	next    uint32
+	numbers map[*tree.Inode]uint32 // inode numbers of the inodes already written
+	next    uint32                 // inode number
 }
 
-// entry writes one name. The first name of an inode carries its content, further
-// ones say the same inode number and no content, and the kernel links them.
+// entry writes one name. The first name of an inode has its content. Further names have
+// the same inode number and no content; the kernel makes hard links of them.
 func (c *cpio) entry(name string, inode *tree.Inode) error {
 	number, written := c.numbers[inode]
 	if !written {
@@ -70,7 +71,7 @@ func (c *cpio) entry(name string, inode *tree.Inode) error {
 		size = 0
 	}
 	if size > maxSize {
-		return fmt.Errorf("%w: /%s has %d bytes, the most is 4 GiB; put it on a disk", ErrUnfit, name, size)
+		return fmt.Errorf("%w: /%s has %d bytes, the maximum is 4 GiB; store it on a disk", ErrUnsupported, name, size)
 	}
 	if err := c.header(name, inode, number, size); err != nil {
 		return err
@@ -84,7 +85,7 @@ func (c *cpio) entry(name string, inode *tree.Inode) error {
 func (c *cpio) header(name string, inode *tree.Inode, number uint32, size int64) error {
 	bits, known := typeBits[inode.Type]
 	if !known {
-		return fmt.Errorf("%w: /%s is of type %q", ErrUnfit, name, inode.Type)
+		return fmt.Errorf("%w: /%s has file type %q", ErrUnsupported, name, inode.Type)
 	}
 	nlink := c.links[inode]
 	if inode.Type == tar.TypeDir {
@@ -93,7 +94,7 @@ func (c *cpio) header(name string, inode *tree.Inode, number uint32, size int64)
 	mtime := min(max(inode.ModTime.Unix(), 0), maxSize)
 	_, err := fmt.Fprintf(c, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00", magic,
 		number, bits|inode.Perm, inode.UID, inode.GID, nlink, mtime, size,
-		3, 1, // the device that holds the file: any, as long as it is always the same
+		3, 1, // device of the file: any constant
 		inode.Major, inode.Minor, len(name)+1, 0, name)
 	if err != nil {
 		return err
@@ -125,7 +126,7 @@ func (c *cpio) close() error {
 	return c.pad(padTo)
 }
 
-// Write counts what goes out, for the padding.
+// Write counts the bytes written, for the padding.
 func (c *cpio) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.offset += int64(n)

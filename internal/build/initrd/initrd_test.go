@@ -18,7 +18,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// sample is a tree with one of everything that an initrd can hold.
+// sample returns a tree with all file types that an initrd supports.
 func sample(t *testing.T) *tree.Tree {
 	t.Helper()
 	root := tree.New()
@@ -39,15 +39,15 @@ func sample(t *testing.T) *tree.Tree {
 	return root
 }
 
-// TestRealCPIOReadsIt lets GNU cpio list and unpack what we wrote.
-func TestRealCPIOReadsIt(t *testing.T) {
+// GNU cpio lists and unpacks the archive.
+func TestGNUCPIOReadsIt(t *testing.T) {
 	t.Parallel()
 	var archive bytes.Buffer
 	if err := WriteCPIO(&archive, sample(t)); err != nil {
 		t.Fatal(err)
 	}
 	if archive.Len()%512 != 0 {
-		t.Errorf("%d bytes are no multiple of 512", archive.Len())
+		t.Errorf("%d bytes are not a multiple of 512", archive.Len())
 	}
 	listing := runCPIO(t, t.TempDir(), archive.Bytes(), "-itvn")
 	want := []string{
@@ -92,7 +92,7 @@ func stat(t *testing.T, dir, name string) os.FileInfo {
 	return info
 }
 
-func TestWhatDoesNotFitIsRefusedByName(t *testing.T) {
+func TestRejectsUnsupportedFiles(t *testing.T) {
 	t.Parallel()
 	for name, inode := range map[string]*tree.Inode{
 		"too large":    {Type: tar.TypeReg, Size: 1 << 32, Data: bytes.NewReader(nil)},
@@ -101,13 +101,13 @@ func TestWhatDoesNotFitIsRefusedByName(t *testing.T) {
 		root := tree.New()
 		root.Put("var/"+name, inode)
 		err := WriteCPIO(io.Discard, root)
-		if !errors.Is(err, ErrUnfit) || !strings.Contains(err.Error(), "/var/"+name) {
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "/var/"+name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestContentThatShrankIsAnError(t *testing.T) {
+func TestRejectsTruncatedContent(t *testing.T) {
 	t.Parallel()
 	root := tree.New()
 	root.Put("f", &tree.Inode{Type: tar.TypeReg, Size: 10, Data: strings.NewReader("short")})
@@ -116,7 +116,7 @@ func TestContentThatShrankIsAnError(t *testing.T) {
 	}
 }
 
-func TestEveryCodecReadsBackAndIsAlwaysTheSame(t *testing.T) {
+func TestCodecsRoundTripReproducibly(t *testing.T) {
 	t.Parallel()
 	text := []byte(strings.Repeat("some text that repeats, and some that does not: ", 50_000))
 	for _, name := range []string{"zstd", "zstd:1", "zstd:19", "gzip", "gzip:9", "lz4", "lz4:9", "none"} {
@@ -175,10 +175,10 @@ func decompress(t *testing.T, codec Codec, data []byte) []byte {
 	return out
 }
 
-func TestParseCodecRefuses(t *testing.T) {
+func TestParseCodecErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"brotli": "there are zstd, gzip, lz4 and none", "zstd:0": "1 to 19", "zstd:20": "1 to 19", "gzip:x": "1 to 9", "none:3": "0 to 0", "": "there are",
+		"brotli": "use zstd, gzip, lz4 or none", "zstd:0": "1 to 19", "zstd:20": "1 to 19", "gzip:x": "1 to 9", "none:3": "0 to 0", "": "unknown codec",
 	} {
 		if _, err := ParseCodec(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)

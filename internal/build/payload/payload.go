@@ -16,8 +16,8 @@ import (
 //go:embed bin
 var files embed.FS
 
-// ErrMissing is wrapped by the error for an architecture that was not compiled in.
-var ErrMissing = errors.New("this program was built without PID 1")
+// ErrMissing is wrapped by the error for an architecture without an embedded binary.
+var ErrMissing = errors.New("no built-in PID 1")
 
 // maxSize limits the memory for one decompressed binary, in bytes.
 const maxSize = 16 << 20
@@ -45,7 +45,7 @@ func Init(arch string) ([]byte, error) {
 func Compressed(arch string) ([]byte, error) {
 	compressed, err := files.ReadFile("bin/init-" + arch + ".zst")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w for %s; run make build in the repository, or go install a released version", ErrMissing, arch)
+		return nil, fmt.Errorf("%w for %s in this program; run make build in the repository, or go install a released version", ErrMissing, arch)
 	}
 	return compressed, err
 }

@@ -1,9 +1,8 @@
 // Package tarball writes file trees as a tar archive in the PAX format (POSIX.1-2017,
-// pax, Extended Header), which holds whatever a file system does: long names, large
-// files, extended attributes.
+// pax, Extended Header), which supports long names, large files and extended attributes.
 //
-// As in LinuxKit's archives, each member says in two records of its own where it came
-// from: LINUXKIT.source and LINUXKIT.location.
+// As in LinuxKit's archives, two records of each member name its origin: LINUXKIT.source
+// and LINUXKIT.location. Same trees, same bytes.
 package tarball
 
 import (
@@ -14,8 +13,8 @@ import (
 	"github.com/org/linuxkit-action/internal/component/tree"
 )
 
-// Records of the extended header. xattrPrefix is that of star, which GNU tar and
-// libarchive read too.
+// Records of the extended header. xattrPrefix is defined by star; GNU tar and libarchive
+// read it too.
 const (
 	recordSource   = "LINUXKIT.source"
 	recordLocation = "LINUXKIT.location"
@@ -30,11 +29,11 @@ type Writer struct {
 
 // NewWriter returns a Writer to w.
 func NewWriter(w io.Writer) *Writer {
-	return &Writer{tar.NewWriter(w), map[*tree.Inode]string{}}
+	return &Writer{out: tar.NewWriter(w), names: map[*tree.Inode]string{}}
 }
 
-// Tree writes all paths of a tree, folders before what is in them. It streams: content
-// is read as it is written.
+// Tree writes all paths of a tree, each folder before its content. It streams: contents
+// are read while they are written.
 func (w *Writer) Tree(t *tree.Tree) error {
 	return t.Walk(func(name string, inode *tree.Inode) error {
 		if err := w.member(name, inode); err != nil {
@@ -64,14 +63,14 @@ func records(inode *tree.Inode) map[string]string {
 		found[xattrPrefix+key] = value
 	}
 	for key, value := range map[string]string{recordSource: inode.Origin.Source, recordLocation: inode.Origin.Location} {
-		if value != "" { // an empty one would delete a record
+		if value != "" { // in PAX an empty value deletes a record
 			found[key] = value
 		}
 	}
 	return found
 }
 
-// File writes a file that is of no tree, under a name of its own, without records.
+// File writes a file under a name of its own, without records.
 func (w *Writer) File(name string, inode *tree.Inode) error {
 	return w.write(&tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Mode: int64(inode.Perm), Size: inode.Size, ModTime: inode.ModTime, Format: tar.FormatPAX,
@@ -89,5 +88,5 @@ func (w *Writer) write(h *tar.Header, inode *tree.Inode) error {
 	return err
 }
 
-// Close ends the archive; what it is written to stays open.
+// Close ends the archive and leaves the underlying writer open.
 func (w *Writer) Close() error { return w.out.Close() }

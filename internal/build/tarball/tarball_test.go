@@ -14,8 +14,8 @@ import (
 	"github.com/org/linuxkit-action/internal/component/tree"
 )
 
-// everything is a tree with one of each.
-func everything(t *testing.T) *tree.Tree {
+// sampleTree returns a tree with all file types.
+func sampleTree(t *testing.T) *tree.Tree {
 	t.Helper()
 	root := tree.New()
 	from := tree.Origin{Source: "docker.io/library/a:1", Location: "init[0]"}
@@ -58,10 +58,10 @@ func archive(t *testing.T, root *tree.Tree) []byte {
 	return out.Bytes()
 }
 
-func TestEveryTypeComesBack(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	got := map[string]string{}
-	for r := tar.NewReader(bytes.NewReader(archive(t, everything(t)))); ; {
+	for r := tar.NewReader(bytes.NewReader(archive(t, sampleTree(t)))); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -102,18 +102,17 @@ func TestEveryTypeComesBack(t *testing.T) {
 	}
 }
 
-func TestSameTreeSameBytes(t *testing.T) {
+func TestArchiveIsReproducible(t *testing.T) {
 	t.Parallel()
-	if first := archive(t, everything(t)); !bytes.Equal(first, archive(t, everything(t))) {
+	if first := archive(t, sampleTree(t)); !bytes.Equal(first, archive(t, sampleTree(t))) {
 		t.Error("two archives of one tree differ")
 	}
 }
 
-// GNU tar is who will read it.
 func TestGNUTarReadsIt(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("tar", "-tvf", "-")
-	cmd.Stdin = bytes.NewReader(archive(t, everything(t)))
+	cmd.Stdin = bytes.NewReader(archive(t, sampleTree(t)))
 	cmd.Env = append(cmd.Environ(), "TZ=UTC", "LC_ALL=C.UTF-8")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -129,17 +128,17 @@ func TestGNUTarReadsIt(t *testing.T) {
 	}
 }
 
-// failing content ends the writing after the header, which is all we want to see.
-type failing struct{}
+// failingReader fails on the first read, after the header is written.
+type failingReader struct{}
 
 var errDisk = errors.New("disk")
 
-func (failing) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
+func (failingReader) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
 
-func TestMoreThanOctalCanSay(t *testing.T) {
+func TestLargeFileSize(t *testing.T) {
 	t.Parallel()
 	root := tree.New()
-	root.Put("disk", &tree.Inode{Type: tar.TypeReg, Size: 9 << 30, Data: failing{}})
+	root.Put("disk", &tree.Inode{Type: tar.TypeReg, Size: 9 << 30, Data: failingReader{}})
 	var out bytes.Buffer
 	err := NewWriter(&out).Tree(root)
 	if !errors.Is(err, errDisk) || !strings.Contains(err.Error(), "/disk") {
@@ -150,7 +149,7 @@ func TestMoreThanOctalCanSay(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeWrittenIsNamed(t *testing.T) {
+func TestErrorsNameThePath(t *testing.T) {
 	t.Parallel()
 	for name, inode := range map[string]*tree.Inode{
 		"shrank": {Type: tar.TypeReg, Size: 10, Data: strings.NewReader("short")},
@@ -165,7 +164,7 @@ func TestWhatCannotBeWrittenIsNamed(t *testing.T) {
 	}
 }
 
-func TestLooseFilesHaveNoRecords(t *testing.T) {
+func TestFileHasNoRecords(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	w := NewWriter(&out)

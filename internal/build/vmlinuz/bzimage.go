@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Fields of a bzImage's header (kernel Documentation/arch/x86/boot.rst). Numbers are
-// little-endian.
+// Offsets and values of the header of a bzImage (kernel Documentation/arch/x86/boot.rst).
+// Numbers are little-endian.
 const (
 	atSetupSectors  = 0x1f1
 	atBootFlag      = 0x1fe
@@ -21,12 +21,12 @@ const (
 
 	bootFlag        = 0xaa55
 	magic           = "HdrS"
-	payloadProtocol = 0x0208 // the first that says where the payload is
+	payloadProtocol = 0x0208 // first version with a payload offset
 	sector          = 512
-	defaultSectors  = 4 // what 0 means
+	defaultSectors  = 4 // if the header contains 0
 )
 
-// readHeader returns the header of a bzImage, if the image is one.
+// readHeader returns the header of a bzImage, and whether the image is one.
 func readHeader(image io.ReaderAt) (header [headerEnd]byte, found bool) {
 	if n, _ := image.ReadAt(header[:], 0); n < headerEnd {
 		return header, false
@@ -37,8 +37,8 @@ func readHeader(image io.ReaderAt) (header [headerEnd]byte, found bool) {
 // maxRelease bounds the release of a kernel, in bytes (include/uapi/linux/utsname.h).
 const maxRelease = 64
 
-// Release returns the release of the kernel in a bzImage, as `uname -r` will tell it, or ""
-// where the image is something else or does not say.
+// Release returns the release of the kernel in a bzImage, as `uname -r` prints it, or ""
+// if the image is no bzImage or contains none.
 func Release(image io.ReaderAt) string {
 	header, found := readHeader(image)
 	at := binary.LittleEndian.Uint16(header[atRelease:])
@@ -54,7 +54,7 @@ func Release(image io.ReaderAt) string {
 	return string(text[:end])
 }
 
-// payload returns the compressed kernel in a bzImage, or nil where it is none.
+// payload returns the compressed kernel in a bzImage, or nil for another image.
 func payload(image *io.SectionReader) (*io.SectionReader, error) {
 	header, found := readHeader(image)
 	if !found {
@@ -62,7 +62,7 @@ func payload(image *io.SectionReader) (*io.SectionReader, error) {
 	}
 	number := binary.LittleEndian
 	if protocol := number.Uint16(header[atProtocol:]); protocol < payloadProtocol {
-		return nil, fmt.Errorf("%w: it is a bzImage of boot protocol %d.%02d; 2.08 (Linux 2.6.26) is the first that says where the payload is",
+		return nil, fmt.Errorf("%w: bzImage with boot protocol %d.%02d; 2.08 (Linux 2.6.26) or later is required",
 			ErrKernel, protocol>>8, protocol&0xff)
 	}
 	sectors := int64(header[atSetupSectors])
@@ -72,7 +72,7 @@ func payload(image *io.SectionReader) (*io.SectionReader, error) {
 	offset := (sectors+1)*sector + int64(number.Uint32(header[atPayload:]))
 	length := int64(number.Uint32(header[atPayloadLength:]))
 	if offset+length > image.Size() {
-		return nil, fmt.Errorf("%w: its payload would be at %d to %d, and the file has %d bytes", ErrKernel,
+		return nil, fmt.Errorf("%w: payload at %d to %d exceeds the file size of %d bytes", ErrKernel,
 			offset, offset+length, image.Size())
 	}
 	return io.NewSectionReader(image, offset, length), nil

@@ -13,21 +13,18 @@ const (
 	lz4Block = 8 << 20
 )
 
-// lz4Reader reads lz4's legacy frame, the only one of the kernel (lib/decompress_unlz4.c):
-// blocks of up to 8 MiB, each behind its packed size. The magic number may stand in
-// place of a size any number of times, which lz4.Reader follows by calling itself.
+// lz4Reader reads the legacy frame of lz4, the only one in kernels (lib/decompress_unlz4.c):
+// blocks of up to 8 MiB, each after its compressed size. The magic number may replace a
+// size any number of times. This reader skips it in a loop; lz4.Reader recurses.
 type lz4Reader struct {
 	r      io.Reader
 	packed []byte
 	plain  []byte
-	rest   []byte // of plain
+	rest   []byte // unread part of plain
 }
 
 func openLZ4(r io.Reader) (io.Reader, error) {
-	return &lz4Reader{
-		r: r, packed: make([]byte, lz4.CompressBlockBound(lz4Block)), plain: make([]byte, lz4Block),
-		rest: nil,
-	}, nil
+	return &lz4Reader{r: r, packed: make([]byte, lz4.CompressBlockBound(lz4Block)), plain: make([]byte, lz4Block)}, nil
 }
 
 func (l *lz4Reader) Read(p []byte) (int, error) {
@@ -51,7 +48,7 @@ func (l *lz4Reader) next() error {
 	case size == lz4Magic:
 		return nil
 	case int64(size) > int64(len(l.packed)):
-		return fmt.Errorf("a block of %d bytes", size)
+		return fmt.Errorf("block of %d bytes exceeds the maximum of %d", size, len(l.packed))
 	}
 	if _, err := io.ReadFull(l.r, l.packed[:size]); err != nil {
 		return io.ErrUnexpectedEOF

@@ -1,10 +1,11 @@
-// Package vmlinuz unpacks a kernel as the kernel itself does when it boots. Some
-// virtual machines start only what is unpacked.
+// Package vmlinuz decompresses a kernel image, as the kernel does when it boots, because
+// some virtual machine monitors load uncompressed kernels only. It also reads the release
+// of a kernel.
 //
-// A compressed kernel is either one gzip stream (arm64's Image.gz) or a bzImage: code
-// that unpacks the rest, with the compressed kernel in it as payload (kernel
-// Documentation/arch/x86/boot.rst). The offsets in it are an image's word: nothing is
-// read beyond the file, and no more is written than a kernel can have.
+// A compressed kernel is either one gzip stream (Image.gz of arm64) or a bzImage, which
+// contains the compressed kernel as its payload (kernel Documentation/arch/x86/boot.rst).
+// Images are untrusted: offsets are checked against the file, and the size of the output
+// is bounded.
 package vmlinuz
 
 import (
@@ -17,24 +18,24 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// ErrKernel is wrapped by the error for a file that cannot be unpacked.
+// ErrKernel is wrapped by the error for an image that cannot be decompressed.
 var ErrKernel = errors.New("cannot decompress this kernel")
 
-// Bounds of what is unpacked.
+// Bounds of decompression, in bytes.
 const (
-	maxBytes  = 256 << 20 // LinuxKit's 6.12 has 60 MB
-	maxWindow = 128 << 20 // of zstd; the kernel is packed with --ultra -22 (scripts/Makefile.lib)
+	maxBytes  = 256 << 20 // of a kernel; LinuxKit's 6.12 has 60 MB
+	maxWindow = 128 << 20 // of zstd; kernels are compressed with --ultra -22 (scripts/Makefile.lib)
 )
 
-// sizeSuffix is how many bytes of size follow all streams but gzip's, which has its own
-// (scripts/Makefile.lib, size_append).
+// sizeSuffix is the length of the size that follows a stream, in bytes. gzip has none: its
+// format contains the size (scripts/Makefile.lib, size_append).
 const sizeSuffix = 4
 
-// codec is one way to pack a kernel. Those that nothing opens here are known by name.
+// codec is a compression format of kernels. One without open is recognized only.
 type codec struct {
 	name   string
 	magic  string // boot.rst, payload_offset
-	suffix int64
+	suffix int64  // bytes after the stream
 	open   func(io.Reader) (io.Reader, error)
 }
 
@@ -57,32 +58,32 @@ func openZstd(r io.Reader) (io.Reader, error) {
 	return d.IOReadCloser(), nil
 }
 
-// Decompress writes the kernel that is packed in the image of size bytes to w, and
-// returns how many bytes that are. Errors but those of w wrap ErrKernel.
+// Decompress writes the kernel in a compressed image of size bytes to w, and returns its
+// size in bytes. Errors wrap ErrKernel, except those of w.
 func Decompress(w io.Writer, image io.ReaderAt, size int64) (int64, error) {
-	packed := io.NewSectionReader(image, 0, size)
-	payload, err := payload(packed)
+	file := io.NewSectionReader(image, 0, size)
+	payload, err := payload(file)
 	if err != nil {
 		return 0, err
 	}
-	found := payload != nil
-	if !found {
-		payload = packed
+	isBzImage := payload != nil
+	if !isBzImage {
+		payload = file
 	}
 	for _, c := range codecs {
-		if !startsWith(payload, c.magic) || !found && c.name != "gzip" {
+		if !hasMagic(payload, c.magic) || !isBzImage && c.name != "gzip" {
 			continue
 		}
 		if c.open == nil {
-			return 0, fmt.Errorf("%w: it is packed with %s, and only gzip, zstd and lz4 are understood", ErrKernel, c.name)
+			return 0, fmt.Errorf("%w: unsupported compression %s; supported are gzip, zstd and lz4", ErrKernel, c.name)
 		}
-		return c.unpack(w, payload)
+		return c.decompress(w, payload)
 	}
-	return 0, fmt.Errorf("%w: it is neither a gzip stream nor a bzImage with a known payload; it may be unpacked already",
+	return 0, fmt.Errorf("%w: neither a gzip stream nor a bzImage with a known payload; it may be uncompressed already",
 		ErrKernel)
 }
 
-func (c codec) unpack(w io.Writer, payload *io.SectionReader) (int64, error) {
+func (c codec) decompress(w io.Writer, payload *io.SectionReader) (int64, error) {
 	stream, err := c.open(io.NewSectionReader(payload, 0, max(0, payload.Size()-c.suffix)))
 	if err != nil {
 		return 0, fmt.Errorf("%w: %s: %w", ErrKernel, c.name, err)
@@ -90,22 +91,22 @@ func (c codec) unpack(w io.Writer, payload *io.SectionReader) (int64, error) {
 	if closer, ok := stream.(io.Closer); ok {
 		defer closer.Close()
 	}
-	foreign := &reader{r: stream}
-	n, err := io.Copy(w, io.LimitReader(foreign, maxBytes+1))
+	source := &reader{r: stream}
+	n, err := io.Copy(w, io.LimitReader(source, maxBytes+1))
 	switch {
-	case foreign.err != nil:
-		return n, fmt.Errorf("%w: %s: %w", ErrKernel, c.name, foreign.err)
+	case source.err != nil:
+		return n, fmt.Errorf("%w: %s: %w", ErrKernel, c.name, source.err)
 	case err != nil:
 		return n, err
 	case n == 0:
-		return 0, fmt.Errorf("%w: %s: it unpacks to nothing", ErrKernel, c.name)
+		return 0, fmt.Errorf("%w: %s: the payload is empty", ErrKernel, c.name)
 	case n > maxBytes:
-		return n, fmt.Errorf("%w: it unpacks to more than %d MiB", ErrKernel, maxBytes>>20)
+		return n, fmt.Errorf("%w: the decompressed size exceeds %d MiB", ErrKernel, maxBytes>>20)
 	}
 	return n, nil
 }
 
-// reader remembers its error, so that it can be told from the writer's.
+// reader keeps its error, to distinguish it from an error of the writer.
 type reader struct {
 	r   io.Reader
 	err error
@@ -119,7 +120,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func startsWith(r io.ReaderAt, magic string) bool {
+func hasMagic(r io.ReaderAt, magic string) bool {
 	start := make([]byte, len(magic))
 	n, _ := r.ReadAt(start, 0)
 	return n == len(magic) && bytes.Equal(start, []byte(magic))

@@ -13,7 +13,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-var kernel = []byte(strings.Repeat("a kernel, unpacked. ", 5000))
+var kernel = []byte(strings.Repeat("uncompressed kernel. ", 5000))
 
 func gzipped(text []byte) []byte {
 	var out bytes.Buffer
@@ -23,14 +23,14 @@ func gzipped(text []byte) []byte {
 	return out.Bytes()
 }
 
-// sized adds the size of the kernel, as its makefiles do behind all streams but gzip's.
-func sized(stream []byte) []byte {
+// withSize appends the size of the kernel (scripts/Makefile.lib, size_append).
+func withSize(stream []byte) []byte {
 	return binary.LittleEndian.AppendUint32(stream, uint32(len(kernel)))
 }
 
 func zstandard(text []byte) []byte {
 	w, _ := zstd.NewWriter(nil)
-	return sized(w.EncodeAll(text, nil))
+	return withSize(w.EncodeAll(text, nil))
 }
 
 func legacyLZ4(text []byte) []byte {
@@ -39,10 +39,10 @@ func legacyLZ4(text []byte) []byte {
 	w.Apply(lz4.LegacyOption(true))
 	w.Write(text)
 	w.Close()
-	return sized(out.Bytes())
+	return withSize(out.Bytes())
 }
 
-// bzImage returns a kernel image around a payload; change may tell lies in its header.
+// bzImage returns a kernel image with a payload. change may modify the header.
 func bzImage(payload []byte, change func(header []byte)) []byte {
 	const sectors = 3
 	image := make([]byte, (sectors+1)*sector, (sectors+1)*sector+16+len(payload))
@@ -57,17 +57,17 @@ func bzImage(payload []byte, change func(header []byte)) []byte {
 	if change != nil {
 		change(image)
 	}
-	return append(append(image, payload...), "code that unpacks"...)
+	return append(append(image, payload...), "decompressor"...)
 }
 
-func TestWhatBootsIsUnpacked(t *testing.T) {
+func TestDecompress(t *testing.T) {
 	t.Parallel()
 	for name, image := range map[string][]byte{
 		"Image.gz of arm64": gzipped(kernel),
 		"bzImage with gzip": bzImage(gzipped(kernel), nil),
 		"bzImage with zstd": bzImage(zstandard(kernel), nil),
 		"bzImage with lz4":  bzImage(legacyLZ4(kernel), nil),
-		"no sectors means 4": bzImage(append(make([]byte, sector), gzipped(kernel)...), func(h []byte) {
+		"zero setup sectors": bzImage(append(make([]byte, sector), gzipped(kernel)...), func(h []byte) {
 			h[atSetupSectors] = 0
 			binary.LittleEndian.PutUint32(h[atPayloadLength:], uint32(len(gzipped(kernel))))
 		}),
@@ -82,7 +82,7 @@ func TestWhatBootsIsUnpacked(t *testing.T) {
 
 func TestRelease(t *testing.T) {
 	t.Parallel()
-	tells := func(at uint16, text string) []byte {
+	withRelease := func(at uint16, text string) []byte {
 		return bzImage(gzipped(kernel), func(h []byte) {
 			binary.LittleEndian.PutUint16(h[atRelease:], at)
 			copy(h[0x200+600:], text)
@@ -92,19 +92,19 @@ func TestRelease(t *testing.T) {
 		image []byte
 		want  string
 	}{
-		"Debian's": {
-			tells(600, "6.1.0-48-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP"),
+		"Debian": {
+			withRelease(600, "6.1.0-48-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP"),
 			"6.1.0-48-cloud-amd64",
 		},
-		"LinuxKit's":             {tells(600, "4.19.121-linuxkit\x00"), "4.19.121-linuxkit"},
-		"it tells none":          {tells(0, "6.1.0 "), ""},
-		"beyond the image":       {tells(60000, ""), ""},
-		"text without an end":    {tells(600, strings.Repeat("6", 100)), ""},
-		"what cannot be printed": {tells(600, "6.1\x1b[2J "), ""},
-		"no bzImage":             {gzipped(kernel), ""},
-		"nothing":                {nil, ""},
-		"header that is cut":     {tells(600, "6.1.0 ")[:headerEnd-1], ""},
-		"the text is cut":        {tells(600, "6.1.0-rc1 ")[:0x200+600+4], ""},
+		"LinuxKit":                {withRelease(600, "4.19.121-linuxkit\x00"), "4.19.121-linuxkit"},
+		"no release":              {withRelease(0, "6.1.0 "), ""},
+		"offset beyond the image": {withRelease(60000, ""), ""},
+		"unterminated text":       {withRelease(600, strings.Repeat("6", 100)), ""},
+		"unprintable text":        {withRelease(600, "6.1\x1b[2J "), ""},
+		"not a bzImage":           {gzipped(kernel), ""},
+		"empty image":             {nil, ""},
+		"truncated header":        {withRelease(600, "6.1.0 ")[:headerEnd-1], ""},
+		"truncated text":          {withRelease(600, "6.1.0-rc1 ")[:0x200+600+4], ""},
 	} {
 		if got := Release(bytes.NewReader(tt.image)); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
@@ -112,7 +112,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestDecompressErrors(t *testing.T) {
 	t.Parallel()
 	number := binary.LittleEndian
 	packed := gzipped(kernel)
@@ -121,32 +121,32 @@ func TestWhatIsRefused(t *testing.T) {
 		image []byte
 		want  string
 	}{
-		"nothing":             {nil, "unpacked already"},
-		"an unpacked kernel":  {append([]byte("\x7fELF"), make([]byte, 4096)...), "unpacked already"},
-		"a bzImage cut short": {bzImage(packed, nil)[:0x24f], "unpacked already"},
-		"an old protocol": {
+		"empty image":         {nil, "uncompressed already"},
+		"uncompressed kernel": {append([]byte("\x7fELF"), make([]byte, 4096)...), "uncompressed already"},
+		"truncated bzImage":   {bzImage(packed, nil)[:0x24f], "uncompressed already"},
+		"old boot protocol": {
 			bzImage(packed, func(h []byte) { number.PutUint16(h[atProtocol:], 0x0207) }),
 			"boot protocol 2.07",
 		},
-		"payload beyond end": {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayloadLength:], 1<<20) }), "the file has"},
-		"offset that wraps":  {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayload:], 1<<32-1) }), "the file has"},
-		"both at their most": {
+		"payload beyond the file": {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayloadLength:], 1<<20) }), "exceeds the file size"},
+		"offset overflows":        {bzImage(packed, func(h []byte) { number.PutUint32(h[atPayload:], 1<<32-1) }), "exceeds the file size"},
+		"offset and length overflow": {
 			bzImage(packed, func(h []byte) { copy(h[atPayload:], "\xff\xff\xff\xff\xff\xff\xff\xff") }),
-			"the file has",
+			"exceeds the file size",
 		},
-		"no payload":           {bzImage(nil, nil), "unpacked already"},
-		"payload of nothing":   {bzImage([]byte("code, not a stream"), nil), "unpacked already"},
-		"xz":                   {bzImage([]byte("\xfd7zXZ\x00rest"), nil), "packed with xz"},
-		"a stream cut short":   {packed[:len(packed)/2], "gzip: unexpected EOF"},
-		"a stream with a flaw": {bzImage(flawed(packed), nil), "gzip: "},
-		"more than a kernel":   {bomb, "more than 256 MiB"},
-		"lz4 of magic alone": {
+		"empty payload":                 {bzImage(nil, nil), "uncompressed already"},
+		"payload without a known magic": {bzImage([]byte("code, not a stream"), nil), "uncompressed already"},
+		"xz":                            {bzImage([]byte("\xfd7zXZ\x00rest"), nil), "unsupported compression xz"},
+		"truncated stream":              {packed[:len(packed)/2], "gzip: unexpected EOF"},
+		"corrupt stream":                {bzImage(corrupt(packed), nil), "gzip: "},
+		"decompression bomb":            {bomb, "exceeds 256 MiB"},
+		"lz4 magic numbers only": {
 			bzImage(append(bytes.Repeat([]byte("\x02\x21\x4c\x18"), 8<<20), "\xff\xff\xff\xff"...), nil),
-			"lz4: it unpacks to nothing",
+			"lz4: the payload is empty",
 		},
-		"lz4 block too large":  {bzImage([]byte("\x02\x21\x4c\x18\xff\xff\xff\x7fsize"), nil), "a block of 2147483647 bytes"},
-		"lz4 block cut short":  {bzImage([]byte("\x02\x21\x4c\x18\xff\x00\x00\x00size"), nil), "lz4: unexpected EOF"},
-		"zstd outside bzImage": {zstandard(kernel), "unpacked already"},
+		"lz4 block too large":  {bzImage([]byte("\x02\x21\x4c\x18\xff\xff\xff\x7fsize"), nil), "block of 2147483647 bytes exceeds"},
+		"truncated lz4 block":  {bzImage([]byte("\x02\x21\x4c\x18\xff\x00\x00\x00size"), nil), "lz4: unexpected EOF"},
+		"zstd outside bzImage": {zstandard(kernel), "uncompressed already"},
 	} {
 		_, err := Decompress(io.Discard, bytes.NewReader(tt.image), int64(len(tt.image)))
 		if !errors.Is(err, ErrKernel) || !strings.Contains(err.Error(), tt.want) {
@@ -155,23 +155,23 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
-func flawed(stream []byte) []byte {
-	flawed := bytes.Clone(stream)
-	flawed[len(flawed)/2] ^= 0xff
-	return flawed
+func corrupt(stream []byte) []byte {
+	corrupt := bytes.Clone(stream)
+	corrupt[len(corrupt)/2] ^= 0xff
+	return corrupt
 }
 
-// full is a disk without room.
-type full struct{}
+// fullDisk fails every write.
+type fullDisk struct{}
 
 var errFull = errors.New("no space left")
 
-func (full) Write([]byte) (int, error) { return 0, errFull }
+func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
 
-func TestAFullDiskIsNoFaultOfTheKernel(t *testing.T) {
+func TestWriteErrorDoesNotWrapErrKernel(t *testing.T) {
 	t.Parallel()
 	image := gzipped(kernel)
-	_, err := Decompress(full{}, bytes.NewReader(image), int64(len(image)))
+	_, err := Decompress(fullDisk{}, bytes.NewReader(image), int64(len(image)))
 	if !errors.Is(err, errFull) || errors.Is(err, ErrKernel) {
 		t.Errorf("got %v", err)
 	}
@@ -189,7 +189,7 @@ func FuzzDecompress(f *testing.F) {
 		var out counter
 		n, err := Decompress(&out, bytes.NewReader(image), int64(len(image)))
 		if n != int64(out) || n > maxBytes+1 || err != nil && !errors.Is(err, ErrKernel) {
-			t.Errorf("said %d, wrote %d: %v", n, out, err)
+			t.Errorf("returned %d, wrote %d: %v", n, out, err)
 		}
 		if r := Release(bytes.NewReader(image)); len(r) >= maxRelease || strings.ContainsFunc(r, func(c rune) bool { return c < '!' || c > '~' }) {
 			t.Errorf("release %q", r)

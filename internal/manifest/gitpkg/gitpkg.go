@@ -1,6 +1,9 @@
-// Package gitpkg names the image that LinuxKit makes of a package: a folder with a
-// build.yml, in a git repository. The tag is the hash of the folder's content, so a
-// manifest that says @pkg:DIR always means the image of just that content.
+// Package gitpkg returns the image reference of a LinuxKit package: a folder with a
+// build.yml in a git repository. The tag is the hash of the content of the folder, so that
+// @pkg:DIR in a manifest refers to the image of exactly that content.
+//
+// The repository is untrusted: git runs with a timeout, its output is bounded, and it
+// executes no programs of the repository's configuration.
 package gitpkg
 
 import (
@@ -24,19 +27,20 @@ import (
 )
 
 // ErrPackage is wrapped by every error of Tag.
-var ErrPackage = errors.New("no package to name")
+var ErrPackage = errors.New("no LinuxKit package")
 
-// ErrRemote is returned for a template in a manifest that lies in no folder.
-var ErrRemote = fmt.Errorf("%w: the manifest is not a file here, so it has no folder to look in", ErrPackage)
+// ErrRemote is returned for a template in a manifest that is not in a folder.
+var ErrRemote = fmt.Errorf("%w: the manifest is at a URL and has no folder; use an image reference", ErrPackage)
 
-// Bounds of what a stranger's repository may make us do.
+// Bounds of reading an untrusted repository.
 const (
 	gitTimeout    = 30 * time.Second
 	maxBuildBytes = 1 << 20
 	maxOutput     = 16 << 20
 )
 
-// settings are those keys of build.yml (LinuxKit's docs/packages.md) that make the name.
+// settings are the keys of build.yml that determine the reference (LinuxKit's
+// docs/packages.md).
 type settings struct {
 	Org          string   `yaml:"org"`
 	Image        string   `yaml:"image"`
@@ -44,8 +48,8 @@ type settings struct {
 	ExtraSources []string `yaml:"extra-sources"`
 }
 
-// Tag returns org/image:tag of the package in dir. A package with changes that are not
-// committed has -dirty- and the beginning of a hash of its files in its tag.
+// Tag returns org/image:tag of the package in dir. The tag of a package with uncommitted
+// changes ends in -dirty- and seven digits of a hash of its files. Errors wrap ErrPackage.
 func Tag(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -82,7 +86,7 @@ func read(path string) (settings, error) {
 	return s, nil
 }
 
-// expand fills the hash into the tag, which is a template of Go's.
+// expand executes the tag, a Go template with the variable Hash.
 func expand(tag, hash string) (string, error) {
 	t, err := template.New("").Option("missingkey=error").Parse(tag)
 	if err != nil {
@@ -93,14 +97,14 @@ func expand(tag, hash string) (string, error) {
 	return out.String(), err
 }
 
-// contentHash is git's hash of the folder, joined with those of the extra sources, and
-// marked where there is more in the folder than git knows.
+// contentHash returns git's tree hash of the folder, combined with those of the extra
+// sources, and with the dirty suffix.
 func contentHash(dir string, extra []string) (string, error) {
 	result, err := treeHash(dir)
 	if err != nil {
 		return "", err
 	}
-	var joined string
+	var extraHashes string
 	for _, source := range extra {
 		from, _, _ := strings.Cut(source, ":")
 		if !filepath.IsAbs(from) {
@@ -110,10 +114,10 @@ func contentHash(dir string, extra []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		joined += hash
+		extraHashes += hash
 	}
-	if joined != "" {
-		sum := sha1.Sum([]byte(result + joined))
+	if extraHashes != "" {
+		sum := sha1.Sum([]byte(result + extraHashes))
 		result = hex.EncodeToString(sum[:])
 	}
 	dirty, err := isDirty(dir)
@@ -124,7 +128,7 @@ func contentHash(dir string, extra []string) (string, error) {
 	return result + "-dirty-" + sum[:min(7, len(sum))], err
 }
 
-// treeHash returns the hash of the git tree of a folder in the last commit.
+// treeHash returns the hash of the git tree of a folder at HEAD.
 func treeHash(dir string) (string, error) {
 	out, err := git(dir, "rev-parse", "HEAD:./")
 	return strings.TrimSpace(out), err
@@ -135,7 +139,7 @@ func isDirty(dir string) (bool, error) {
 	return out != "", err
 }
 
-// filesHash hashes the files that git knows or would add, as they are now.
+// filesHash hashes the files in the work tree that are tracked or not ignored.
 func filesHash(dir string) (string, error) {
 	sum := sha256.New()
 	for _, which := range [][]string{{"ls-files"}, {"ls-files", "--exclude-standard", "--others"}} {
@@ -152,7 +156,7 @@ func filesHash(dir string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// addFile hashes a regular file. Others, and those that are gone, do not count.
+// addFile hashes a regular file. It ignores other and removed files.
 func addFile(sum hash.Hash, name string) error {
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -167,34 +171,34 @@ func addFile(sum hash.Hash, name string) error {
 	return err
 }
 
-// careful keeps a stranger's repository from having its own programs run, and lets a
-// container read a checkout that is another user's.
-var careful = []string{
+// safeConfig prevents git from executing programs of the repository, and lets it read a
+// checkout of another user, as in a container.
+var safeConfig = []string{
 	"-c", "safe.bareRepository=explicit", "-c", "safe.directory=*", "-c", "core.fsmonitor=false",
 	"-c", "core.quotePath=false",
 }
 
-// git asks git about a folder.
+// git runs git in a folder and returns its output.
 func git(dir string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), gitTimeout)
 	defer cancel()
-	command := exec.CommandContext(ctx, "git", append(append(careful, "-C", dir), args...)...)
+	command := exec.CommandContext(ctx, "git", append(append(safeConfig, "-C", dir), args...)...)
 	var out, failure strings.Builder
 	command.Stdout, command.Stderr = &limited{&out}, &limited{&failure}
 	err := command.Run()
 	if err != nil {
-		words := strings.TrimSpace(failure.String())
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, words[strings.LastIndexByte(words, '\n')+1:])
+		message := strings.TrimSpace(failure.String())
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, message[strings.LastIndexByte(message, '\n')+1:])
 	}
 	return out.String(), nil
 }
 
-// limited keeps as much as is reasonable.
+// limited is a buffer of at most maxOutput bytes.
 type limited struct{ *strings.Builder }
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.Len()+len(p) > maxOutput {
-		return 0, fmt.Errorf("git says more than %d MiB", maxOutput>>20)
+		return 0, fmt.Errorf("git printed more than %d MiB", maxOutput>>20)
 	}
 	return l.Builder.Write(p)
 }

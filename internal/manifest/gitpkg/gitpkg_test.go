@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// repository makes a git repository with two packages, all committed.
+// repository creates a git repository with committed packages.
 func repository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -46,9 +46,8 @@ func run(t *testing.T, dir string, args ...string) {
 	}
 }
 
-// The hashes are git's own: the same content has the same ones everywhere. They are
-// what LinuxKit's `pkg show-tag` printed for this repository.
-func TestTagIsTheHashOfTheContent(t *testing.T) {
+// The expected hashes are the output of LinuxKit's `pkg show-tag` for this repository.
+func TestTag(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
 	for name, want := range map[string]string{
@@ -63,10 +62,10 @@ func TestTagIsTheHashOfTheContent(t *testing.T) {
 	}
 }
 
-func TestChangesMakeItDirty(t *testing.T) {
+func TestTagOfUncommittedChanges(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ file, suffix string }{
-		"changed": {"pkg/web/Dockerfile", "-dirty-e393408"}, // as LinuxKit's
+		"changed": {"pkg/web/Dockerfile", "-dirty-e393408"}, // same as in LinuxKit
 		"new":     {"pkg/web/new", "-dirty-"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -82,13 +81,13 @@ func TestChangesMakeItDirty(t *testing.T) {
 				t.Errorf("%s, %v", got, err)
 			}
 			if other, err := Tag(filepath.Join(dir, "pkg/db")); err != nil || strings.Contains(other, "dirty") {
-				t.Errorf("the package beside it: %s, %v", other, err)
+				t.Errorf("another package: %s, %v", other, err)
 			}
 		})
 	}
 }
 
-func TestWhatIsNoPackage(t *testing.T) {
+func TestTagErrors(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
 	write(t, filepath.Join(dir, "pkg/nameless/build.yml"), "org: acme\n")
@@ -109,16 +108,16 @@ func TestWhatIsNoPackage(t *testing.T) {
 	}
 }
 
-// A stranger's repository must not have programs of its own choice run.
-func TestARepositoryRunsNothing(t *testing.T) {
+// Programs in the configuration of the repository are not executed.
+func TestTagExecutesNoProgramsOfTheRepository(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
-	proof := filepath.Join(dir, "proof")
-	run(t, dir, "config", "core.fsmonitor", "touch "+proof)
+	marker := filepath.Join(dir, "marker")
+	run(t, dir, "config", "core.fsmonitor", "touch "+marker)
 	if _, err := Tag(filepath.Join(dir, "pkg/web")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(proof); err == nil {
-		t.Error("its program was run")
+	if _, err := os.Stat(marker); err == nil {
+		t.Error("a program of the repository was executed")
 	}
 }

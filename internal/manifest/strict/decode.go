@@ -10,22 +10,21 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// decoder walks one document. It goes on after a mistake, to find the others.
+// decoder decodes one document. It continues after a problem, to find the others.
 type decoder struct {
 	file     string
 	problems []Problem
 	visited  int
 }
 
-// Custom is a value that can be written in more than one shape. Decode is called
-// with the node and reads from it what it understands.
+// Custom is a type with its own notation. Decode calls DecodeYAML with the node.
 type Custom interface{ DecodeYAML(n Node) }
 
-// Checked is a struct with rules between its fields. Check is called once they are
-// filled, and returns what is wrong.
+// Checked is a struct with rules between its fields. Decode calls Check after all fields
+// are set, and reports the problems that it returns.
 type Checked interface{ Check() []Problem }
 
-// Node is one value in the document, handed to a Custom type.
+// Node is one value of the document, the argument of Custom.
 type Node struct {
 	d     *decoder
 	node  *yaml.Node
@@ -39,13 +38,13 @@ func (n Node) IsMap() bool { return n.node.Kind == yaml.MappingNode }
 // IsText reports whether the value is a string.
 func (n Node) IsText() bool { return n.node.Kind == yaml.ScalarNode && n.node.Tag == "!!str" }
 
-// IsNumber reports whether the value is a whole number.
+// IsNumber reports whether the value is an integer.
 func (n Node) IsNumber() bool { return n.node.Kind == yaml.ScalarNode && n.node.Tag == "!!int" }
 
-// IsBlock reports whether the value is a text that is written line by line, behind a |.
+// IsBlock reports whether the value is a literal block (|).
 func (n Node) IsBlock() bool { return n.IsText() && n.node.Style&yaml.LiteralStyle != 0 }
 
-// Items returns the items of a list; it notes a mistake where the value is none.
+// Items returns the items of a list. It reports a problem if the value is no list.
 func (n Node) Items() []Node {
 	if n.node.Kind != yaml.SequenceNode {
 		n.Problem("must be a list, not %s", describe(n.node))
@@ -58,18 +57,18 @@ func (n Node) Items() []Node {
 	return items
 }
 
-// Place returns where the value stands.
+// Place returns the place of the value.
 func (n Node) Place() Place { return n.d.place(n.node) }
 
-// Path returns which part of the document the value is.
+// Path returns the path of the value in the document.
 func (n Node) Path() string { return n.path }
 
-// Into decodes the value into what the pointer points to.
+// Into decodes the value into the variable that pointer points to.
 func (n Node) Into(pointer any) {
 	n.d.value(n.node, reflect.ValueOf(pointer).Elem(), n.path, n.depth+1)
 }
 
-// Problem notes a mistake at the value.
+// Problem reports a problem at the value.
 func (n Node) Problem(format string, args ...any) { n.d.problem(n.node, n.path, format, args...) }
 
 func (d *decoder) place(n *yaml.Node) Place {
@@ -80,11 +79,11 @@ func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
 	d.problems = append(d.problems, Problem{Place: d.place(n), Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
-// value decodes n into v. A null leaves v as it is: the same as leaving the key out.
+// value decodes n into v. A null leaves v unchanged, like a missing key.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 	if d.visited++; d.visited > maxNodes || depth > maxDepth {
 		if d.visited < 2*maxNodes {
-			d.problem(n, path, "is nested too deep or refers to itself too often; write it out")
+			d.problem(n, path, "nested too deep, or too many aliases; expand the aliases")
 			d.visited = 2 * maxNodes
 		}
 		return
@@ -138,7 +137,7 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string, depth int
 	v.Set(list)
 }
 
-// itemPath names an item by its index, and by its name where it has one.
+// itemPath returns the path of an item: its index, and its name if it has one.
 func itemPath(path string, i int, item *yaml.Node) string {
 	label := fmt.Sprintf("%s[%d]", path, i)
 	if item.Kind != yaml.MappingNode {
@@ -146,13 +145,13 @@ func itemPath(path string, i int, item *yaml.Node) string {
 	}
 	for k := 0; k+1 < len(item.Content); k += 2 {
 		if item.Content[k].Value == "name" && item.Content[k+1].Kind == yaml.ScalarNode {
-			return fmt.Sprintf("%s %s", label, clip(item.Content[k+1].Value))
+			return fmt.Sprintf("%s %s", label, quote(item.Content[k+1].Value))
 		}
 	}
 	return label
 }
 
-// table decodes a map from string to anything.
+// table decodes a map with string keys.
 func (d *decoder) table(n *yaml.Node, v reflect.Value, path string, depth int) {
 	out := reflect.MakeMap(v.Type())
 	for _, p := range d.pairs(n, path) {
@@ -165,7 +164,7 @@ func (d *decoder) table(n *yaml.Node, v reflect.Value, path string, depth int) {
 
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.problem(n, path, "must be %s, not %s", want(v.Kind()), describe(n))
+		d.problem(n, path, "must be %s, not %s", kindName(v.Kind()), describe(n))
 		return
 	}
 	switch v.Kind() {
@@ -176,7 +175,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 			v.SetBool(b)
 			return
 		}
-		d.problem(n, path, "must be true or false, not %s", clip(n.Value))
+		d.problem(n, path, "must be true or false, not %s", quote(n.Value))
 	default:
 		d.number(n, v, path)
 	}
@@ -187,7 +186,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	case "!!str", "!!timestamp", "!!binary":
 		v.SetString(n.Value)
 	default:
-		d.problem(n, path, "must be a string; put it in quotes: %q", n.Value)
+		d.problem(n, path, "must be a string; quote it: %q", n.Value)
 	}
 }
 
@@ -211,22 +210,22 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, path string) {
 		}
 		v.SetInt(i)
 	}
-	whole := v.Kind() != reflect.Float64 // the library would cut 1.5 to 1
-	if err != nil || !(n.Tag == "!!int" || n.Tag == "!!float" && !whole) {
-		d.problem(n, path, "must be %s, not %s", want(v.Kind()), clip(n.Value))
+	integer := v.Kind() != reflect.Float64 // the YAML library truncates 1.5 to 1
+	if err != nil || !(n.Tag == "!!int" || n.Tag == "!!float" && !integer) {
+		d.problem(n, path, "must be %s, not %s", kindName(v.Kind()), quote(n.Value))
 	}
 }
 
 func (d *decoder) duration(n *yaml.Node, v reflect.Value, path string) {
 	t, err := time.ParseDuration(n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil || t < 0 {
-		d.problem(n, path, "must be a time with its unit, such as 30s or 5m, not %s", describe(n))
+		d.problem(n, path, "must be a duration with a unit, such as 30s or 5m, not %s", describe(n))
 		return
 	}
 	v.SetInt(int64(t))
 }
 
-func want(k reflect.Kind) string {
+func kindName(k reflect.Kind) string {
 	switch k {
 	case reflect.String:
 		return "a string"
@@ -235,7 +234,7 @@ func want(k reflect.Kind) string {
 	case reflect.Float64:
 		return "a number"
 	}
-	return "a whole number"
+	return "an integer"
 }
 
 func describe(n *yaml.Node) string {
@@ -245,14 +244,14 @@ func describe(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	}
-	return clip(n.Value)
+	return quote(n.Value)
 }
 
-// clip quotes a foreign value and keeps it short.
-func clip(s string) string {
-	const most = 60
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+// quote quotes untrusted text, truncated to 60 bytes.
+func quote(s string) string {
+	const limit = 60
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return strconv.Quote(s)
 }

@@ -9,9 +9,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Encode returns a value as Decode would read it: the fields in their order, of a
-// struct with At those that were given, of any other those that are not zero. A Custom
-// type is encoded by its String method where it has one.
+// Encode returns a value in the form that Decode reads. The fields of a struct keep their
+// order: with At the ones that are set, else the ones that are not zero. A type may define
+// its form with EncodeYAML or String.
 func Encode(value any) *yaml.Node { return encode(reflect.ValueOf(value)) }
 
 func encode(v reflect.Value) *yaml.Node {
@@ -40,21 +40,21 @@ func encode(v reflect.Value) *yaml.Node {
 
 func scalar(tag, value string) *yaml.Node {
 	node := &yaml.Node{}
-	node.SetString(value) // chooses a style for text of several lines
+	node.SetString(value) // selects the style of multi-line text
 	node.Tag = tag
 	return node
 }
 
 func encodeStruct(v reflect.Value) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.MappingNode}
-	at, told := v.FieldByName("At"), false
+	at, hasAt := v.FieldByName("At"), false
 	var given At
 	if at.IsValid() {
-		given, told = at.Interface().(At)
+		given, hasAt = at.Interface().(At)
 	}
 	for _, f := range fieldsOf(v.Type()) {
 		value := v.FieldByIndex(f.index)
-		if value.IsZero() && !(told && given.Has(f.name)) {
+		if value.IsZero() && !(hasAt && given.Has(f.name)) {
 			continue
 		}
 		node.Content = append(node.Content, scalar("!!str", f.name), encode(value))

@@ -11,8 +11,8 @@ import (
 // pair is one key of a mapping with its value.
 type pair struct{ key, value *yaml.Node }
 
-// pairs returns the keys of a mapping, those of merged mappings (<<) last and only
-// where they are not given, and reports keys given twice.
+// pairs returns the keys of a mapping, then those of merged mappings (<<) that it does not
+// set. It reports duplicate keys.
 func (d *decoder) pairs(n *yaml.Node, path string) []pair {
 	if n.Kind != yaml.MappingNode {
 		d.problem(n, path, "must be a mapping, not %s", describe(n))
@@ -23,13 +23,13 @@ func (d *decoder) pairs(n *yaml.Node, path string) []pair {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		switch line, twice := seen[key.Value]; {
+		switch line, duplicate := seen[key.Value]; {
 		case key.Tag == "!!merge":
 			merged = append(merged, value)
 		case key.Kind != yaml.ScalarNode:
-			d.problem(key, path, "a key must be a word")
-		case twice:
-			d.problem(key, join(path, key.Value), "is given twice; the first is in line %d", line)
+			d.problem(key, path, "a key must be a scalar")
+		case duplicate:
+			d.problem(key, join(path, key.Value), "duplicate key; first set in line %d", line)
 		default:
 			seen[key.Value] = key.Line
 			out = append(out, pair{key, value})
@@ -63,15 +63,15 @@ func (d *decoder) mergeInto(out []pair, seen map[string]int, n *yaml.Node, path 
 	return out
 }
 
-// field is one struct field that a key may set.
+// field is a struct field with the key that sets it.
 type field struct {
 	name     string
 	required bool
-	anyCase  bool // of a foreign struct, whose users spell it in more than one way
+	anyCase  bool // of an OCI struct; LinuxKit accepts its keys in lower case too
 	index    []int
 }
 
-func (f field) is(key string) bool {
+func (f field) matches(key string) bool {
 	return f.name == key || f.anyCase && strings.EqualFold(f.name, key)
 }
 
@@ -84,7 +84,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 	at := At{Place: d.place(n), Path: path, keys: map[string]Place{}}
 	fields := fieldsOf(v.Type())
 	for _, p := range pairs {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.is(p.key.Value) })
+		i := slices.IndexFunc(fields, func(f field) bool { return f.matches(p.key.Value) })
 		if i < 0 {
 			d.unknown(p.key, path, fields)
 			continue
@@ -109,35 +109,35 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// fieldsOf lists the keys of a struct, those of embedded structs among them.
+// fieldsOf lists the fields of a struct, including those of embedded structs.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for _, f := range reflect.VisibleFields(t) {
-		tag, own := f.Tag.Lookup("yaml")
-		if !own {
+		tag, hasYAML := f.Tag.Lookup("yaml")
+		if !hasYAML {
 			tag = f.Tag.Get("json")
 		}
 		name, option, _ := strings.Cut(tag, ",")
 		if name != "" && name != "-" && f.IsExported() {
-			fields = append(fields, field{name: name, required: option == "required", anyCase: !own, index: f.Index})
+			fields = append(fields, field{name: name, required: option == "required", anyCase: !hasYAML, index: f.Index})
 		}
 	}
 	return fields
 }
 
-// garbled are words that forums' filters make of keys; manifests are copied from there.
-var garbled = map[string]string{"p_w_picpath": "image"}
+// garbledKeys maps keys that the word filters of web forums change to the original keys.
+var garbledKeys = map[string]string{"p_w_picpath": "image"}
 
 func (d *decoder) unknown(key *yaml.Node, path string, fields []field) {
-	if meant, ok := garbled[key.Value]; ok {
-		d.problem(key, path, "unknown key %s; that is what a web forum makes of %q: write %[2]s", clip(key.Value), meant)
+	if original, ok := garbledKeys[key.Value]; ok {
+		d.problem(key, path, "unknown key %s; a web forum replaced %q; use %[2]s", quote(key.Value), original)
 		return
 	}
 	if near := Nearest(key.Value, names(fields)); near != "" {
-		d.problem(key, path, "unknown key %s; did you mean %q?", clip(key.Value), near)
+		d.problem(key, path, "unknown key %s; did you mean %q?", quote(key.Value), near)
 		return
 	}
-	d.problem(key, path, "unknown key %s; the keys here are %s", clip(key.Value), list(fields))
+	d.problem(key, path, "unknown key %s; valid keys: %s", quote(key.Value), list(fields))
 }
 
 func names(fields []field) []string {

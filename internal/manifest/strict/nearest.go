@@ -2,9 +2,9 @@ package strict
 
 import "strings"
 
-// Nearest returns the word that was most likely meant by a misspelt one: the same
-// but for case and punctuation, at most two edits (one in a word of three letters)
-// away, or the only one that begins with it. It returns "" where no word is near.
+// Nearest returns the most similar of words to a misspelled word: at most two edits away,
+// ignoring case and punctuation (one edit for words of up to three letters), or the only
+// word with that prefix. It returns "" if there is none.
 func Nearest(word string, words []string) string {
 	if len(word) > 64 {
 		return ""
@@ -24,7 +24,7 @@ func Nearest(word string, words []string) string {
 	return best
 }
 
-// completion returns the only word that begins with a prefix.
+// completion returns the only word with a prefix, or "".
 func completion(prefix string, words []string) string {
 	found := ""
 	for _, w := range words {
@@ -43,10 +43,10 @@ func fold(s string) string {
 	return strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(s))
 }
 
-// edits is the distance of a and b in letters changed, added, left out, or swapped with
-// the one beside them (optimal string alignment).
+// edits returns the distance of a and b in letters changed, added, removed, or swapped
+// with the next one (optimal string alignment).
 func edits(a, b string) int {
-	var before []int // the row before the last
+	var previous []int // the row before the last
 	last := make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
@@ -61,10 +61,10 @@ func edits(a, b string) int {
 			}
 			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
 			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
+				row[j+1] = min(row[j+1], previous[j-1]+1)
 			}
 		}
-		before, last = last, row
+		previous, last = last, row
 	}
 	return last[len(b)]
 }

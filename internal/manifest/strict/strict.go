@@ -1,18 +1,15 @@
-// Package strict decodes YAML into Go structs and forgives nothing: a key nobody
-// reads, a value of another type, a key given twice are mistakes, and each is told
-// with its place in the file, what was expected, and the nearest valid key. All
-// mistakes of a file are told at once.
+// Package strict decodes YAML into Go structs and rejects unknown keys, values of another
+// type and duplicate keys. It reports all errors of a file at once, each with its place,
+// the expected value, and the nearest valid key.
 //
-// Struct fields are named by their `yaml` tag, or else by their `json` tag, as the
-// structs of OCI specifications are; one tagged `yaml:"name,required"` must be given.
-// A struct that embeds At learns where in the file it stood, so that a mistake found
-// later (an image nobody signed) is still told with its place. A type that is written
-// in more than one shape is Custom; one with rules between its fields is Checked.
+// The `yaml` tag names a struct field, or else the `json` tag, as in the structs of the OCI
+// specifications. A field tagged `yaml:"name,required"` must be set. A struct that embeds At
+// keeps its place in the file, so that later steps report errors at the same place. A type
+// with several notations implements Custom; one with rules between its fields implements
+// Checked. Encode is the inverse of Decode.
 //
-// Encode is the way back: what was given, in the same words.
-//
-// The files come from strangers: the size of the input, the depth, and the number
-// of nodes that aliases unfold to are bounded.
+// Input is untrusted: its size, its depth and the number of nodes after the expansion of
+// aliases are bounded.
 package strict
 
 import (
@@ -29,23 +26,23 @@ import (
 
 // Bounds of one file.
 const (
-	MaxBytes = 8 << 20 // of text
-	maxNodes = 500_000 // visited, aliases counted each time they are used
-	maxDepth = 64      // LinuxKit's deepest field is at 8
+	MaxBytes = 8 << 20
+	maxNodes = 500_000 // visited; an alias counts each time it is used
+	maxDepth = 64      // the deepest field of a LinuxKit manifest is at 8
 
 	maxDocuments = 100
 )
 
-// ErrInvalid is wrapped by every mistake that Decode finds.
+// ErrInvalid is wrapped by *Error.
 var ErrInvalid = errors.New("invalid")
 
-// Place is a position in a file. Lines and columns count from 1.
+// Place is a position in a file. Lines and columns start at 1.
 type Place struct {
 	File         string
 	Line, Column int
 }
 
-// String returns file:line:column, as editors and GitHub read it.
+// String returns file:line:column, the format of editors and GitHub.
 func (p Place) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -53,11 +50,11 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Problem is one mistake.
+// Problem is one error in a file.
 type Problem struct {
 	Place Place
-	Path  string // which part of the document: services[1] "web": image
-	Text  string // what is wrong, and what would be right
+	Path  string // of the value in the document: services[1] "web": image
+	Text  string // the error and the remedy
 }
 
 // String returns the problem as one line.
@@ -68,10 +65,10 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: %s: %s", p.Place, p.Path, p.Text)
 }
 
-// Error is all the mistakes found, in the order of their places.
+// Error contains all problems, in the order of their places.
 type Error struct{ Problems []Problem }
 
-// Error returns one line for each mistake.
+// Error returns one line for each problem.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
@@ -80,15 +77,15 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap lets errors.Is find ErrInvalid.
+// Unwrap returns ErrInvalid.
 func (e *Error) Unwrap() error { return ErrInvalid }
 
-// Join returns the mistakes as an error, sorted by place, or nil where there are none.
+// Join returns the problems as an *Error, sorted by place, or nil if there are none.
 func Join(problems []Problem) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	order := map[string]int{} // files keep the order in which they come
+	order := map[string]int{} // files keep their order
 	for _, p := range problems {
 		if _, seen := order[p.Place.File]; !seen {
 			order[p.Place.File] = len(order)
@@ -106,14 +103,14 @@ func Join(problems []Problem) error {
 	return &Error{problems}
 }
 
-// At is embedded in a struct that wants to know where it stood.
+// At is embedded in a struct to keep its place in the file.
 type At struct {
 	Place Place
 	Path  string
 	keys  map[string]Place
 }
 
-// Of returns the place of a key, or that of the whole where the key was not given.
+// Of returns the place of a key, or that of the struct if the key is not set.
 func (a At) Of(key string) Place {
 	if p, ok := a.keys[key]; ok {
 		return p
@@ -121,13 +118,13 @@ func (a At) Of(key string) Place {
 	return a.Place
 }
 
-// Has reports whether the key was given.
+// Has reports whether a key is set.
 func (a At) Has(key string) bool {
 	_, ok := a.keys[key]
 	return ok
 }
 
-// Problem makes a mistake at a key.
+// Problem returns a problem at a key; the key "" is the struct itself.
 func (a At) Problem(key, format string, args ...any) Problem {
 	path := a.Path
 	switch {
@@ -139,7 +136,7 @@ func (a At) Problem(key, format string, args ...any) Problem {
 	return Problem{Place: a.Of(key), Path: path, Text: fmt.Sprintf(format, args...)}
 }
 
-// Read reads a file for Decode, and refuses one that is too large.
+// Read reads the input of Decode, and rejects more than MaxBytes.
 func Read(name string, r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	if err != nil {
@@ -151,8 +148,8 @@ func Read(name string, r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// Decode fills the struct that into points to from the one document in data. The
-// error is an *Error with every mistake.
+// Decode decodes the only document in data into the struct that into points to. An error
+// is an *Error with all problems.
 func Decode(file string, data []byte, into any) error {
 	documents, err := Documents(file, data)
 	if err != nil {
@@ -163,27 +160,28 @@ func Decode(file string, data []byte, into any) error {
 		return Join([]Problem{
 			{
 				Place: Place{File: file, Line: second.Line, Column: max(second.Column, 1)},
-				Text:  "a second document (---) starts here; put it into a file of its own",
+				Text:  "a second document (---) starts here; move it to its own file",
 			},
 		})
 	}
 	return documents[0].Decode(into)
 }
 
-// Document is one of the documents in a file.
+// Document is one YAML document of a file.
 type Document struct {
 	file string
 	root *yaml.Node
 }
 
-// Decode fills the struct that into points to. The error is an *Error with every mistake.
+// Decode decodes the document into the struct that into points to. An error is an *Error
+// with all problems.
 func (doc Document) Decode(into any) error {
 	d := &decoder{file: doc.file}
 	d.value(doc.root, reflect.ValueOf(into).Elem(), "", 0)
 	return Join(d.problems)
 }
 
-// Documents takes a file apart at its --- lines. There is at least one, or an *Error.
+// Documents splits a file at its --- lines. It returns at least one document, or an *Error.
 func Documents(file string, data []byte) ([]Document, error) {
 	if len(data) > MaxBytes {
 		return nil, Join([]Problem{{Place: Place{File: file}, Text: fmt.Sprintf("is larger than %d MiB", MaxBytes>>20)}})
@@ -196,7 +194,7 @@ func Documents(file string, data []byte) ([]Document, error) {
 			break
 		}
 		if err != nil {
-			return nil, Join([]Problem{syntax(file, err)})
+			return nil, Join([]Problem{syntaxProblem(file, err)})
 		}
 		if documents = append(documents, Document{file, node.Content[0]}); len(documents) > maxDocuments {
 			return nil, Join([]Problem{
@@ -210,8 +208,8 @@ func Documents(file string, data []byte) ([]Document, error) {
 	return documents, nil
 }
 
-// syntax turns the parser's "yaml: line 3: did not find …" into a problem.
-func syntax(file string, err error) Problem {
+// syntaxProblem converts the error "yaml: line 3: did not find …" of the parser.
+func syntaxProblem(file string, err error) Problem {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	place := Place{File: file, Line: 1, Column: 1}
 	if n, scanErr := fmt.Sscanf(text, "line %d:", &place.Line); n == 1 && scanErr == nil {
@@ -220,7 +218,7 @@ func syntax(file string, err error) Problem {
 	return Problem{Place: place, Text: "not YAML: " + strings.TrimSpace(text)}
 }
 
-// Inherit adds the keys that only an earlier file gave.
+// Inherit adds the keys that are set only in an earlier file.
 func (a *At) Inherit(earlier At) {
 	for key, place := range earlier.keys {
 		if _, given := a.keys[key]; !given {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// inner and document have one field of each kind.
+// document has a field of each kind.
 type inner struct {
 	At
 	Name  string   `yaml:"name,required"`
@@ -44,7 +44,7 @@ func (e *either) DecodeYAML(n Node) {
 	}
 }
 
-func TestDecodeReadsEveryKind(t *testing.T) {
+func TestDecode(t *testing.T) {
 	t.Parallel()
 	var d document
 	err := Decode("f.yml", []byte(`
@@ -76,46 +76,46 @@ items:
 		t.Errorf("items: %+v", d.Items)
 	}
 	if place := d.Items[1].Of("name").String(); place != "f.yml:12:18" {
-		t.Errorf("the second name stands at %s", place)
+		t.Errorf("the second name is at %s", place)
 	}
-	if !d.Has("wait") || d.Has("nothing") {
+	if !d.Has("wait") || d.Has("empty") {
 		t.Error("Has is wrong")
 	}
 }
 
-func TestDecodeTellsWhatIsWrongAndWhere(t *testing.T) {
+func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ in, want string }{
-		"misspelt key":      {"txet: x", `f.yml:1:1: unknown key "txet"; did you mean "text"?`},
-		"key in other case": {"TEXT: x", `f.yml:1:1: unknown key "TEXT"; did you mean "text"?`},
+		"misspelled key":    {"txet: x", `f.yml:1:1: unknown key "txet"; did you mean "text"?`},
+		"key in upper case": {"TEXT: x", `f.yml:1:1: unknown key "TEXT"; did you mean "text"?`},
 		"key that a forum garbled": {
 			"p_w_picpath: x",
-			`f.yml:1:1: unknown key "p_w_picpath"; that is what a web forum makes of "image": write image`,
+			`f.yml:1:1: unknown key "p_w_picpath"; a web forum replaced "image"; use image`,
 		},
-		"key from nowhere":      {"colour: x", `f.yml:1:1: unknown key "colour"; the keys here are text, number,`},
-		"number for a string":   {"text: 0644", `f.yml:1:7: text: must be a string; put it in quotes: "0644"`},
-		"word for a number":     {"number: ten", `f.yml:1:9: number: must be a whole number, not "ten"`},
-		"fraction for a number": {"number: 1.5", `must be a whole number, not "1.5"`},
-		"word for a truth":      {"yes: maybe", `f.yml:1:6: yes: must be true or false, not "maybe"`},
-		"time without a unit":   {"wait: 30", `f.yml:1:7: wait: must be a time with its unit, such as 30s or 5m, not "30"`},
-		"negative time":         {"wait: -3s", `must be a time with its unit`},
-		"list for a mapping":    {"table: [a]", `f.yml:1:8: table: must be a mapping, not a list`},
-		"mapping for a list":    {"items: {a: b}", `f.yml:1:8: items: must be a list, not a mapping`},
-		"scalar for a mapping":  {"items: [x]", `items[0]: must be a mapping with the keys name, ports, not "x"`},
-		"mapping for a string":  {"text: {}", `text: must be a string, not a mapping`},
-		"missing key":           {"items:\n  - ports: [1]", `f.yml:2:5: items[0]: name is missing`},
-		"mistake in a named item": {
+		"unknown key":             {"colour: x", `f.yml:1:1: unknown key "colour"; valid keys: text, number,`},
+		"number for a string":     {"text: 0644", `f.yml:1:7: text: must be a string; quote it: "0644"`},
+		"word for a number":       {"number: ten", `f.yml:1:9: number: must be an integer, not "ten"`},
+		"fraction for a number":   {"number: 1.5", `must be an integer, not "1.5"`},
+		"word for a bool":         {"yes: maybe", `f.yml:1:6: yes: must be true or false, not "maybe"`},
+		"duration without a unit": {"wait: 30", `f.yml:1:7: wait: must be a duration with a unit, such as 30s or 5m, not "30"`},
+		"negative duration":       {"wait: -3s", `must be a duration with a unit`},
+		"list for a mapping":      {"table: [a]", `f.yml:1:8: table: must be a mapping, not a list`},
+		"mapping for a list":      {"items: {a: b}", `f.yml:1:8: items: must be a list, not a mapping`},
+		"scalar for a mapping":    {"items: [x]", `items[0]: must be a mapping with the keys name, ports, not "x"`},
+		"mapping for a string":    {"text: {}", `text: must be a string, not a mapping`},
+		"missing key":             {"items:\n  - ports: [1]", `f.yml:2:5: items[0]: name is missing`},
+		"error in a named item": {
 			"items:\n  - {name: web, ports: [x]}",
-			`f.yml:2:25: items[0] "web": ports[0]: must be a whole number, not "x"`,
+			`f.yml:2:25: items[0] "web": ports[0]: must be an integer, not "x"`,
 		},
-		"number too large":  {"items: [{name: a, ports: [70000]}]", `must be a whole number, not "70000"`},
-		"key given twice":   {"text: a\ntext: b", `f.yml:2:1: text: is given twice; the first is in line 1`},
-		"neither shape":     {"either: []", `either: must be a number or a word`},
-		"not YAML":          {"a: [b", `f.yml:1:1: not YAML: did not find expected`},
-		"a tab":             {"text:\n\tx: 1", `f.yml:2:1: not YAML: found character that cannot start any token`},
-		"nothing":           {"", `f.yml: is empty`},
-		"a second document": {"text: a\n---\ntext: b", `a second document (---) starts here`},
-		"a list at the top": {"- a", `f.yml:1:1: must be a mapping with the keys`},
+		"number too large":      {"items: [{name: a, ports: [70000]}]", `must be an integer, not "70000"`},
+		"duplicate key":         {"text: a\ntext: b", `f.yml:2:1: text: duplicate key; first set in line 1`},
+		"neither notation":      {"either: []", `either: must be a number or a word`},
+		"not YAML":              {"a: [b", `f.yml:1:1: not YAML: did not find expected`},
+		"tab":                   {"text:\n\tx: 1", `f.yml:2:1: not YAML: found character that cannot start any token`},
+		"empty":                 {"", `f.yml: is empty`},
+		"second document":       {"text: a\n---\ntext: b", `a second document (---) starts here`},
+		"list at the top level": {"- a", `f.yml:1:1: must be a mapping with the keys`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +128,7 @@ func TestDecodeTellsWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-func TestDecodeTellsEverythingInOrder(t *testing.T) {
+func TestDecodeReportsAllErrorsInOrder(t *testing.T) {
 	t.Parallel()
 	var d document
 	err := Decode("f.yml", []byte("yes: 3\nnumber: x\ntxet: y\nitems: [{prots: 1}]\n"), &d)
@@ -143,7 +143,7 @@ func TestDecodeTellsEverythingInOrder(t *testing.T) {
 	}
 }
 
-func TestNullIsTheSameAsLeavingOut(t *testing.T) {
+func TestNullLeavesTheDefault(t *testing.T) {
 	t.Parallel()
 	d := document{Text: "default"}
 	if err := Decode("f.yml", []byte("text:\nitems: ~\ntable: null\n"), &d); err != nil || d.Text != "default" {
@@ -151,7 +151,7 @@ func TestNullIsTheSameAsLeavingOut(t *testing.T) {
 	}
 }
 
-func TestHostileInputIsRefusedQuickly(t *testing.T) {
+func TestHostileInputIsRejectedQuickly(t *testing.T) {
 	t.Parallel()
 	var nest strings.Builder
 	nest.WriteString("x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n")
@@ -166,15 +166,15 @@ func TestHostileInputIsRefusedQuickly(t *testing.T) {
 		"too large":       strings.Repeat("#", MaxBytes+1),
 		"deeply nested":   "items: " + strings.Repeat("[", 5000),
 		"alias bomb":      nest.String(),
-		"alias of itself": "items: &a [*a]",
-		"merge of itself": "table: &a {<<: *a}",
+		"recursive alias": "items: &a [*a]",
+		"recursive merge": "table: &a {<<: *a}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var d document
 			begin := time.Now()
 			err := Decode("f.yml", []byte(in), &d)
-			if err == nil && name != "merge of itself" {
+			if err == nil && name != "recursive merge" {
 				t.Error("accepted")
 			}
 			if took := time.Since(begin); took > 5*time.Second {
@@ -184,7 +184,7 @@ func TestHostileInputIsRefusedQuickly(t *testing.T) {
 	}
 }
 
-func TestReadRefusesWhatIsTooLarge(t *testing.T) {
+func TestReadRejectsLargeInput(t *testing.T) {
 	t.Parallel()
 	if _, err := Read("f.yml", strings.NewReader(strings.Repeat("#", MaxBytes+1))); !errors.Is(err, ErrInvalid) {
 		t.Errorf("got %v", err)
@@ -210,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var d document
 		if err := Decode("f.yml", in, &d); err != nil && !errors.Is(err, ErrInvalid) {
-			t.Errorf("no kind: %v", err)
+			t.Errorf("unexpected kind of error: %v", err)
 		}
 	})
 }

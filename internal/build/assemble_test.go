@@ -22,16 +22,16 @@ import (
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-// world is a registry with a few images, a folder with a manifest, and a cache.
-type world struct {
+// fixture is a registry with a few images, a folder with a manifest, and a cache.
+type fixture struct {
 	t     *testing.T
 	host  string
 	dir   string
 	cache *component.Cache
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, host: image.Serve(t, nil), dir: t.TempDir()}
+func newFixture(t *testing.T) *fixture {
+	w := &fixture{t: t, host: image.Serve(t, nil), dir: t.TempDir()}
 	runs := v1.Config{Cmd: []string{"/run"}}
 	image.Push(t, image.Kernel(t), w.host+"/kernel:1")
 	image.Push(t,
@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 			image.Layer(t, image.File("usr/bin/runc", "RUNC"), image.File("etc/hostname", "docker"), image.Dir("etc"))),
 		w.host+"/runc:1")
 	image.Push(t,
-		image.Make(t, v1.Config{}, image.Layer(t, image.File("init", "THEIRS"), image.File("sbin/modprobe", "M"))),
+		image.Make(t, v1.Config{}, image.Layer(t, image.File("init", "STOCK"), image.File("sbin/modprobe", "M"))),
 		w.host+"/init:1")
 	image.Push(t,
 		image.Make(t, runs, image.Layer(t, image.File("run", "#!"), image.File("etc/resolv.conf", "nameserver 1.1.1.1"))),
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // assemble builds a manifest in which HOST stands for the registry.
-func (w *world) assemble(text string, change func(*Options)) (*artifacts.Set, error) {
+func (w *fixture) assemble(text string, change func(*Options)) (*artifacts.Set, error) {
 	w.t.Helper()
 	verified, opts := w.verified(text), w.options()
 	if change != nil {
@@ -66,7 +66,7 @@ func (w *world) assemble(text string, change func(*Options)) (*artifacts.Set, er
 	return Assemble(w.t.Context(), verified, opts)
 }
 
-func (w *world) options() Options {
+func (w *fixture) options() Options {
 	return Options{
 		Name: "os", Output: filepath.Join(w.dir, "out"), Formats: []string{"kernel+initrd"}, Codec: initrd.Codec{Name: "none"},
 		Init: InitAuto, Cache: w.cache, Report: progress.Silent(),
@@ -74,7 +74,7 @@ func (w *world) options() Options {
 }
 
 // verified loads and resolves a manifest.
-func (w *world) verified(text string) *verify.Verified {
+func (w *fixture) verified(text string) *verify.Verified {
 	w.t.Helper()
 	path := filepath.Join(w.dir, "os.yml")
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "HOST", w.host)), 0o600); err != nil {
@@ -96,7 +96,7 @@ func (w *world) verified(text string) *verify.Verified {
 	return verified
 }
 
-const system = `
+const manifestText = `
 kernel: {image: HOST/kernel:1, cmdline: console=ttyS0}
 init: [HOST/runc:1]
 onboot:
@@ -107,8 +107,8 @@ files:
   - {path: etc/motd, contents: hello, mode: "0644", uid: first}
 `
 
-// root reads back an uncompressed initrd: name → "mode uid content".
-func root(t *testing.T, set *artifacts.Set) map[string]string {
+// readInitrd decodes an uncompressed initrd: name → "mode uid content".
+func readInitrd(t *testing.T, set *artifacts.Set) map[string]string {
 	t.Helper()
 	f, _ := set.Find("kernel+initrd", artifacts.KindInitrd)
 	data, err := os.ReadFile(set.Abs(f))
@@ -133,14 +133,14 @@ func root(t *testing.T, set *artifacts.Set) map[string]string {
 	return out
 }
 
-func TestAssembleLaysOutTheSystem(t *testing.T) {
+func TestAssembleRootFileSystem(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	set, err := w.assemble(system, nil)
+	w := newFixture(t)
+	set, err := w.assemble(manifestText, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := root(t, set)
+	got := readInitrd(t, set)
 	for name, want := range map[string]string{
 		"usr/bin/runc":                          "100644 0 RUNC",
 		"lib/modules/6.1/modules.dep":           "100644 0 overlay.ko:\n",
@@ -154,7 +154,7 @@ func TestAssembleLaysOutTheSystem(t *testing.T) {
 		"containers/onboot/000-first/tmp":       "40755 0 ",
 		"containers/onboot/000-first/rootfs":    "40755 0 ",
 		"containers/services/app/rootfs":        "40755 0 ",
-		"containers/onboot/000-first/lower/etc/resolv.conf": "100644 0 " + noResolver,
+		"containers/onboot/000-first/lower/etc/resolv.conf": "100644 0 " + emptyResolver,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q", name, got[name], want)
@@ -165,11 +165,11 @@ func TestAssembleLaysOutTheSystem(t *testing.T) {
 		"containers/services/app/rootfs/run",
 	} {
 		if _, there := got[name]; there {
-			t.Errorf("%s is there", name)
+			t.Errorf("%s exists", name)
 		}
 	}
 	if !strings.Contains(got["containers/services/app/runtime.json"], `"source": "/containers/onboot/000-first/lower"`) {
-		t.Errorf("the second container of an image does not share the first's files: %s",
+		t.Errorf("two containers of one image do not share its files: %s",
 			got["containers/services/app/runtime.json"])
 	}
 	if len(got["init"]) < 1<<20 || set.Init != "builtin" {
@@ -179,8 +179,8 @@ func TestAssembleLaysOutTheSystem(t *testing.T) {
 
 func TestAssembleWritesArtifacts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	if _, err := w.assemble(system, nil); err != nil {
+	w := newFixture(t)
+	if _, err := w.assemble(manifestText, nil); err != nil {
 		t.Fatal(err)
 	}
 	set, err := artifacts.Load(filepath.Join(w.dir, "out"))
@@ -211,14 +211,14 @@ func TestAssembleWritesArtifacts(t *testing.T) {
 	}
 }
 
-func TestSameInputSameBytes(t *testing.T) {
+func TestBuildIsReproducible(t *testing.T) {
 	t.Parallel()
-	first, second := newWorld(t), newWorld(t)
-	second.host = first.host // another folder and an empty cache, the same registry
+	first, second := newFixture(t), newFixture(t)
+	second.host = first.host // same registry, another folder and an empty cache
 	for _, codec := range []string{"zstd", "gzip", "lz4", "none"} {
 		var sums []string
-		for _, w := range []*world{first, second, first} {
-			set, err := w.assemble(system, func(o *Options) { o.Codec, _ = initrd.ParseCodec(codec) })
+		for _, w := range []*fixture{first, second, first} {
+			set, err := w.assemble(manifestText, func(o *Options) { o.Codec, _ = initrd.ParseCodec(codec) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,22 +234,22 @@ func TestSameInputSameBytes(t *testing.T) {
 	}
 }
 
-func TestWhoseInit(t *testing.T) {
+func TestInitChoice(t *testing.T) {
 	t.Parallel()
-	const theirs = "init: [HOST/init:1]"
+	const stock = "init: [HOST/init:1]"
 	for name, tt := range map[string]struct{ text, choice, want string }{
-		"ours where there is none":       {text: "init: [HOST/runc:1]", choice: InitAuto, want: "builtin"},
-		"theirs where they bring it":     {text: theirs, choice: InitAuto, want: "init:1"},
-		"ours over theirs":               {text: theirs, choice: InitBuiltin, want: "builtin"},
-		"theirs asked for":               {text: theirs, choice: InitManifest, want: "init:1"},
-		"theirs asked for and not there": {text: "init: [HOST/runc:1]", choice: InitManifest, want: "no init image has /init"},
-		"a file of the manifest's own": {
+		"auto without init in the manifest":    {text: "init: [HOST/runc:1]", choice: InitAuto, want: "builtin"},
+		"auto with init in the manifest":       {text: stock, choice: InitAuto, want: "init:1"},
+		"builtin replaces the manifest's init": {text: stock, choice: InitBuiltin, want: "builtin"},
+		"manifest":                             {text: stock, choice: InitManifest, want: "init:1"},
+		"manifest without init":                {text: "init: [HOST/runc:1]", choice: InitManifest, want: "no init image contains /init"},
+		"init from files": {
 			text: "files: [{path: init, contents: x, mode: '0755'}]", choice: InitAuto, want: "os.yml",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			set, err := newWorld(t).assemble(tt.text, func(o *Options) { o.Init = tt.choice })
+			set, err := newFixture(t).assemble(tt.text, func(o *Options) { o.Init = tt.choice })
 			if err != nil {
 				if !strings.Contains(err.Error(), tt.want) {
 					t.Error(err)
@@ -259,30 +259,30 @@ func TestWhoseInit(t *testing.T) {
 			if !strings.Contains(set.Init, tt.want) {
 				t.Errorf("init is %q", set.Init)
 			}
-			if modprobe := root(t, set)["sbin/modprobe"]; tt.choice == InitBuiltin && !strings.HasSuffix(modprobe, "/init") {
+			if modprobe := readInitrd(t, set)["sbin/modprobe"]; tt.choice == InitBuiltin && !strings.HasSuffix(modprobe, "/init") {
 				t.Errorf("modprobe is %q", modprobe)
 			}
 		})
 	}
 }
 
-func TestWhatMakesNoSystem(t *testing.T) {
+func TestAssembleErrors(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	os.WriteFile(filepath.Join(w.dir, "inside"), []byte("x"), 0o600)
 	os.Symlink("/etc/passwd", filepath.Join(w.dir, "link"))
 	for name, tt := range map[string]struct{ text, want string }{
-		"kernel that is not there":      {"kernel: {image: HOST/app:1}", `os.yml:1:10: kernel: image`},
-		"modules that are not there":    {"kernel: {image: HOST/kernel:1, tar: mods.tar}", `it has no file /mods.tar`},
-		"modules that are no tar":       {"kernel: {image: HOST/kernel:1, tar: System.map}", `/System.map: malformed image`},
-		"file over a linked folder":     {"init: [HOST/merged:1, HOST/odd:1]", "/lib is a link to usr/lib"},
-		"file over a folder":            {"init: [HOST/runc:1]\nfiles: [{path: etc, contents: x}]", "a file cannot replace it"},
-		"source outside":                {"files: [{path: a, source: ../../../../../../etc/passwd}]", "is outside the repository"},
-		"absolute source outside":       {"files: [{path: a, source: /etc/passwd}]", "is outside the repository"},
-		"source by a link outside":      {"files: [{path: a, source: link}]", "source link:"},
-		"source that is not there":      {"files: [{path: a, source: none}]", "source none:"},
-		"source that is a folder":       {"files: [{path: a, source: .}]", "is no regular file"},
-		"container with nothing to run": {"services: [{name: a, image: HOST/merged:1}]", "nothing to run"},
+		"missing kernel":                         {"kernel: {image: HOST/app:1}", `os.yml:1:10: kernel: image`},
+		"missing modules":                        {"kernel: {image: HOST/kernel:1, tar: mods.tar}", `no file /mods.tar`},
+		"modules are no tar archive":             {"kernel: {image: HOST/kernel:1, tar: System.map}", `/System.map: malformed image`},
+		"file replaces a linked folder":          {"init: [HOST/merged:1, HOST/odd:1]", "/lib is a link to usr/lib"},
+		"file replaces a folder":                 {"init: [HOST/runc:1]\nfiles: [{path: etc, contents: x}]", "a file cannot replace it"},
+		"source outside the repository":          {"files: [{path: a, source: ../../../../../../etc/passwd}]", "is outside the repository"},
+		"absolute source outside the repository": {"files: [{path: a, source: /etc/passwd}]", "is outside the repository"},
+		"source is a link out of the repository": {"files: [{path: a, source: link}]", "source link:"},
+		"missing source":                         {"files: [{path: a, source: none}]", "source none:"},
+		"source is a folder":                     {"files: [{path: a, source: .}]", "is not a regular file"},
+		"container without a command":            {"services: [{name: a, image: HOST/merged:1}]", "no command in the manifest or the image"},
 	} {
 		_, err := w.assemble(tt.text, nil)
 		if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), tt.want) {
@@ -294,9 +294,9 @@ func TestWhatMakesNoSystem(t *testing.T) {
 	}
 }
 
-func TestFilesFromTheRepository(t *testing.T) {
+func TestFilesAreReadFromTheRepository(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	os.MkdirAll(filepath.Join(w.dir, ".git"), 0o755)
 	os.WriteFile(filepath.Join(w.dir, "conf"), []byte("CONF"), 0o600)
 	set, err := w.assemble(`
@@ -309,7 +309,7 @@ files:
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := root(t, set)
+	got := readInitrd(t, set)
 	for name, want := range map[string]string{
 		"etc": "40755 0 ", "etc/deep": "40700 0 ", "etc/deep/conf": "100600 0 CONF",
 		"etc/dir": "40700 0 ", "etc/none": "",
@@ -323,24 +323,24 @@ files:
 	}
 }
 
-func TestUnknownFormat(t *testing.T) {
+func TestRejectsUnknownFormat(t *testing.T) {
 	t.Parallel()
-	_, err := newWorld(t).assemble(system, func(o *Options) { o.Formats = []string{"floppy"} })
+	_, err := newFixture(t).assemble(manifestText, func(o *Options) { o.Formats = []string{"floppy"} })
 	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "kernel+initrd") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestSparseModulesAreRefused(t *testing.T) {
+func TestDetectsSparseFiles(t *testing.T) {
 	t.Parallel()
 	for _, h := range []*tar.Header{{Typeflag: tar.TypeGNUSparse}, {PAXRecords: map[string]string{"GNU.sparse.major": "1"}}} {
-		if !sparse(h) {
+		if !isSparse(h) {
 			t.Errorf("%+v", h)
 		}
 	}
 }
 
-func TestCancelLeavesNothing(t *testing.T) {
+func TestCancelLeavesNoFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -16,22 +16,22 @@ const (
 	RoleVolume     = "volume"
 )
 
-// Use is one place where the manifest names an image.
+// Use is one reference to an image in the manifest.
 type Use struct {
 	Role  string
 	Index int    // within the role
-	Name  string // of the entry; the kernel's and an init image's is made from the reference
-	Image string // as written
+	Name  string // of the entry; for kernel and init images the short name of the reference
+	Image string // as in the manifest
 	Place strict.Place
 	Path  string // services[1] "web": image
 
-	Layout bool // it is wanted as it is, not unpacked: a volume of format oci
+	Layout bool // not unpacked: a volume of format oci
 }
 
-// String names the use in an error.
+// String returns the use for an error.
 func (u Use) String() string { return fmt.Sprintf("%s: image %s", u.Path, u.Image) }
 
-// Images lists every use of an image, in the order in which they are assembled.
+// Images lists every use of an image, in the order of assembly.
 func (m *Manifest) Images() []Use {
 	var uses []Use
 	if m.Kernel.Image != "" {
@@ -49,7 +49,7 @@ func (m *Manifest) Images() []Use {
 			uses = append(uses,
 				Use{
 					Role: RoleVolume, Index: i, Name: v.Name, Image: string(v.Image), Place: v.Of("image"),
-					Path: v.Path, Layout: v.Layout(),
+					Path: v.Path, Layout: v.IsLayout(),
 				})
 		}
 	}
@@ -66,12 +66,11 @@ func (m *Manifest) Images() []Use {
 type Section struct {
 	Role     string
 	Dir      string // below /containers
-	Numbered bool   // folders are named NNN-name, for they run in order
+	Numbered bool   // folders are named NNN-name, in the order of execution
 	Entries  []Entry
 }
 
-// Sections returns the lists of entries in the order in which ids are given out
-// and the root file system is laid out.
+// Sections returns the lists of entries in the order of id allocation and assembly.
 func (m *Manifest) Sections() []Section {
 	return []Section{
 		{Role: RoleOnboot, Dir: "onboot", Numbered: true, Entries: m.Onboot},
