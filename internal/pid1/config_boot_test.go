@@ -250,10 +250,10 @@ func TestLogLevelPrecedence(t *testing.T) {
 		file, args, env string
 		shown           bool
 	}{
-		"default":                        {file: "", args: "", env: "", shown: false},
-		"file":                           {file: "debug", args: "", env: "", shown: true},
-		"environment over file, quieter": {file: "debug", args: "", env: "error", shown: false},
-		"environment over file, louder":  {file: "error", args: "", env: "debug", shown: true},
+		"default":                        {shown: false},
+		"file":                           {file: "debug", shown: true},
+		"environment over file, quieter": {file: "debug", env: "error", shown: false},
+		"environment over file, louder":  {file: "error", env: "debug", shown: true},
 		"--debug over both":              {file: "error", args: "--debug", env: "warn", shown: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -110,36 +110,36 @@ func TestOptions(t *testing.T) {
 		line, args, env string
 		want            options
 	}{
-		"empty": {line: "", args: "", env: "", want: base},
-		"quiet": {line: "quiet", args: "", env: "", want: with(func(o *options) { o.quiet = true })},
+		"empty": {want: base},
+		"quiet": {line: "quiet", want: with(func(o *options) { o.quiet = true })},
 		"debug": {
-			line: "debug", args: "", env: "", want: with(func(o *options) { o.level, o.levelSet = console.Debug, true }),
+			line: "debug", want: with(func(o *options) { o.level, o.levelSet = console.Debug, true }),
 		},
 		"init=": {
-			line: "init=/bin/sh", args: "", env: "", want: with(func(o *options) { o.program = "/bin/sh" }),
+			line: "init=/bin/sh", want: with(func(o *options) { o.program = "/bin/sh" }),
 		},
 		"cgroup v1": {
-			line: "linuxkit.unified_cgroup_hierarchy=0", args: "", env: "",
+			line: "linuxkit.unified_cgroup_hierarchy=0",
 			want: with(func(o *options) { o.unifiedCgroup = false }),
 		},
-		"cgroup v2": {line: "linuxkit.unified_cgroup_hierarchy=1", args: "", env: "", want: base},
+		"cgroup v2": {line: "linuxkit.unified_cgroup_hierarchy=1", want: base},
 		"init.config=": {
-			line: "init.config=/a.yml", args: "", env: "", want: with(func(o *options) { o.config = "/a.yml" }),
+			line: "init.config=/a.yml", want: with(func(o *options) { o.config = "/a.yml" }),
 		},
 		"--config FILE": {
-			line: "init.config=/a.yml", args: "--config /b.yml", env: "", want: with(func(o *options) { o.config = "/b.yml" }),
+			line: "init.config=/a.yml", args: "--config /b.yml", want: with(func(o *options) { o.config = "/b.yml" }),
 		},
 		"--config=FILE": {
-			line: "", args: "--config=/b.yml", env: "", want: with(func(o *options) { o.config = "/b.yml" }),
+			args: "--config=/b.yml", want: with(func(o *options) { o.config = "/b.yml" }),
 		},
-		"--config without a file": {line: "", args: "--config", env: "", want: base},
+		"--config without a file": {args: "--config", want: base},
 		"INIT_LOG_LEVEL": {
-			line: "debug", args: "", env: "warn", want: with(func(o *options) { o.level, o.levelSet = console.Warn, true }),
+			line: "debug", env: "warn", want: with(func(o *options) { o.level, o.levelSet = console.Warn, true }),
 		},
 		"--debug overrides INIT_LOG_LEVEL": {
-			line: "", args: "--debug", env: "error", want: with(func(o *options) { o.level, o.levelSet = console.Debug, true }),
+			args: "--debug", env: "error", want: with(func(o *options) { o.level, o.levelSet = console.Debug, true }),
 		},
-		"unknown level": {line: "", args: "", env: "shout", want: base},
+		"unknown level": {env: "shout", want: base},
 	} {
 		if got := parseOptions(cmdline.Parse(tt.line), strings.Fields(tt.args), tt.env); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)

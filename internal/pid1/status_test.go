@@ -78,15 +78,15 @@ func TestOperationResponse(t *testing.T) {
 			want: control.Response{Text: "web: stopping (still in progress)", Code: 1},
 		},
 		"started": {
-			status: supervise.Status{Name: "web", State: supervise.Ready, Last: "code 1"}, done: true, stop: false,
+			status: supervise.Status{Name: "web", State: supervise.Ready, Last: "code 1"}, done: true,
 			want: control.Response{Text: "web: ready"},
 		},
 		"started and failed": {
-			status: supervise.Status{Name: "web", State: supervise.Exited, Last: "code 1"}, done: true, stop: false,
+			status: supervise.Status{Name: "web", State: supervise.Exited, Last: "code 1"}, done: true,
 			want: control.Response{Text: "web: exited, code 1", Code: 1},
 		},
 		"waits for another": {
-			status: supervise.Status{Name: "web", State: supervise.Waiting}, done: false, stop: false,
+			status: supervise.Status{Name: "web", State: supervise.Waiting}, done: false,
 			want: control.Response{Text: "web: waiting (still in progress)", Code: 1},
 		},
 	} {

@@ -38,7 +38,7 @@ const (
 	unimplemented = 12
 )
 
-// PID 1 tells rejections of containerd apart by their status code, not by their text.
+// PID 1 distinguishes rejections of containerd by their status code, not by their text.
 func TestRejections(t *testing.T) {
 	t.Parallel()
 	r := realRuntime(t)

@@ -75,12 +75,15 @@ func TestRuncShimPassesDescriptors(t *testing.T) {
 	if output, code := call("--log", "/l", "create", "--bundle", "/b", "web"); output != "" || code != 0 {
 		t.Errorf("%q, exit %d", output, code)
 	}
-	for name, want := range map[string]string{"out": "--log /l create --preserve-fds 1 --bundle /b web\n", "err": "wrong\n", "ready": "ready\n"} {
+	for name, want := range map[string]string{
+		"out": "--log /l create --preserve-fds 1 --bundle /b web\n", "err": "wrong\n", "ready": "ready\n",
+	} {
 		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
 		}
 	}
-	if output, code := call("--log", "/l", "create", "--bundle", "/b", "db"); code != 0 || !strings.Contains(output, "create --bundle /b db\n") {
+	output, code := call("--log", "/l", "create", "--bundle", "/b", "db")
+	if code != 0 || !strings.Contains(output, "create --bundle /b db\n") {
 		t.Errorf("other container: %q, exit %d", output, code)
 	}
 }

@@ -11,69 +11,61 @@ import (
 func TestParseSettings(t *testing.T) {
 	t.Parallel()
 	const sample = "cliopts=\"--log-level debug\"\nstderr=\"/var/log/containerd.out.log\"\nstdout=\"stdout\"\n"
-	seed := Settings{Options: []string{"--log-level", "debug"}, Stderr: "/var/log/containerd.out.log", Stdout: "stdout"}
+	want := Settings{Options: []string{"--log-level", "debug"}, Stderr: "/var/log/containerd.out.log", Stdout: "stdout"}
+	for name, tt := range map[string]struct {
+		text string
+		want Settings
+	}{
+		"sample of the documentation":    {sample, want},
+		"CRLF line ends":                 {strings.ReplaceAll(sample, "\n", "\r\n"), want},
+		"empty":                          {"", Settings{}},
+		"comments":                       {"# one\n\n \t# two\nstdout = 'stderr' # three", Settings{Stdout: "stderr"}},
+		"spaces and tabs":                {`cliopts = "  --a\tb\n c "`, Settings{Options: []string{"--a", "b", "c"}}},
+		"no quoting within a string":     {`cliopts = "--arg 'abcd def'"`, Settings{Options: []string{"--arg", "'abcd", "def'"}}},
+		"escapes":                        {`cliopts = "\"\\\u0041\U0001F433"`, Settings{Options: []string{`"\A` + "\U0001F433"}}},
+		"no escapes in a literal string": {`cliopts = 'a\tb'`, Settings{Options: []string{`a\tb`}}},
+		"empty value is the default":     {`stderr = ""`, Settings{}},
+	} {
+		got, problems := ParseSettings(tt.text)
+		if !reflect.DeepEqual(got, tt.want) || problems != nil {
+			t.Errorf("%s: %+v, %q; want %+v", name, got, problems, tt.want)
+		}
+	}
+}
+
+func TestParseSettingsSyntaxErrors(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"bare word": "cliopts = --debug", "number": "stdout = 1", "list": `cliopts = ["--debug"]`, "no value": "stdout",
+		"unterminated string": `stdout = "stderr`, "text behind the value": `stdout = "stderr" "x"`,
+		"unknown escape": `cliopts = "\x41"`, "surrogate": `cliopts = "\ud800"`,
+		"control character": "cliopts = \"\x01\"", "multi-line string": "cliopts = \"\"\"",
+	} {
+		got, problems := ParseSettings(text + "\nstderr = \"stderr\"")
+		want := []string{`line 1: must be KEY = "TEXT"`}
+		if !reflect.DeepEqual(got, Settings{Stderr: "stderr"}) || !reflect.DeepEqual(problems, want) {
+			t.Errorf("%s: %+v, %q; want %q", name, got, problems, want)
+		}
+	}
+}
+
+func TestParseSettingsInvalidValues(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		text     string
 		want     Settings
 		problems []string
 	}{
-		"sample of the documentation": {text: sample, want: seed, problems: nil},
-		"CRLF line ends":              {text: strings.ReplaceAll(sample, "\n", "\r\n"), want: seed, problems: nil},
-		"empty":                       {text: "", want: Settings{}, problems: nil},
-		"comments": {
-			text: "# one\n\n \t# two\nstdout = 'stderr' # three", want: Settings{Stdout: "stderr"}, problems: nil,
-		},
-		"spaces and tabs": {
-			text: `cliopts = "  --a\tb\n c "`, want: Settings{Options: []string{"--a", "b", "c"}}, problems: nil,
-		},
-		"no quoting within a string": {
-			text: `cliopts = "--arg 'abcd def'"`, want: Settings{Options: []string{"--arg", "'abcd", "def'"}}, problems: nil,
-		},
-		"escapes": {
-			text: `cliopts = "\"\\\u0041\U0001F433"`, want: Settings{Options: []string{`"\A` + "\U0001F433"}}, problems: nil,
-		},
-		"no escapes in a literal string": {
-			text: `cliopts = 'a\tb'`, want: Settings{Options: []string{`a\tb`}}, problems: nil,
-		},
-		"empty value is the default": {text: `stderr = ""`, want: Settings{}, problems: nil},
-
-		"bare word": {
-			text: "cliopts = --debug\nstdout = \"stderr\"", want: Settings{Stdout: "stderr"},
-			problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"number": {text: "stdout = 1", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
-		"list": {
-			text: `cliopts = ["--debug"]`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"no value": {text: "stdout", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`}},
-		"unterminated string": {
-			text: `stdout = "stderr`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"text behind the value": {
-			text: `stdout = "stderr" "x"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"unknown escape": {
-			text: `cliopts = "\x41"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"surrogate": {
-			text: `cliopts = "\ud800"`, want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"control character": {
-			text: "cliopts = \"\x01\"", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
-		"multi-line string": {
-			text: "cliopts = \"\"\"", want: Settings{}, problems: []string{`line 1: must be KEY = "TEXT"`},
-		},
 		"relative path": {
-			text: `stderr = "log/x"`, want: Settings{},
+			text:     `stderr = "log/x"`,
 			problems: []string{`line 1: stderr: "log/x" must be stdout, stderr or an absolute path; using the console`},
 		},
 		"unknown output": {
-			text: `stdout = "console"`, want: Settings{},
+			text:     `stdout = "console"`,
 			problems: []string{`line 1: stdout: "console" must be stdout, stderr or an absolute path; using the console`},
 		},
 		"unknown key": {
-			text: "\nclipopts = \"--debug\"", want: Settings{},
+			text:     "\nclipopts = \"--debug\"",
 			problems: []string{`line 2: "clipopts": unknown key; must be cliopts, stdout or stderr`},
 		},
 		"duplicate key": {
@@ -84,7 +76,7 @@ func TestParseSettings(t *testing.T) {
 			text: "stdout = \"stdout\"\n[debug]\nstderr = \"stderr\"\nx", want: Settings{Stdout: "stdout"},
 			problems: []string{"line 2: tables are not supported; the rest of the file is ignored"},
 		},
-		"many problems": {text: strings.Repeat("x\n", 1000), want: Settings{}, problems: problemLines(maxProblems)},
+		"many problems": {text: strings.Repeat("x\n", 1000), problems: problemLines(maxProblems)},
 	} {
 		got, problems := ParseSettings(tt.text)
 		if !reflect.DeepEqual(got, tt.want) || !reflect.DeepEqual(problems, tt.problems) {

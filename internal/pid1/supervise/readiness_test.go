@@ -71,7 +71,7 @@ func TestReadyTimeout(t *testing.T) {
 		"ignores SIGTERM": {
 			script: "trap '' TERM; while :; do sleep 0.01; done", exited: "exited service=web signal=SIGKILL", killed: true,
 		},
-		"default SIGTERM": {script: stay, exited: "exited service=web signal=SIGTERM", killed: false},
+		"default SIGTERM": {script: stay, exited: "exited service=web signal=SIGTERM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -203,7 +203,7 @@ func TestStop(t *testing.T) {
 			script: "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done", record: "exited service=x code=5", stopped: 1,
 			killed: 0,
 		},
-		"default action": {script: stay, record: "exited service=x signal=SIGTERM", stopped: 1, killed: 0},
+		"default action": {script: stay, record: "exited service=x signal=SIGTERM", stopped: 1},
 		"ignores the signal": {
 			script: "trap '' TERM; echo up; while :; do sleep 0.01; done", record: "exited service=x signal=SIGKILL", stopped: 0,
 			killed: 1,
