@@ -135,9 +135,7 @@ func TestBindNamespace(t *testing.T) {
 	if err := syscall.Stat("/proc/self/ns/pid", &own); err != nil || st.Dev != own.Dev || st.Ino == own.Ino {
 		t.Errorf("%s is not a new pid namespace: device %d, inode %d, %v", path, st.Dev, st.Ino, err)
 	}
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }
 
 func TestOrphansAreReaped(t *testing.T) {
@@ -158,9 +156,7 @@ echo left $n >&2
 	g := im.boot()
 	g.untilText("left 0")
 	g.until("ready service=web")
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff ")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }
 
 func TestBootWithoutRunc(t *testing.T) {
@@ -176,9 +172,7 @@ func TestBootWithoutRunc(t *testing.T) {
 	g.until("log level=error msg=runc not found; add a component with runc to init; affects: running containers")
 	g.until("onboot name=dhcp error=runc not found")
 	g.until("failed service=web reason=error runc not found")
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }
 
 func TestUnusedSignalsAreIgnored(t *testing.T) {
@@ -193,9 +187,7 @@ func TestUnusedSignalsAreIgnored(t *testing.T) {
 	} {
 		g.signal(s)
 	}
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }
 
 func TestUnknownNamePrintsUsage(t *testing.T) {

@@ -25,6 +25,11 @@ func (g *guest) read(path string) string {
 	return string(data)
 }
 
+// index returns the position of the first record seen that begins with text, or -1.
+func (g *guest) index(text string) int {
+	return slices.IndexFunc(g.seen, func(s string) bool { return strings.HasPrefix(s, text) })
+}
+
 // count returns how many of the records seen begin with text.
 func (g *guest) count(text string) int {
 	n := 0
@@ -53,16 +58,13 @@ services:
 `)
 	g := im.boot()
 	g.until("milestone name=ready")
-	g.off()
-	at := func(text string) int {
-		return slices.IndexFunc(g.seen, func(s string) bool { return strings.HasPrefix(s, text) })
-	}
+	g.powerOff()
 	for _, pair := range [][2]string{{"db", "cache"}, {"cache", "app"}, {"db", "app"}, {"app", "web"}} {
 		first, second := pair[0], pair[1]
-		if at("starting service="+second) < at("ready service="+first) {
+		if g.index("starting service="+second) < g.index("ready service="+first) {
 			t.Errorf("%s was started before %s was ready", second, first)
 		}
-		if at("exited service="+first) < at("exited service="+second) {
+		if g.index("exited service="+first) < g.index("exited service="+second) {
 			t.Errorf("%s was stopped before %s", first, second)
 		}
 	}
@@ -94,7 +96,7 @@ services:
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
-	g.off()
+	g.powerOff()
 }
 
 // A machine boots with any configuration file, and its mistakes are logged.
@@ -125,7 +127,7 @@ func TestInvalidConfiguration(t *testing.T) {
 			if !want {
 				t.Errorf("no error %q:\n%s", tt.want, strings.Join(g.seen, "\n"))
 			}
-			g.off()
+			g.powerOff()
 		})
 	}
 }
@@ -140,7 +142,7 @@ func TestOnbootFailureStops(t *testing.T) {
 	g := im.boot()
 	g.until("failed onboot=bad reason=exit 3; boot stopped (onboot.onFailure: stop) tail=guest: about to fail")
 	g.until("state phase=onboot onboot=bad:3 services=")
-	g.off()
+	g.powerOff()
 	all := strings.Join(g.seen, "\n")
 	for _, text := range []string{"never", "service=web", "milestone name=onboot"} {
 		if strings.Contains(all, text) {
@@ -157,7 +159,7 @@ func TestOnbootTimeout(t *testing.T) {
 	g := im.boot()
 	g.until("onboot name=hang error=timed out and was killed")
 	g.until("milestone name=ready")
-	g.off()
+	g.powerOff()
 }
 
 func TestOnFailureExec(t *testing.T) {
@@ -176,7 +178,7 @@ services:
 `)
 	g := im.boot()
 	g.until("log level=error msg=/etc/alert: exit 1; affects: onFailure of service web")
-	g.off()
+	g.powerOff()
 	const reason = "code 4; started 2 times within 1h0m0s"
 	if g.count("failed service=web reason="+reason) != 1 || g.count("text alert a b web: "+reason) != 1 || // in either order
 		g.count("text alert") != 1 || g.count("exited service=web") != 2 || g.count("exited service=db") != 1 {
@@ -208,7 +210,7 @@ func TestStopSignal(t *testing.T) {
 	im.config("services: [{name: web, stop: {signal: QUIT}}, {name: os, stop: {signal: SIGRTMIN+3}}]\n")
 	g := im.boot()
 	g.until("milestone name=ready")
-	g.off()
+	g.powerOff()
 	if g.count("exited service=web code=3 ") != 1 || g.count("exited service=os code=37 ") != 1 {
 		t.Errorf("not stopped by the configured signals:\n%s", strings.Join(g.seen, "\n"))
 	}
@@ -241,7 +243,7 @@ func TestMounts(t *testing.T) {
 	if mounts := g.read("/proc/1/mounts"); !strings.Contains(mounts, " /data tmpfs rw,nosuid,") || !strings.Contains(mounts, "size=64k") {
 		t.Errorf("%s", mounts)
 	}
-	g.off()
+	g.powerOff()
 }
 
 func TestLogLevelPrecedence(t *testing.T) {
@@ -263,7 +265,7 @@ func TestLogLevelPrecedence(t *testing.T) {
 			im.config("log: {level: " + tt.file + "}\n")
 			g := im.boot(envArgs+"="+tt.args, envLevel+"="+tt.env)
 			g.until("milestone name=ready")
-			g.off()
+			g.powerOff()
 			if shown := g.count("log level=debug msg=run /etc/init.d/000-x") > 0; shown != tt.shown {
 				t.Errorf("shown: %v in\n%s", shown, strings.Join(g.seen, "\n"))
 			}
@@ -279,7 +281,7 @@ func TestConfigPath(t *testing.T) {
 	im.file("etc/other.yml", "services: [{name: web, stop: {signal: QUIT}}]\n", 0o644)
 	g := im.boot(envArgs + "=--config /etc/other.yml")
 	g.until("milestone name=ready")
-	g.off()
+	g.powerOff()
 	if g.count("exited service=web code=3 ") != 1 {
 		t.Errorf("the other file was not used:\n%s", strings.Join(g.seen, "\n"))
 	}
@@ -292,5 +294,5 @@ func TestMissingConfigPath(t *testing.T) {
 	g := im.boot(envArgs + "=--config=/etc/none.yml")
 	g.until("log level=error msg=open /etc/none.yml: no such file or directory; affects: its settings; using the defaults")
 	g.until("milestone name=ready")
-	g.off()
+	g.powerOff()
 }

@@ -110,7 +110,7 @@ func TestCtrListsServices(t *testing.T) {
 	if _, err := os.Stat(g.path("run/ns/web")); err != nil {
 		t.Errorf("the namespace is not bound: %v", err)
 	}
-	g.off()
+	g.powerOff()
 	if n := g.count("log level=warn") + g.count("log level=error"); n > 0 {
 		t.Errorf("warnings or errors in %q", g.seen)
 	}
@@ -137,7 +137,7 @@ func TestTasksSurviveContainerdCrash(t *testing.T) {
 	if n := len(g.pids("guest")); n != 1 {
 		t.Errorf("%d processes of web, want 1", n)
 	}
-	g.off()
+	g.powerOff()
 }
 
 func TestShimCrashRestartsService(t *testing.T) {
@@ -152,7 +152,7 @@ func TestShimCrashRestartsService(t *testing.T) {
 	if n := len(g.pids("guest")); n != 1 {
 		t.Errorf("%d processes of web, want 1", n)
 	}
-	g.off()
+	g.powerOff()
 }
 
 func TestRestartPolicyOfTasks(t *testing.T) {
@@ -174,7 +174,7 @@ func TestRestartPolicyOfTasks(t *testing.T) {
 	if got := g.row("web")[3]; got != "1" {
 		t.Errorf("%s restarts", got)
 	}
-	g.off()
+	g.powerOff()
 }
 
 func TestContainerdRejection(t *testing.T) {
@@ -196,7 +196,7 @@ func TestContainerdRejection(t *testing.T) {
 	if out := g.ctr("-n", "services.linuxkit", "container", "ls", "--quiet"); out != "" {
 		t.Errorf("left over: %s", out)
 	}
-	g.off()
+	g.powerOff()
 }
 
 func TestContainerdCrashDuringStart(t *testing.T) {
@@ -223,5 +223,5 @@ func TestContainerdCrashDuringStart(t *testing.T) {
 	if out := g.ctr("-n", "services.linuxkit", "task", "ls"); !strings.Contains(out, g.row("web")[2]) {
 		t.Errorf("ctr does not list web: %s", out)
 	}
-	g.off()
+	g.powerOff()
 }

@@ -239,9 +239,7 @@ func TestHostileControlClients(t *testing.T) {
 		}
 	}
 	g.checkCommand("web: ready\n", 0, "start", "web")
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }
 
 func TestLogsGoToLoggingDaemon(t *testing.T) {
@@ -277,9 +275,7 @@ func TestLogsGoToLoggingDaemon(t *testing.T) {
 	if matches, _ := filepath.Glob(g.path("run/log/onboot/*.log")); len(matches) > 0 {
 		t.Errorf("log files despite the logging daemon: %q", matches)
 	}
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }
 
 // receive receives one log from the machine: its name, and for an onboot container its content.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,16 +41,13 @@ func TestOrderOfThirtyServices(t *testing.T) {
 	im.config(text)
 	g := im.boot()
 	g.until("milestone name=ready")
-	g.off()
-	at := func(text string) int {
-		return slices.IndexFunc(g.seen, func(s string) bool { return strings.HasPrefix(s, text) })
-	}
+	g.powerOff()
 	for later, earlier := range after {
 		for _, e := range earlier {
-			if up := at("ready service=" + e); up < 0 || at("starting service="+later) < up {
+			if up := g.index("ready service=" + e); up < 0 || g.index("starting service="+later) < up {
 				t.Errorf("%s was started before %s was ready", later, e)
 			}
-			if at("exited service="+e) < at("exited service="+later) {
+			if g.index("exited service="+e) < g.index("exited service="+later) {
 				t.Errorf("%s was stopped before %s", e, later)
 			}
 		}
@@ -87,7 +83,7 @@ services:
 	if row := g.row("db"); row[1] != "ready" {
 		t.Errorf("other service: %q", row)
 	}
-	g.off()
+	g.powerOff()
 }
 
 func number(t *testing.T, text string) int {
@@ -110,7 +106,7 @@ func TestRestartKillsAfterTimeout(t *testing.T) {
 	g.until("log level=warn msg=service web: not stopped by SIGTERM within 500ms; killed")
 	g.until("exited service=web signal=SIGKILL restarts=0")
 	g.until("ready service=web")
-	g.off()
+	g.powerOff()
 }
 
 // PID 1 gets ten thousand zombies at once while it starts and stops a service, whose exit code must
@@ -131,7 +127,7 @@ func TestBurstOfOrphans(t *testing.T) {
 			t.Fatalf("%d zombies are left", zombies(g))
 		}
 	}
-	g.off()
+	g.powerOff()
 }
 
 // zombies returns the number of zombies of the machine.
@@ -163,5 +159,5 @@ services:
 	g.until("ready service=flood")
 	g.until("ready service=web")
 	g.until("milestone name=ready")
-	g.off()
+	g.powerOff()
 }

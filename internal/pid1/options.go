@@ -23,7 +23,7 @@ type options struct {
 }
 
 // readOptions reads the kernel command line and the arguments. The kernel passes parameters that it
-// does not know to PID 1: words as arguments, KEY=VALUE as environment.
+// does not recognize to PID 1: plain parameters as arguments, KEY=VALUE as environment.
 func readOptions(args []string) options {
 	line, _ := file.Read("/proc/cmdline", cmdline.MaxLen) // if it fails there are no options
 	return parseOptions(cmdline.Parse(string(line)), args, os.Getenv("INIT_LOG_LEVEL"))

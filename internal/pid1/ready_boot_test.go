@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// off powers the machine off and checks its end.
-func (g *guest) off() {
+// powerOff powers the machine off and checks its end.
+func (g *guest) powerOff() {
 	g.Helper()
 	g.signal(syscall.SIGUSR2)
 	g.until("bye how=poweroff")
@@ -65,7 +65,7 @@ func TestReadinessKinds(t *testing.T) {
 		}
 	}
 	g.until("state phase=ready")
-	g.off()
+	g.powerOff()
 	if all := strings.Join(g.seen, "\n"); strings.Contains(all, "level=error") {
 		t.Errorf("errors in\n%s", all)
 	}
@@ -89,7 +89,7 @@ func TestReadyTimeout(t *testing.T) {
 	}
 	g.until("failed service=web reason=" + reason + "; started 2 times within 1m0s tail=starting up")
 	g.until("failed service=needs reason=required service web has failed")
-	g.off()
+	g.powerOff()
 	if all := strings.Join(g.seen, "\n"); strings.Contains(all, "ready service=") {
 		t.Errorf("a service was ready in\n%s", all)
 	}
@@ -117,5 +117,5 @@ func TestReadinessLostAndRegained(t *testing.T) {
 	}
 	g.until("ready service=web")
 	g.until("state phase=ready onboot= services=needs:ready:0,web:ready:0")
-	g.off()
+	g.powerOff()
 }

@@ -3,7 +3,6 @@ package pid1
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
 
@@ -27,7 +26,5 @@ echo new >open/merged/a && echo "open: $(cat open/merged/a), below $(cat open/lo
 	g.untilText("has lower fixed")
 	g.untilText("open: new, below lower")
 	g.untilText("fixed: fixed")
-	g.signal(syscall.SIGUSR2)
-	g.until("bye how=poweroff")
-	g.checkExit(syscall.SIGINT)
+	g.powerOff()
 }

@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -95,7 +94,7 @@ func (r *Runc) start(ctx context.Context, c Container) (*Process, error) {
 // create calls runc and claims the pid in its pid file.
 func (r *Runc) create(ctx context.Context, c Container, verb []string) (*process.Child, error) {
 	pidFile := filepath.Join(r.dir, c.ID+".pid")
-	if err := os.Remove(pidFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := file.Remove(pidFile); err != nil {
 		return nil, err // a stale pid must not be used
 	}
 	verb = append(verb, "--bundle", c.Bundle, "--pid-file", pidFile, "--preserve-fds", strconv.Itoa(len(c.Files)), c.ID)

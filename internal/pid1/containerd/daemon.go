@@ -2,13 +2,13 @@ package containerd
 
 import (
 	"cmp"
-	"errors"
 	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
@@ -73,7 +73,7 @@ func (d *Daemon) supervise() {
 
 // runOnce runs containerd until it exits or Stop is called, and returns how it ended.
 func (d *Daemon) runOnce() string {
-	if err := os.Remove(d.Instance.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := file.Remove(d.Instance.Socket); err != nil {
 		d.Warn(err.Error()) // containerd may be able to replace it
 	}
 	stdout, closeOut := d.output(d.settings.Stdout, os.Stdout)

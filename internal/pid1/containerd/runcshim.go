@@ -48,7 +48,7 @@ func (r *Runtime) Install(runc string) error {
 }
 
 func relink(to, path string) error {
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+	if err := file.Remove(path); err != nil {
 		return err
 	}
 	return os.Symlink(to, path)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
 // backlog is how many clients may wait to be served.
@@ -17,7 +19,7 @@ func listen(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+	if err := file.Remove(path); err != nil {
 		return nil, err
 	}
 	fd, err := socket()

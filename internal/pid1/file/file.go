@@ -63,6 +63,14 @@ func sizeOf(fd int) int {
 	return int(min(st.Size, 1<<30))
 }
 
+// Remove removes a file. A file that does not exist is no error.
+func Remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Line returns the first line of a file without surrounding white space, or "" if the file
 // cannot be read: for files whose absence means "not set".
 func Line(path string) string {

@@ -93,3 +93,20 @@ func FuzzEntries(f *testing.F) {
 		}
 	})
 }
+
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is missing
+		if err := Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := Remove(filepath.Join("/proc/self", "status")); err == nil {
+		t.Error("no error for a file that cannot be removed")
+	}
+}

@@ -38,13 +38,7 @@ func TestWriteReachesFileAndTail(t *testing.T) {
 	var tail Tail
 	var lost losses
 	s := Open(path, &tail, lost.add)
-	p, err := s.Pipe(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(p.W, "one\ntwo\n\nthree")
-	p.Started()
-	p.Drain(wait)
+	write(t, s, "one\ntwo\n\nthree")
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != "one\ntwo\n\nthree" {
 		t.Errorf("file %q, %v", data, err)

@@ -289,26 +289,26 @@ func TestCgroupOf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, tt := range map[string]struct{ own, theirs, want string }{
-		"version 2":                        {own: "0::/", theirs: "0::/web", want: "web"},
-		"version 1":                        {own: "3:pids:/ 2:devices:/", theirs: "3:pids:/web 2:devices:/", want: "pids/web"},
-		"name=systemd":                     {own: "9:name=systemd:/", theirs: "9:name=systemd:/web", want: "systemd/web"},
-		"two controllers":                  {own: "4:cpu,cpuacct:/", theirs: "4:cpu,cpuacct:/web", want: "cpu,cpuacct/web"},
-		"hybrid":                           {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/web", want: "web"},
-		"no version 2 cgroup":              {own: "3:pids:/ 0::/", theirs: "3:pids:/web 0::/", want: "pids/web"},
-		"own cgroup":                       {own: "3:pids:/web 0::/web", theirs: "3:pids:/web 0::/web", want: ""},
-		"root of the hierarchy":            {own: "3:pids:/web", theirs: "3:pids:/", want: ""},
-		"hierarchy is not mounted":         {own: "7:rdma:/ 3:pids:/", theirs: "7:rdma:/web 3:pids:/web", want: "pids/web"},
-		"outside of the cgroup namespace":  {own: "0::/", theirs: "0::/../web", want: ""},
-		"missing, with colons in the name": {own: "0::/", theirs: "0::/a:b:c", want: ""},
-		"process has exited":               {own: "0::/", theirs: "", want: ""},
-		"malformed line":                   {own: "0::/", theirs: "0 :: web", want: ""},
+	for name, tt := range map[string]struct{ own, target, want string }{
+		"version 2":                        {own: "0::/", target: "0::/web", want: "web"},
+		"version 1":                        {own: "3:pids:/ 2:devices:/", target: "3:pids:/web 2:devices:/", want: "pids/web"},
+		"name=systemd":                     {own: "9:name=systemd:/", target: "9:name=systemd:/web", want: "systemd/web"},
+		"two controllers":                  {own: "4:cpu,cpuacct:/", target: "4:cpu,cpuacct:/web", want: "cpu,cpuacct/web"},
+		"hybrid":                           {own: "3:pids:/ 0::/", target: "3:pids:/web 0::/web", want: "web"},
+		"no version 2 cgroup":              {own: "3:pids:/ 0::/", target: "3:pids:/web 0::/", want: "pids/web"},
+		"own cgroup":                       {own: "3:pids:/web 0::/web", target: "3:pids:/web 0::/web", want: ""},
+		"root of the hierarchy":            {own: "3:pids:/web", target: "3:pids:/", want: ""},
+		"hierarchy is not mounted":         {own: "7:rdma:/ 3:pids:/", target: "7:rdma:/web 3:pids:/web", want: "pids/web"},
+		"outside of the cgroup namespace":  {own: "0::/", target: "0::/../web", want: ""},
+		"missing, with colons in the name": {own: "0::/", target: "0::/a:b:c", want: ""},
+		"process has exited":               {own: "0::/", target: "", want: ""},
+		"malformed line":                   {own: "0::/", target: "0 :: web", want: ""},
 	} {
 		want := Cgroup("")
 		if tt.want != "" {
 			want = Cgroup(filepath.Join(root, tt.want))
 		}
-		if got := cgroupOf(root, strings.Fields(tt.own), strings.Fields(tt.theirs)); got != want {
+		if got := cgroupOf(root, strings.Fields(tt.own), strings.Fields(tt.target)); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
