@@ -38,7 +38,7 @@ const blanks = " \t\n\v\f\r"
 // parameter.
 func next(text string) (word, rest string) {
 	quoted, end := false, len(text)
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if text[i] == '"' {
 			quoted = !quoted
 		}

@@ -9,6 +9,7 @@
 package netlink
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -61,7 +62,7 @@ func (s *Socket) Receive(buf []byte, wait time.Duration) ([]byte, error) {
 		switch {
 		case err == nil && n <= len(buf) && known && sender.Pid == 0:
 			return buf[:n], nil
-		case err != nil && err != unix.EAGAIN && err != unix.EINTR:
+		case err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
 			return nil, os.NewSyscallError("netlink: receive", err)
 		case time.Now().After(end):
 			return nil, os.NewSyscallError("netlink: receive", os.ErrDeadlineExceeded)

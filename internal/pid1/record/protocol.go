@@ -34,8 +34,8 @@ package record
 // Bounds: a record is at most MaxLen bytes long; the longest value is cut to fit.
 // A tail has at most TailLines lines and TailBytes bytes.
 //
-// Values come from the guest: a reader must expect any bytes in text, and ignore
-// events, keys and values that it does not know.
+// Values come from the guest: a reader must accept any bytes in text, and ignore unknown
+// events, keys and values.
 
 // Events.
 const (
@@ -90,7 +90,7 @@ const (
 	MilestoneModules    = "modules"    // drivers of the devices are loaded
 	MilestoneNetwork    = "network"    // loopback is up, and onboot, which configures the rest, is done
 	MilestoneOnboot     = "onboot"     // every onboot container has ended
-	MilestoneContainerd = "containerd" // containerd answers
+	MilestoneContainerd = "containerd" // containerd responds
 	MilestoneServices   = "services"   // the supervisor has begun to start services
 	MilestoneReady      = "ready"      // every service is ready
 )
@@ -111,7 +111,7 @@ const (
 	StateReady    = "ready"
 	StateExited   = "exited" // has ended, will be restarted
 	StateFailed   = "failed" // has ended, will not be restarted
-	StateDone     = "done"   // has ended with code 0, and its restart policy asks for no more
+	StateDone     = "done"   // has ended with code 0, and its policy does not restart it
 	StateStopping = "stopping"
 	StateStopped  = "stopped"
 )

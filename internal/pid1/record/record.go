@@ -128,7 +128,7 @@ func appendValue(dst []byte, value string) []byte {
 }
 
 func isBare(value string) bool {
-	for i := 0; i < len(value); i++ {
+	for i := range len(value) {
 		if c := value[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
 			return false
 		}
