@@ -31,14 +31,14 @@ type Daemon struct {
 	Null     *os.File
 	Warn     func(msg string)
 
-	settings Settings
+	settings settings
 	stop     chan struct{}
 	done     chan struct{}
 }
 
 // Start starts containerd as configured by its runtime-config.toml, and restarts it until Stop.
 func (d *Daemon) Start() {
-	s, problems := ReadSettings(d.Instance.Settings)
+	s, problems := readSettings(d.Instance.Settings)
 	for _, p := range problems {
 		d.Warn(d.Instance.Settings + ": " + p)
 	}

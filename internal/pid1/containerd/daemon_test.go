@@ -10,7 +10,7 @@ import (
 )
 
 // daemon runs a script in place of containerd.
-func daemon(t *testing.T, text, settings string) (*Daemon, string, *warnings) {
+func daemon(t *testing.T, text, settingsText string) (*Daemon, string, *warnings) {
 	t.Helper()
 	dir := t.TempDir()
 	w := &warnings{}
@@ -19,7 +19,7 @@ func daemon(t *testing.T, text, settings string) (*Daemon, string, *warnings) {
 		Reaper:   reaper, Environ: environ, Null: null(t), Warn: w.add,
 	}
 	script(t, d.Instance.Daemon, "cd "+dir+"\n"+text)
-	files := map[string]string{d.Instance.Settings: strings.ReplaceAll(settings, "DIR", dir), d.Instance.Socket: "stale"}
+	files := map[string]string{d.Instance.Settings: strings.ReplaceAll(settingsText, "DIR", dir), d.Instance.Socket: "stale"}
 	for path, text := range files {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -9,9 +9,9 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// Settings is the content of runtime-config.toml: how containerd is started (LinuxKit,
+// settings is the content of runtime-config.toml: how containerd is started (LinuxKit,
 // docs/faq.md). By default it has no options, and both streams go to the console.
-type Settings struct {
+type settings struct {
 	Options []string // of containerd
 	Stdout  string   // "", stdout, stderr or an absolute path
 	Stderr  string   // the same
@@ -28,22 +28,22 @@ const (
 	maxProblems = 8
 )
 
-// ReadSettings reads the settings and returns the problems found, with their lines; the default
+// readSettings reads the settings and returns the problems found, with their lines; the default
 // applies in their place. The file is optional.
-func ReadSettings(path string) (Settings, []string) {
+func readSettings(path string) (settings, []string) {
 	text, err := file.Read(path, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Settings{}, nil
+		return settings{}, nil
 	}
 	if err != nil {
-		return Settings{}, []string{err.Error() + "; the defaults apply"}
+		return settings{}, []string{err.Error() + "; the defaults apply"}
 	}
-	return ParseSettings(string(text))
+	return parseSettings(string(text))
 }
 
-// ParseSettings parses the subset of TOML 1.0 that the file needs: lines of KEY = "STRING", and
+// parseSettings parses the subset of TOML 1.0 that the file needs: lines of KEY = "STRING", and
 // comments. Anything else is a problem.
-func ParseSettings(text string) (Settings, []string) {
+func parseSettings(text string) (settings, []string) {
 	r := reader{seen: map[string]bool{}}
 	for line := range strings.Lines(text) {
 		r.number++
@@ -62,7 +62,7 @@ func ParseSettings(text string) (Settings, []string) {
 
 // reader parses one file.
 type reader struct {
-	settings Settings
+	settings settings
 	problems []string
 	number   int // of the line
 	seen     map[string]bool

@@ -11,22 +11,22 @@ import (
 func TestParseSettings(t *testing.T) {
 	t.Parallel()
 	const sample = "cliopts=\"--log-level debug\"\nstderr=\"/var/log/containerd.out.log\"\nstdout=\"stdout\"\n"
-	want := Settings{Options: []string{"--log-level", "debug"}, Stderr: "/var/log/containerd.out.log", Stdout: "stdout"}
+	want := settings{Options: []string{"--log-level", "debug"}, Stderr: "/var/log/containerd.out.log", Stdout: "stdout"}
 	for name, tt := range map[string]struct {
 		text string
-		want Settings
+		want settings
 	}{
 		"sample of the documentation":    {sample, want},
 		"CRLF line ends":                 {strings.ReplaceAll(sample, "\n", "\r\n"), want},
-		"empty":                          {"", Settings{}},
-		"comments":                       {"# one\n\n \t# two\nstdout = 'stderr' # three", Settings{Stdout: "stderr"}},
-		"spaces and tabs":                {`cliopts = "  --a\tb\n c "`, Settings{Options: []string{"--a", "b", "c"}}},
-		"no quoting within a string":     {`cliopts = "--arg 'abcd def'"`, Settings{Options: []string{"--arg", "'abcd", "def'"}}},
-		"escapes":                        {`cliopts = "\"\\\u0041\U0001F433"`, Settings{Options: []string{`"\A` + "\U0001F433"}}},
-		"no escapes in a literal string": {`cliopts = 'a\tb'`, Settings{Options: []string{`a\tb`}}},
-		"empty value is the default":     {`stderr = ""`, Settings{}},
+		"empty":                          {"", settings{}},
+		"comments":                       {"# one\n\n \t# two\nstdout = 'stderr' # three", settings{Stdout: "stderr"}},
+		"spaces and tabs":                {`cliopts = "  --a\tb\n c "`, settings{Options: []string{"--a", "b", "c"}}},
+		"no quoting within a string":     {`cliopts = "--arg 'abcd def'"`, settings{Options: []string{"--arg", "'abcd", "def'"}}},
+		"escapes":                        {`cliopts = "\"\\\u0041\U0001F433"`, settings{Options: []string{`"\A` + "\U0001F433"}}},
+		"no escapes in a literal string": {`cliopts = 'a\tb'`, settings{Options: []string{`a\tb`}}},
+		"empty value is the default":     {`stderr = ""`, settings{}},
 	} {
-		got, problems := ParseSettings(tt.text)
+		got, problems := parseSettings(tt.text)
 		if !reflect.DeepEqual(got, tt.want) || problems != nil {
 			t.Errorf("%s: %+v, %q; want %+v", name, got, problems, tt.want)
 		}
@@ -41,9 +41,9 @@ func TestParseSettingsSyntaxErrors(t *testing.T) {
 		"unknown escape": `cliopts = "\x41"`, "surrogate": `cliopts = "\ud800"`,
 		"control character": "cliopts = \"\x01\"", "multi-line string": "cliopts = \"\"\"",
 	} {
-		got, problems := ParseSettings(text + "\nstderr = \"stderr\"")
+		got, problems := parseSettings(text + "\nstderr = \"stderr\"")
 		want := []string{`line 1: must be KEY = "TEXT"`}
-		if !reflect.DeepEqual(got, Settings{Stderr: "stderr"}) || !reflect.DeepEqual(problems, want) {
+		if !reflect.DeepEqual(got, settings{Stderr: "stderr"}) || !reflect.DeepEqual(problems, want) {
 			t.Errorf("%s: %+v, %q; want %q", name, got, problems, want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestParseSettingsInvalidValues(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		text     string
-		want     Settings
+		want     settings
 		problems []string
 	}{
 		"relative path": {
@@ -69,16 +69,16 @@ func TestParseSettingsInvalidValues(t *testing.T) {
 			problems: []string{`line 2: "clipopts": unknown key; must be cliopts, stdout or stderr`},
 		},
 		"duplicate key": {
-			text: "stdout = \"stdout\"\nstdout = \"stderr\"", want: Settings{Stdout: "stdout"},
+			text: "stdout = \"stdout\"\nstdout = \"stderr\"", want: settings{Stdout: "stdout"},
 			problems: []string{`line 2: "stdout" is set twice; the first value applies`},
 		},
 		"table": {
-			text: "stdout = \"stdout\"\n[debug]\nstderr = \"stderr\"\nx", want: Settings{Stdout: "stdout"},
+			text: "stdout = \"stdout\"\n[debug]\nstderr = \"stderr\"\nx", want: settings{Stdout: "stdout"},
 			problems: []string{"line 2: tables are not supported; the rest of the file is ignored"},
 		},
 		"many problems": {text: strings.Repeat("x\n", 1000), problems: problemLines(maxProblems)},
 	} {
-		got, problems := ParseSettings(tt.text)
+		got, problems := parseSettings(tt.text)
 		if !reflect.DeepEqual(got, tt.want) || !reflect.DeepEqual(problems, tt.problems) {
 			t.Errorf("%s: %+v, %q; want %+v, %q", name, got, problems, tt.want, tt.problems)
 		}
@@ -95,14 +95,14 @@ func problemLines(n int) (problems []string) {
 func TestReadSettings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if s, problems := ReadSettings(filepath.Join(dir, "none")); !reflect.DeepEqual(s, Settings{}) || problems != nil {
+	if s, problems := readSettings(filepath.Join(dir, "none")); !reflect.DeepEqual(s, settings{}) || problems != nil {
 		t.Errorf("%+v, %q", s, problems)
 	}
 	large := filepath.Join(dir, "large")
 	if err := os.WriteFile(large, make([]byte, maxSettings+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, problems := ReadSettings(large); len(problems) != 1 || !strings.HasSuffix(problems[0], "file too large; the defaults apply") {
+	if _, problems := readSettings(large); len(problems) != 1 || !strings.HasSuffix(problems[0], "file too large; the defaults apply") {
 		t.Errorf("%q", problems)
 	}
 }
@@ -111,7 +111,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add("cliopts=\"--log-level debug\"\nstderr='/var/log/x' # c\n[t]\n")
 	f.Add(`stdout = "\u0041\\"`)
 	f.Fuzz(func(t *testing.T, text string) {
-		s, problems := ParseSettings(text)
+		s, problems := parseSettings(text)
 		if len(problems) > maxProblems {
 			t.Errorf("%d problems", len(problems))
 		}

@@ -23,7 +23,7 @@ const Path = "/run/linuxkit-init/control"
 
 // Bounds of the protocol, in bytes.
 const (
-	MaxRequest  = 4 << 10
+	maxRequest  = 4 << 10
 	maxResponse = 256 << 10
 )
 

@@ -134,7 +134,7 @@ func TestHostileClients(t *testing.T) {
 		"empty line":           {" \n", refused},
 		"two lines":            {"stop a\nstop b\n", refused},
 		"NUL byte":             {"stop a\x00\n", refused},
-		"too long by one":      {strings.Repeat("x", MaxRequest) + "\n", refused},
+		"too long by one":      {strings.Repeat("x", maxRequest) + "\n", refused},
 		"panic in the handler": {"panic now\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,7 +91,7 @@ func readRequest(client *os.File) (Request, error) {
 	if err := client.SetReadDeadline(time.Now().Add(ioTimeout)); err != nil {
 		return Request{}, err
 	}
-	line := make([]byte, 0, MaxRequest)
+	line := make([]byte, 0, maxRequest)
 	for len(line) < cap(line) {
 		n, err := client.Read(line[len(line):cap(line)])
 		line = line[:len(line)+n]

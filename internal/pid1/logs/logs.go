@@ -17,9 +17,9 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// MaxFile is the maximum size of a log file, in bytes. A full file is renamed to NAME.1 and
+// maxFile is the maximum size of a log file, in bytes. A full file is renamed to NAME.1 and
 // replaces the previous one.
-const MaxFile = 1 << 20
+const maxFile = 1 << 20
 
 // bufferSize is the size of a pump's buffer, in bytes.
 const bufferSize = 4096
@@ -73,7 +73,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	if s.logger != nil && s.writeLogger(p) {
 		return len(p), nil
 	}
-	if s.size+int64(len(p)) > MaxFile {
+	if s.size+int64(len(p)) > maxFile {
 		s.rotate()
 	}
 	if s.file == nil {

@@ -59,7 +59,7 @@ func TestFloodIsBounded(t *testing.T) {
 	}
 	line := strings.Repeat("x", 1023) + "\n"
 	before := heap()
-	const flood = 8 * MaxFile
+	const flood = 8 * maxFile
 	for range flood / len(line) {
 		io.WriteString(p.W, line)
 	}
@@ -71,7 +71,7 @@ func TestFloodIsBounded(t *testing.T) {
 	}
 	for _, name := range []string{path, path + ".1"} {
 		info, err := os.Stat(name)
-		if err != nil || info.Size() > MaxFile || info.Size() == 0 {
+		if err != nil || info.Size() > maxFile || info.Size() == 0 {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
