@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
@@ -15,60 +14,60 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
-// tcgSlowness is by what deadlines are multiplied without KVM. Debian's kernel with a
-// small initrd needs 2.8 s to /init under TCG, on an idle processor; with KVM it is well
-// under one. A deadline that is too long costs time only when the guest hangs.
+// tcgSlowness is the factor of deadlines without KVM. Debian's kernel with a small initrd
+// takes 2.8 s to /init under TCG on an idle CPU, and well under one second under KVM. A
+// longer deadline costs time only if the guest hangs.
 const tcgSlowness = 4
 
-// serial is the terminal on the machine's serial port, as Linux calls it.
-var serial = map[string]string{"amd64": "ttyS0", "arm64": "ttyAMA0"}
+// serialDevices are the names of the serial console in Linux, by architecture.
+var serialDevices = map[string]string{"amd64": "ttyS0", "arm64": "ttyAMA0"}
 
-// bootFormat boots one format and judges it. An error means that it could not be
-// tried; whatever the guest does is in the Boot.
+// bootFormat boots one format and judges it. An error means that the boot could not be
+// tried; a failure of the guest is in the result.
 func bootFormat(ctx context.Context, set *artifacts.Set, format string, s spec.Spec, o Options) (report.Boot, error) {
 	b := report.Boot{Format: format, Notes: []string{}}
-	found, err := locate(set, format)
+	f, err := locate(set, format)
 	if err != nil {
 		return b, err
 	}
-	if budget := s.Budget.Image; budget > 0 && found.bytes > int64(budget) {
-		b.Outcome = judge.NotBooted(fmt.Sprintf("the image takes %v; the budget is %v", spec.Size(found.bytes), budget), "budget")
+	if budget := s.Budget.Image; budget > 0 && f.size > int64(budget) {
+		b.Outcome = judge.NotBooted(fmt.Sprintf("the image takes %v; the budget is %v", spec.Size(f.size), budget), "budget")
 		return b, nil
 	}
 	note := func(text string) {
 		b.Notes = append(b.Notes, console.Sanitize(text))
 		fmt.Fprintf(o.Log, "boot test: %s: %s\n", format, console.EscapeCommands(console.Sanitize(text)))
 	}
-	if tty := serial[set.Arch]; !strings.Contains(found.cmdline, tty) {
-		note(fmt.Sprintf("the kernel's command line has no console=%s: what is not on the console cannot be tested", tty))
+	if tty := serialDevices[set.Arch]; !strings.Contains(f.cmdline, tty) {
+		note(fmt.Sprintf("the kernel command line has no console=%s; only output on the console can be tested", tty))
 	}
-	feed, err := newFeed(o.ReportDir, format)
+	stream, err := newStream(o.ReportDir, format)
 	if err != nil {
 		return b, err
 	}
-	m, err := machine.Boot(ctx, machineOptions(set, found, s, o, feed), note)
+	m, err := machine.Boot(ctx, machineOptions(set, f, s, o, stream), note)
 	if err != nil {
-		feed.abandon()
+		stream.discard()
 		return b, err
 	}
 	b.Accelerator = string(m.Accel)
-	task := makeTask(set, s, o, m.Accel, note)
-	fmt.Fprintf(o.Log, "boot test: %s: booting under %s, at most %v\n", format, m.Accel, task.Spec.Timeout)
-	d := &driver{machine: m, feed: feed, judge: judge.New(task)}
-	err = d.drive(ctx)
-	feed.stop()
+	config := judgeConfig(set, s, o, m.Accel, note)
+	fmt.Fprintf(o.Log, "boot test: %s: booting under %s, time limit %v\n", format, m.Accel, config.Spec.Timeout)
+	d := &driver{machine: m, stream: stream, judge: judge.New(config)}
+	err = d.run(ctx)
+	stream.stop()
 	m.Close()
-	if closeErr := feed.close(note); err == nil {
+	if closeErr := stream.close(note); err == nil {
 		err = closeErr
 	}
-	b.Outcome, b.LastLines, b.Console = d.judge.Outcome(), d.last, feed.name()
+	b.Outcome, b.LastLines, b.Console = d.judge.Outcome(), d.lastLines, stream.name()
 	return b, err
 }
 
-func machineOptions(set *artifacts.Set, f files, s spec.Spec, o Options, feed *feed) machine.Options {
+func machineOptions(set *artifacts.Set, f bootFiles, s spec.Spec, o Options, console *stream) machine.Options {
 	m := machine.Options{
 		Arch: set.Arch, Accel: o.Accel, Kernel: f.kernel, Initrd: f.initrd, Cmdline: f.cmdline,
-		Memory: s.Memory, CPUs: s.CPUs, Ports: s.Ports(), Console: feed,
+		Memory: s.Memory, CPUs: s.CPUs, Ports: s.Ports(), Console: console,
 	}
 	if o.Memory > 0 {
 		m.Memory = o.Memory
@@ -82,115 +81,23 @@ func machineOptions(set *artifacts.Set, f files, s spec.Spec, o Options, feed *f
 	return m
 }
 
-// makeTask says what must be proved, once it is known how fast the machine is.
-func makeTask(set *artifacts.Set, s spec.Spec, o Options, accel machine.Accel, note func(string)) judge.Config {
-	t := judge.Config{
+// judgeConfig returns what the boot must prove, with deadlines for the accelerator.
+func judgeConfig(set *artifacts.Set, s spec.Spec, o Options, accel machine.Accel, note func(string)) judge.Config {
+	c := judge.Config{
 		Builtin: set.Init == builtin, Onboot: set.Names("onboot"), Services: set.Names("service"),
 		Graceful: s.Shutdown != spec.Kill, Slowness: 1,
 	}
 	if accel == machine.TCG {
-		t.Slowness = tcgSlowness
+		c.Slowness = tcgSlowness
 	}
-	t.Spec = s.Scaled(t.Slowness)
+	c.Spec = s.Scaled(c.Slowness)
 	if o.Timeout > 0 {
-		t.Spec.Timeout = o.Timeout
+		c.Spec.Timeout = o.Timeout
 	}
-	// The stock init does not hear the power button: the acpid service does.
-	if s.Shutdown == "" && !t.Builtin && !slices.Contains(t.Services, "acpid") {
-		t.Graceful = false
-		note("the shutdown is not tested: this init needs the service acpid for it")
+	// LinuxKit's init does not handle the power button; the service acpid does.
+	if s.Shutdown == "" && !c.Builtin && !slices.Contains(c.Services, "acpid") {
+		c.Graceful = false
+		note("shutdown is not tested: this init needs the service acpid for it")
 	}
-	return t
-}
-
-// driver carries what happens to the judge, and the judge's orders to the machine.
-type driver struct {
-	machine *machine.Machine
-	feed    *feed
-	judge   *judge.Judge
-	reader  console.Splitter
-	last    []string // lines of the console
-	probes  chan answer
-}
-
-// lastLines is how many lines of the console a person is shown.
-const lastLines = 20
-
-func (d *driver) drive(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the probes
-	d.probes = make(chan answer)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	events := d.machine.Events()
-	for !d.judge.Done() {
-		if err := d.obey(ctx); err != nil {
-			return err
-		}
-		timer.Reset(d.judge.Deadline() - d.since(time.Now()))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case c := <-d.feed.chunks:
-			d.read(c)
-		case e, open := <-events:
-			if !open {
-				events = nil
-				continue
-			}
-			d.judge.HandleEvent(e.Name, e.Reason, d.since(e.At))
-		case a := <-d.probes:
-			d.judge.HandleProbe(a.index, d.since(time.Now()), a.err)
-		case <-timer.C:
-			d.readAll()
-			d.judge.Tick(d.since(time.Now()))
-		case <-d.machine.Done():
-			d.end(events)
-		}
-	}
-	return nil
-}
-
-func (d *driver) since(t time.Time) time.Duration { return max(0, t.Sub(d.machine.PoweredOn)) }
-
-// read gives a piece of the console to the judge.
-func (d *driver) read(c chunk) {
-	d.tell(d.reader.Append(c.bytes, d.since(c.at)))
-	if !d.judge.WantsPartial() {
-		return
-	}
-	if l, ok := d.reader.Partial(); ok {
-		d.judge.HandlePartial(l)
-	}
-}
-
-func (d *driver) tell(lines []console.Line) {
-	for _, l := range lines {
-		d.last = append(d.last[max(0, len(d.last)-lastLines+1):], l.Text)
-		d.judge.HandleLine(l)
-	}
-}
-
-// readAll takes in what has already come, which is older than the clock.
-func (d *driver) readAll() {
-	for {
-		select {
-		case c := <-d.feed.chunks:
-			d.read(c)
-		default:
-			return
-		}
-	}
-}
-
-// end tells the judge the rest of the console and of the events, then that QEMU is gone.
-func (d *driver) end(events <-chan machine.Event) {
-	d.readAll()
-	d.tell(d.reader.Flush())
-	if events != nil {
-		for e := range events { // closed, as QEMU is gone
-			d.judge.HandleEvent(e.Name, e.Reason, d.since(e.At))
-		}
-	}
-	d.judge.HandleExit(d.machine.Exit(), d.since(time.Now()))
+	return c
 }

@@ -1,10 +1,10 @@
-// Package boottest boots what build made and says whether it works.
+// Package boottest boots the files of a build and decides whether they work.
 //
-// Each format is booted in a QEMU of its own (package machine). Its console is read
-// line by line (package console), its ports are asked (package probe), and a judge
-// (package judge) decides, by the proof that PID 1 puts on the console and by what
-// the user expects (package spec), as soon as the verdict is certain. The story is
-// told by package report.
+// Each format is booted in a QEMU of its own (package machine). The driver reads its
+// console line by line (package console), polls its ports (package probe) and passes every
+// event to a judge (package judge). The judge decides the verdict as soon as it is certain,
+// from the records of PID 1 and the expectations of the user (package spec). Package report
+// renders the result.
 package boottest
 
 import (
@@ -27,25 +27,25 @@ import (
 
 // Errors of Run.
 var (
-	ErrFailed  = errors.New("boot test") // the image was booted, and is not ready
-	ErrMachine = machine.ErrMachine      // there is nothing to boot it on
-	ErrSpec    = strict.ErrInvalid       // the spec and the image do not fit
-	ErrBuild   = artifacts.ErrUnreadable // the files are not those that build made
+	ErrFailed  = errors.New("boot test") // an image was booted and is not ready
+	ErrMachine = machine.ErrMachine      // no machine could be started
+	ErrSpec    = strict.ErrInvalid       // the spec does not match the image
+	ErrBuild   = artifacts.ErrUnreadable // a file is not the one that build wrote
 )
 
-// Options say how to test. The zero value of each leaves it to the spec.
+// Options configure a test. A zero value leaves the setting to the spec.
 type Options struct {
 	Accel     machine.Accel // "": auto
 	Timeout   time.Duration // of each boot; unlike the spec's it is not scaled without KVM
 	Memory    int           // MiB
 	CPUs      int
-	ReportDir string    // made if needed; "": no report is written
-	Log       io.Writer // gets progress, one line at a time; nil: none
+	ReportDir string    // is created if needed; "": no report
+	Log       io.Writer // receives progress, one line per call; nil: none
 }
 
-// Run boots the formats of a build that the spec asks for, one after another, and
-// writes the report. When a boot is not ready the report is there as well, and the
-// error wraps ErrFailed and tells verdict, reason and remedy in one line.
+// Run boots the formats of a build that the spec selects, one after another, and writes
+// the report. If a boot is not ready, Run returns the report and an error that wraps
+// ErrFailed and contains verdict, reason and remedy in one line.
 func Run(ctx context.Context, set *artifacts.Set, s spec.Spec, o Options) (*report.Report, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -70,23 +70,17 @@ func Run(ctx context.Context, set *artifacts.Set, s spec.Spec, o Options) (*repo
 	}
 	r := report.New(set.Name, set.Arch, set.Init, boots)
 	if o.ReportDir != "" {
-		if err := finishReport(r, o.ReportDir); err != nil {
+		if err := renameConsole(r, o.ReportDir); err != nil {
+			return nil, err
+		}
+		if err := r.Write(o.ReportDir); err != nil {
 			return nil, err
 		}
 	}
 	return r, failure(r, o)
 }
 
-// maxWords bounds what of a culprit's last words goes into an error.
-const maxWords = 300
-
-func lastLine(text string) string {
-	text = strings.TrimSpace(text)
-	text = text[strings.LastIndexByte(text, '\n')+1:]
-	return text[:min(len(text), maxWords)]
-}
-
-// failure returns the error for a report that is not ready, and shows the end of the
+// failure returns the error for a report that is not ready, and logs the end of the
 // console.
 func failure(r *report.Report, o Options) error {
 	if r.Verdict == judge.Ready {
@@ -96,16 +90,25 @@ func failure(r *report.Report, o Options) error {
 		fmt.Fprintf(o.Log, "| %s\n", console.EscapeCommands(l))
 	}
 	text := fmt.Sprintf("%s: %s: %s", r.Format, r.Verdict, r.Reason)
-	if words := lastLine(r.Tail); words != "" {
-		text += fmt.Sprintf("; its last words: %q", words)
+	if line := lastLine(r.Tail); line != "" {
+		text += fmt.Sprintf("; last output: %q", line)
 	}
 	if r.Remedy != "" {
 		text += "; " + r.Remedy
 	}
 	if r.Boot.Console != "" {
-		text += "; the console is in " + filepath.Join(o.ReportDir, r.Boot.Console)
+		text += "; console: " + filepath.Join(o.ReportDir, r.Boot.Console)
 	} else {
-		text += "; --report DIR keeps the console"
+		text += "; pass --report DIR to keep the console"
 	}
 	return fmt.Errorf("%w: %s", ErrFailed, console.EscapeCommands(text))
+}
+
+// maxLastLine limits the last output of the culprit in an error, in bytes.
+const maxLastLine = 300
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	return text[:min(len(text), maxLastLine)]
 }

@@ -2,6 +2,7 @@ package boottest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,33 +25,24 @@ import (
 
 // image is a build whose PID 1 is a shell script.
 type image struct {
-	init     string // whose PID 1 it claims to have; "": builtin
 	script   string
-	records  []record.Record
+	records  []record.Record // of the script's function record
 	onboot   []string
 	services []string
 	cmdline  string
 }
 
-// build leaves in a folder what the assembling step would.
+// build writes the files of the build into a folder.
 func (i image) build(t *testing.T) *artifacts.Set {
 	t.Helper()
 	dir := t.TempDir()
-	if i.init == "" {
-		i.init = builtin
-	}
-	if i.cmdline == "" {
-		i.cmdline = busybox.Cmdline
-	}
-	set := &artifacts.Set{Version: artifacts.Version, Name: "box", Arch: "amd64", Init: i.init}
-	cmdline := filepath.Join(dir, "cmdline")
-	if err := os.WriteFile(cmdline, []byte(i.cmdline), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for kind, path := range map[string]string{
-		artifacts.KindKernel: busybox.Kernel(t), artifacts.KindInitrd: busybox.Initrd(t, i.script, i.records...), artifacts.KindCmdline: cmdline,
-	} {
-		set.Files = append(set.Files, adopt(t, dir, kind, path))
+	set := &artifacts.Set{Version: artifacts.Version, Name: "box", Arch: "amd64", Init: builtin}
+	cmdline := filepath.Join(t.TempDir(), "cmdline")
+	writeFile(t, cmdline, []byte(cmp.Or(i.cmdline, busybox.Cmdline)))
+	set.Files = []artifacts.File{
+		addFile(t, dir, artifacts.KindKernel, busybox.Kernel(t)),
+		addFile(t, dir, artifacts.KindInitrd, busybox.Initrd(t, i.script, i.records...)),
+		addFile(t, dir, artifacts.KindCmdline, cmdline),
 	}
 	for _, n := range i.onboot {
 		set.Components = append(set.Components, artifacts.Component{Role: "onboot", Name: n})
@@ -62,9 +54,7 @@ func (i image) build(t *testing.T) *artifacts.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "box"+artifacts.Suffix), content, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, filepath.Join(dir, "box"+artifacts.Suffix), content)
 	loaded, err := artifacts.Load(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -72,18 +62,27 @@ func (i image) build(t *testing.T) *artifacts.Set {
 	return loaded
 }
 
-func adopt(t *testing.T, dir, kind, path string) artifacts.File {
+func writeFile(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// addFile copies a file into the folder of the build.
+func addFile(t *testing.T, dir, kind, path string) artifacts.File {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := "box-" + kind
-	if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, filepath.Join(dir, name), content)
 	sum := sha256.Sum256(content)
-	return artifacts.File{Format: KernelInitrd, Kind: kind, Path: name, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content))}
+	return artifacts.File{
+		Format: kernelInitrd, Kind: kind, Path: name,
+		SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)),
+	}
 }
 
 func rec(event string, pairs ...string) record.Record {
@@ -94,8 +93,8 @@ func rec(event string, pairs ...string) record.Record {
 	return r
 }
 
-// good is what PID 1 writes when all goes well.
-var good = []record.Record{
+// goodRecords are the records of a good boot.
+var goodRecords = []record.Record{
 	rec(record.Start, "version", "1", "kernel", "6.1"),
 	rec(record.Onboot, "name", "dhcpcd", "exit", "0", "ms", "40"),
 	rec(record.Starting, "service", "web", "pid", "7"),
@@ -104,63 +103,80 @@ var good = []record.Record{
 	rec(record.Bye, "how", "poweroff", "ms", "3", "stopped", "1", "killed", "0"),
 }
 
-func TestRunBootsARealKernel(t *testing.T) {
+// failedRecords are the records of a boot whose onboot container fails.
+var failedRecords = []record.Record{
+	goodRecords[0],
+	rec(record.Onboot, "name", "dhcpcd", "exit", "3", "ms", "40"),
+	rec(record.Failed, "onboot", "dhcpcd", "reason", "exit 3", "tail", "no lease\n::error::injected\n"),
+}
+
+// Scripts that write the records of a good boot up to a service that is starting or ready,
+// and those of the shutdown at the power button.
+const (
+	starting   = "record 1; record 2; record 3; "
+	ready      = starting + "record 4; "
+	goDown     = "record 5; record 6; "
+	buttonDown = ready + "button; " + goDown
+)
+
+// boots are boots of an image with one onboot container and one service.
+var boots = map[string]struct {
+	image   image
+	spec    string
+	want    judge.Verdict
+	culprit string
+	reason  string
+}{
+	"machine killed once ready": {
+		image: image{script: ready + "sleep 60"},
+		spec:  "shutdown: kill", want: judge.Ready,
+	},
+	"power off at the power button": {
+		image: image{script: buttonDown + "poweroff -f"},
+		want:  judge.Ready, reason: "1 onboot and 1 service ready",
+	},
+	"reboot at the power button": {
+		image: image{script: buttonDown + "reboot -f"},
+		want:  judge.Failed, culprit: "shutdown", reason: "it rebooted",
+	},
+	"onboot fails": {
+		image: image{script: starting + "sleep 60", records: failedRecords},
+		want:  judge.Failed, culprit: "dhcpcd", reason: "exit 3",
+	},
+	"PID 1 ends": {
+		image: image{script: "record 1; exit 3"},
+		want:  judge.Panicked, reason: "PID 1 died",
+	},
+	"power off before ready": {
+		image: image{script: starting + "poweroff -f"},
+		want:  judge.Exited, reason: "it powered off",
+	},
+	"reboot before ready": {
+		image: image{script: starting + "reboot -f"},
+		want:  judge.Exited, reason: "it rebooted",
+	},
+	"forged record without checksum": {
+		image: image{script: starting + "echo 'linuxkit-init: 4 ready service=web ms=12'; poweroff -f"},
+		want:  judge.Exited, reason: "service web (started)",
+	},
+	"no console output": {
+		image: image{script: "record 1; sleep 60", cmdline: "console=ttyS1"},
+		spec:  "timeout: 1s", want: judge.Hung, reason: "no line on the console",
+	},
+	"shutdown without a request": {
+		image: image{script: ready + "sleep 1; record 5; sleep 60"},
+		spec:  "expect: [{stays: 60s}]",
+		want:  judge.Exited, reason: "unexpected shutdown",
+	},
+}
+
+func TestRunDecidesVerdict(t *testing.T) {
 	t.Parallel()
-	down := []record.Record{good[0], rec(record.Onboot, "name", "dhcpcd", "exit", "3", "ms", "40"), rec(record.Failed, "onboot", "dhcpcd", "reason", "exit 3", "tail", "no lease\n::error::gotcha\n")}
-	for name, tt := range map[string]struct {
-		image    image
-		spec     string
-		want     judge.Verdict
-		culprit  string
-		reason   string
-		failWith error
-	}{
-		"all is well": {
-			image: image{script: "record 1; record 2; record 3; record 4; sleep 60"},
-			spec:  "shutdown: kill", want: judge.Ready,
-		},
-		"an onboot fails, and the boot goes on": {
-			image: image{script: "record 1; record 2; record 3; sleep 60", records: down},
-			want:  judge.Failed, culprit: "dhcpcd", reason: "exit 3",
-		},
-		"the kernel panics as PID 1 ends": {
-			image: image{script: "record 1; exit 3"},
-			want:  judge.Panicked, reason: "PID 1 died",
-		},
-		"the guest powers off before the service is ready": {
-			image: image{script: "record 1; record 2; record 3; poweroff -f"},
-			want:  judge.Exited, reason: "it powered off",
-		},
-		"the guest reboots before the service is ready": {
-			image: image{script: "record 1; record 2; record 3; reboot -f"},
-			want:  judge.Exited, reason: "it rebooted",
-		},
-		"the guest says it is ready, without a checksum": {
-			image: image{script: "record 1; record 2; record 3; echo 'linuxkit-init: 4 ready service=web ms=12'; poweroff -f"},
-			want:  judge.Exited, reason: "service web (started)",
-		},
-		"the guest is silent": {
-			image: image{script: "record 1; sleep 60", cmdline: "console=ttyS1"},
-			spec:  "timeout: 1s", want: judge.Hung, reason: "not a line on the console",
-		},
-		"all is well, and it shuts down at the power button": {
-			image: image{script: "record 1; record 2; record 3; record 4; button; record 5; record 6; poweroff -f"},
-			want:  judge.Ready, reason: "1 onboot and 1 service ready",
-		},
-		"the guest reboots at the power button": {
-			image: image{script: "record 1; record 2; record 3; record 4; button; record 5; record 6; reboot -f"},
-			want:  judge.Failed, culprit: "shutdown", reason: "it rebooted",
-		},
-		"it shuts down before anybody asks": {
-			image: image{script: "record 1; record 2; record 3; record 4; sleep 1; record 5; sleep 60"},
-			spec:  "expect: [{stays: 60s}]",
-			want:  judge.Exited, reason: "shuts down by itself",
-		},
-	} {
+	for name, tt := range boots {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if tt.image.records == nil {
-				tt.image.records = good
+				tt.image.records = goodRecords
 			}
 			tt.image.onboot, tt.image.services = []string{"dhcpcd"}, []string{"web"}
 			var log bytes.Buffer
@@ -170,7 +186,7 @@ func TestRunBootsARealKernel(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Verdict != tt.want || !strings.Contains(r.Culprit, tt.culprit) || !strings.Contains(r.Reason, tt.reason) {
-				t.Errorf("got %s, %q, %q: %v\n%s", r.Verdict, r.Culprit, r.Reason, err, log.String())
+				t.Errorf("%s, culprit %q, reason %q: %v\n%s", r.Verdict, r.Culprit, r.Reason, err, log.String())
 			}
 			if (err != nil) != (tt.want != judge.Ready) || err != nil && !errors.Is(err, ErrFailed) {
 				t.Errorf("verdict %s, error %v", r.Verdict, err)
@@ -180,22 +196,34 @@ func TestRunBootsARealKernel(t *testing.T) {
 	}
 }
 
-func TestRunSpeaksWithTheGuest(t *testing.T) {
+func TestRunMeetsExpectations(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ script, spec string }{
-		"by its ports": {
-			script: "network; mkdir /www; echo hello from the guest >/www/index.html; record 1; record 2; record 3; record 4; httpd -h /www; sleep 600",
-			spec:   "shutdown: kill\nexpect: [{http: {port: 80, body: from the g.est}}, {tcp: {port: 80}}, {http: {port: 80, path: /nothing, status: 404}}]",
+		"ports": {
+			script: "network; mkdir /www; echo hello from the guest >/www/index.html; " + ready + "httpd -h /www; sleep 600",
+			spec: `
+shutdown: kill
+expect:
+  - {http: {port: 80, body: from the g.est}}
+  - {tcp: {port: 80}}
+  - {http: {port: 80, path: /missing, status: 404}}
+`,
 		},
-		"on its console": {
-			script: "record 1; record 2; record 3; record 4; echo -n 'login: '; read name; echo -n 'Password: '; read word; echo \"$name has $word\"; sleep 600",
-			spec:   `{shutdown: kill, expect: [{console: "login: $", send: "root\n"}, {console: "word: $", send: "secret\n"}, {console: "^root has secret"}]}`,
+		"console": {
+			script: ready + "echo -n 'login: '; read name; echo -n 'Password: '; read word; echo \"$name has $word\"; sleep 600",
+			spec: `
+shutdown: kill
+expect:
+  - {console: "login: $", send: "root\n"}
+  - {console: "word: $", send: "secret\n"}
+  - {console: "^root has secret"}
+`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			set := image{script: tt.script, records: good, onboot: []string{"dhcpcd"}, services: []string{"web"}}.build(t)
+			set := image{script: tt.script, records: goodRecords, onboot: []string{"dhcpcd"}, services: []string{"web"}}.build(t)
 			if _, err := Run(t.Context(), set, parse(t, tt.spec), Options{Accel: machine.TCG, Log: &log}); err != nil {
 				t.Errorf("%v\n%s", err, log.String())
 			}
@@ -212,7 +240,7 @@ func parse(t *testing.T, text string) spec.Spec {
 	return s
 }
 
-// checkReport reads back what Run wrote.
+// checkReport checks the files of a report.
 func checkReport(t *testing.T, dir string, r *report.Report) {
 	t.Helper()
 	for _, name := range []string{"report.json", "report.html", "junit.xml", "summary.md", "console.log"} {
@@ -224,25 +252,25 @@ func checkReport(t *testing.T, dir string, r *report.Report) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back struct {
+	var got struct {
 		Verdict     judge.Verdict
 		Accelerator string
 		Stages      []judge.Stage
 	}
-	if err := json.Unmarshal(content, &back); err != nil {
+	if err := json.Unmarshal(content, &got); err != nil {
 		t.Fatal(err)
 	}
-	if back.Verdict != r.Verdict || back.Accelerator != "tcg" || len(back.Stages) != len(r.Stages) {
-		t.Errorf("report.json says %+v", back)
+	if got.Verdict != r.Verdict || got.Accelerator != "tcg" || len(got.Stages) != len(r.Stages) {
+		t.Errorf("report.json has %+v", got)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*.partial")); left != nil {
-		t.Errorf("left behind: %v", left)
+	if temporary, _ := filepath.Glob(filepath.Join(dir, ".*")); temporary != nil {
+		t.Errorf("temporary files remain: %v", temporary)
 	}
 }
 
-func TestRunEndsWithItsContext(t *testing.T) {
+func TestRunEndsWithContext(t *testing.T) {
 	t.Parallel()
-	set := image{script: "sleep 600", records: good, services: []string{"web"}}.build(t)
+	set := image{script: "sleep 600", records: goodRecords, services: []string{"web"}}.build(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if _, err := Run(ctx, set, spec.Default(), Options{Accel: machine.TCG}); !errors.Is(err, context.DeadlineExceeded) {

@@ -1,11 +1,7 @@
 package boottest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -29,11 +25,11 @@ func bootable() []string {
 	return names
 }
 
-// builtin is artifacts.Set.Init for an image with our PID 1.
+// builtin is the value of artifacts.Set.Init for an image with the built-in PID 1.
 const builtin = "builtin"
 
-// plan returns the formats to boot, and a note on each that is not. Mistakes of the
-// spec, measured against the image, are told all at once.
+// plan returns the formats to boot, and a note on each format that is not booted. It
+// returns all mistakes of the spec, checked against the image, in one error.
 func plan(set *artifacts.Set, s spec.Spec) (formats, notes []string, err error) {
 	if err := strict.Join(append(checkFormats(set, s), checkNames(set, s)...)); err != nil {
 		return nil, nil, err
@@ -44,31 +40,32 @@ func plan(set *artifacts.Set, s spec.Spec) (formats, notes []string, err error) 
 		case slices.Contains(bootable(), f):
 			formats = append(formats, f)
 		default:
-			notes = append(notes, fmt.Sprintf("%s was built and not booted: only %s can be boot-tested", f, strings.Join(bootable(), ", ")))
+			notes = append(notes, fmt.Sprintf("%s is not booted: the boot test supports %s", f, strings.Join(bootable(), ", ")))
 		}
 	}
 	if len(formats) == 0 {
-		return nil, nil, fmt.Errorf("%w boot test: nothing to boot: %s has %s; build --format %s", ErrSpec, set.Name, strings.Join(set.Formats(), ", "), strings.Join(bootable(), " or --format "))
+		return nil, nil, fmt.Errorf("%w boot test: nothing to boot: %s has %s; build --format %s", ErrSpec, set.Name,
+			strings.Join(set.Formats(), ", "), strings.Join(bootable(), " or --format "))
 	}
 	return formats, notes, nil
 }
 
 func checkFormats(set *artifacts.Set, s spec.Spec) []strict.Problem {
-	var found []strict.Problem
+	var problems []strict.Problem
 	for _, f := range s.Formats {
 		switch {
 		case !slices.Contains(bootable(), f):
-			found = append(found, s.Problem("formats", "%.40q cannot be boot-tested; these can: %s", f, strings.Join(bootable(), ", ")))
+			problems = append(problems, s.Problem("formats", "%.40q cannot be boot-tested; supported: %s", f, strings.Join(bootable(), ", ")))
 		case !slices.Contains(set.Formats(), f):
-			found = append(found, s.Problem("formats", "%s was not built; build has made %s", f, strings.Join(set.Formats(), ", ")))
+			problems = append(problems, s.Problem("formats", "%s was not built; the build has %s", f, strings.Join(set.Formats(), ", ")))
 		}
 	}
-	return found
+	return problems
 }
 
-// checkNames refuses to wait for what can never be proved.
+// checkNames rejects expectations that no boot of the image can meet.
 func checkNames(set *artifacts.Set, s spec.Spec) []strict.Problem {
-	var found []strict.Problem
+	var problems []strict.Problem
 	for _, e := range s.Expect {
 		role, name := e.Kind(), e.Service+e.Onboot
 		if role != "service" && role != "onboot" {
@@ -77,84 +74,14 @@ func checkNames(set *artifacts.Set, s spec.Spec) []strict.Problem {
 		names := set.Names(role)
 		switch near := strict.Nearest(name, names); {
 		case set.Init != builtin:
-			found = append(found, e.Problem(role, "the image's own init (%s) does not tell this; expect http, tcp or console, or build with --init builtin", set.Init))
+			problems = append(problems, e.Problem(role,
+				"the image's init (%s) does not report it; expect http, tcp or console, or build with --init builtin", set.Init))
 		case slices.Contains(names, name):
 		case near != "":
-			found = append(found, e.Problem(role, "the image has no %s %.60q; did you mean %q?", role, name, near))
+			problems = append(problems, e.Problem(role, "the image has no %s %.60q; did you mean %q?", role, name, near))
 		default:
-			found = append(found, e.Problem(role, "the image has no %s %.60q; it has %s", role, name, strings.Join(names, ", ")))
+			problems = append(problems, e.Problem(role, "the image has no %s %.60q; it has %s", role, name, strings.Join(names, ", ")))
 		}
 	}
-	return found
-}
-
-// files are the parts of a format to boot.
-type files struct {
-	kernel, initrd, cmdline string
-	bytes                   int64 // of all files of the format
-}
-
-// maxCmdline is more than any kernel reads (COMMAND_LINE_SIZE is 2048 on x86).
-const maxCmdline = 64 << 10
-
-// locate finds the files of a format and makes sure that they are what build made.
-func locate(set *artifacts.Set, format string) (files, error) {
-	var found files
-	for _, f := range set.Files {
-		if f.Format == format {
-			found.bytes += f.Size
-		}
-	}
-	for _, part := range []struct {
-		kind string
-		path *string
-	}{
-		{kind: artifacts.KindKernel, path: &found.kernel},
-		{kind: artifacts.KindInitrd, path: &found.initrd},
-		{kind: artifacts.KindCmdline, path: &found.cmdline},
-	} {
-		f, ok := set.Find(format, part.kind)
-		if !ok {
-			return found, fmt.Errorf("%w: format %s has no %s; build again", ErrBuild, format, part.kind)
-		}
-		*part.path = set.Abs(f)
-		if err := checkDigest(*part.path, f); err != nil {
-			return found, err
-		}
-	}
-	cmdline, err := readCmdline(found.cmdline)
-	found.cmdline = cmdline
-	return found, err
-}
-
-func checkDigest(path string, want artifacts.File) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("%w: %w; build again", ErrBuild, err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return fmt.Errorf("%w: %w", ErrBuild, err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != want.SHA256 {
-		return fmt.Errorf("%w: %s is not the file that build made (sha256 %s, not %s); build again", ErrBuild, path, got, want.SHA256)
-	}
-	return nil
-}
-
-func readCmdline(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBuild, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxCmdline+1))
-	if err == nil && len(text) > maxCmdline {
-		err = fmt.Errorf("%s is longer than %d bytes", path, maxCmdline)
-	}
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBuild, err)
-	}
-	return strings.TrimSpace(string(text)), nil
+	return problems
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
-// KernelInitrd is the format that the fixtures contain.
-const KernelInitrd = "kernel+initrd"
+// kernelInitrd is the format of the fixtures.
+const kernelInitrd = "kernel+initrd"
 
 func set(init string, formats ...string) *artifacts.Set {
 	s := &artifacts.Set{Version: 1, Name: "box", Arch: "amd64", Init: init}
@@ -23,41 +23,41 @@ func set(init string, formats ...string) *artifacts.Set {
 	return s
 }
 
-func TestPlanRefusesWhatCannotBeProved(t *testing.T) {
+func TestPlanRejectsUnprovableSpec(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		set  *artifacts.Set
 		spec string
 		want string
 	}{
-		"a format that cannot be booted": {
-			set:  set(builtin, KernelInitrd, "tar"),
+		"format not bootable": {
+			set:  set(builtin, kernelInitrd, "tar"),
 			spec: "formats: [tar]",
-			want: `linuxkit.test.yml:1:1: formats: "tar" cannot be boot-tested; these can: kernel+initrd`,
+			want: `linuxkit.test.yml:1:1: formats: "tar" cannot be boot-tested; supported: kernel+initrd`,
 		},
-		"a format that was not built": {
+		"format not built": {
 			set:  set(builtin, "tar"),
 			spec: "formats: [kernel+initrd]",
-			want: "kernel+initrd was not built; build has made tar",
+			want: "kernel+initrd was not built; the build has tar",
 		},
 		"nothing to boot": {set: set(builtin, "tar"), want: "nothing to boot"},
-		"a misspelt service": {
-			set:  set(builtin, KernelInitrd),
+		"misspelt service": {
+			set:  set(builtin, kernelInitrd),
 			spec: "expect: [{service: weeb}]",
 			want: `the image has no service "weeb"; did you mean "web"?`,
 		},
-		"an unknown onboot": {
-			set:  set(builtin, KernelInitrd),
+		"unknown onboot": {
+			set:  set(builtin, kernelInitrd),
 			spec: "expect: [{onboot: format}]",
 			want: `the image has no onboot "format"; it has dhcpcd`,
 		},
-		"a service under somebody's init": {
-			set:  set("linuxkit/init:x", KernelInitrd),
+		"service of another init": {
+			set:  set("linuxkit/init:x", kernelInitrd),
 			spec: "expect: [{service: web}]",
-			want: "does not tell this",
+			want: "does not report it",
 		},
-		"all mistakes are told, and sorted": {
-			set:  set(builtin, KernelInitrd),
+		"all mistakes, sorted": {
+			set:  set(builtin, kernelInitrd),
 			spec: "formats: [tar]\nexpect: [{service: x}, {onboot: y}]",
 			want: "linuxkit.test.yml:2:25",
 		},
@@ -69,35 +69,36 @@ func TestPlanRefusesWhatCannotBeProved(t *testing.T) {
 	}
 }
 
-func TestPlanNotesWhatItLeavesOut(t *testing.T) {
+func TestPlanNotesFormatsThatAreNotBooted(t *testing.T) {
 	t.Parallel()
-	formats, notes, err := plan(set(builtin, KernelInitrd, "tar"), parse(t, ""))
-	if err != nil || len(formats) != 1 || len(notes) != 1 || !strings.Contains(notes[0], "tar was built and not booted") {
+	formats, notes, err := plan(set(builtin, kernelInitrd, "tar"), parse(t, ""))
+	if err != nil || len(formats) != 1 || len(notes) != 1 || !strings.Contains(notes[0], "tar is not booted") {
 		t.Errorf("%v, %v, %v", formats, notes, err)
 	}
 }
 
-func TestRunBootsOnlyWhatBuildMade(t *testing.T) {
+func TestRunVerifiesFilesOfBuild(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
-		"an initrd that was changed": func(path string) error { return os.WriteFile(path, []byte("other bytes"), 0o644) },
-		"an initrd that is gone":     os.Remove,
+		"changed initrd": func(path string) error { return os.WriteFile(path, []byte("other bytes"), 0o644) },
+		"missing initrd": os.Remove,
 	} {
-		built := image{records: good}.build(t)
-		initrd, _ := built.Find(KernelInitrd, artifacts.KindInitrd)
+		built := image{records: goodRecords}.build(t)
+		initrd, _ := built.Find(kernelInitrd, artifacts.KindInitrd)
 		if err := damage(built.Abs(initrd)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Run(t.Context(), built, parse(t, ""), Options{Accel: machine.TCG}); !errors.Is(err, ErrBuild) || !strings.Contains(err.Error(), "build again") {
+		_, err := Run(t.Context(), built, parse(t, ""), Options{Accel: machine.TCG})
+		if !errors.Is(err, ErrBuild) || !strings.Contains(err.Error(), "build again") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestRunHoldsTheImageToItsBudget(t *testing.T) {
+func TestRunEnforcesImageBudget(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	r, err := Run(t.Context(), image{records: good}.build(t), parse(t, "budget: {image: 1MB}"), Options{ReportDir: dir})
+	r, err := Run(t.Context(), image{records: goodRecords}.build(t), parse(t, "budget: {image: 1MB}"), Options{ReportDir: dir})
 	if !errors.Is(err, ErrFailed) || r.Verdict != judge.Failed || !strings.Contains(r.Reason, "the budget is 1.0 MB") {
 		t.Errorf("%v, %+v", err, r)
 	}
@@ -106,10 +107,11 @@ func TestRunHoldsTheImageToItsBudget(t *testing.T) {
 	}
 }
 
-func TestRunNeedsAMachine(t *testing.T) {
-	built := image{records: good}.build(t)
+func TestRunWithoutQEMU(t *testing.T) {
+	built := image{records: goodRecords}.build(t)
 	t.Setenv("PATH", t.TempDir())
-	if _, err := Run(t.Context(), built, parse(t, ""), Options{}); !errors.Is(err, ErrMachine) || !strings.Contains(err.Error(), "apt-get install qemu-system-x86") {
+	_, err := Run(t.Context(), built, parse(t, ""), Options{})
+	if !errors.Is(err, ErrMachine) || !strings.Contains(err.Error(), "apt-get install qemu-system-x86") {
 		t.Errorf("got %v", err)
 	}
 }

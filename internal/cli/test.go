@@ -22,7 +22,7 @@ func newTest() *cobra.Command {
 			report, err := p.boot(c.Context(), set)
 			p.show.Close()
 			if report != nil {
-				fmt.Fprint(p.out, report.Timeline())
+				fmt.Fprint(p.out, report.Terminal())
 			}
 			return err
 		},

@@ -9,42 +9,59 @@ import (
 )
 
 //go:embed report.html.tmpl
-var page string
+var pageSource string
 
+// Sizes of the chart, in pixels.
 const (
-	svgWidth  = 900
-	svgNames  = 220 // pixels for the names
-	svgHeight = 22  // of a row
+	chartWidth = 900
+	nameWidth  = 220
+	valueWidth = 80
+	rowHeight  = 22
 )
 
-// pixel is a row as the page draws it.
-type pixel struct {
-	row
+// foldedLines is the number of lines from which a block is folded.
+const foldedLines = 40
+
+// page is the data of the template.
+type page struct {
+	*Report
+	Sections [][]Section // of each boot
+}
+
+// rect is a bar with its place in the chart.
+type rect struct {
+	Bar
 	X, Y, Width, TextY int
-	Seconds            string
 }
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"pixels":  pixels,
-	"height":  func(b Boot) int { return len(b.rows())*svgHeight + 8 },
-	"seconds": seconds,
-}).Parse(page))
+	"rects":  rects,
+	"height": func(s Section) int { return len(s.Bars)*rowHeight + 8 },
+	"folded": func(lines []string) bool { return len(lines) > foldedLines },
+}).Parse(pageSource))
 
-// HTML returns the content of report.html: one page that needs nothing else.
+// HTML returns the content of report.html, a page without external resources.
 func (r *Report) HTML() ([]byte, error) {
+	p := page{Report: r}
+	for _, b := range r.Boots {
+		p.Sections = append(p.Sections, r.sections(b))
+	}
+	return p.render()
+}
+
+func (p page) render() ([]byte, error) {
 	var out bytes.Buffer
-	err := pageTemplate.Execute(&out, r)
+	err := pageTemplate.Execute(&out, p)
 	return markup.EscapeCommands(out.Bytes()), err
 }
 
-func pixels(b Boot) []pixel {
-	var list []pixel
-	scale := float64(svgWidth-svgNames-80) / float64(b.end())
-	for i, r := range b.rows() {
-		list = append(list, pixel{
-			row: r, Y: i*svgHeight + 4, TextY: i*svgHeight + 19,
-			X: svgNames + int(float64(r.From)*scale), Width: max(2, int(float64(r.length())*scale)),
-			Seconds: seconds(r.length()),
+func rects(s Section) []rect {
+	var list []rect
+	scale := float64(chartWidth-nameWidth-valueWidth) / float64(s.end())
+	for i, b := range s.sortedBars() {
+		list = append(list, rect{
+			Bar: b, Y: i*rowHeight + 4, TextY: i*rowHeight + 19,
+			X: nameWidth + int(float64(b.From)*scale), Width: max(2, int(float64(b.length())*scale)),
 		})
 	}
 	return list

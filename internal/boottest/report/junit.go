@@ -3,13 +3,14 @@ package report
 import (
 	"encoding/xml"
 	"fmt"
+	"strings"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 	"github.com/org/linuxkit-action/internal/markup"
 )
 
-// The elements of JUnit's XML as Jenkins' schema has them
-// (jenkinsci/xunit-plugin, junit-10.xsd).
+// The elements of JUnit's XML, as in Jenkins' schema (jenkinsci/xunit-plugin,
+// junit-10.xsd).
 type (
 	junitSuites struct {
 		XMLName xml.Name     `xml:"testsuites"`
@@ -40,44 +41,49 @@ type (
 	}
 )
 
-// JUnit returns the content of junit.xml: a suite for each boot, a case for the boot
-// as a whole and one for each onboot, service and probe.
+// JUnit returns the content of junit.xml: a suite for each boot, with a test case for the
+// boot and one for each onboot container, service and probe.
 func (r *Report) JUnit() ([]byte, error) {
 	var all junitSuites
 	for _, b := range r.Boots {
-		all.Suites = append(all.Suites, b.suite(r.Name))
+		all.Suites = append(all.Suites, newSuite("boot."+r.Name+"."+b.Format, b, r.sections(b)))
 	}
 	content, err := xml.MarshalIndent(all, "", "  ")
 	return markup.EscapeCommands(append([]byte(xml.Header), append(content, '\n')...)), err
 }
 
-func (b Boot) suite(name string) junitSuite {
-	class := "boot." + name + "." + b.Format
-	s := junitSuite{Name: class, Time: junitTime(b.end())}
-	whole := junitCase{Name: "boot", Class: class, Time: s.Time}
-	if b.Verdict != judge.Ready {
-		whole.Failure = &junitFailure{Message: b.Reason, Type: string(b.Verdict), Text: b.Line + "\n" + b.Tail}
-	}
-	s.add(whole)
-	for _, kind := range []struct {
-		name string
-		list []judge.Unit
-	}{{"onboot", b.Onboot}, {"service", b.Services}, {"probe", b.Probes}} {
-		for _, u := range kind.list {
-			s.add(unitCase(class, kind.name, u))
+func newSuite(class string, b Boot, list []Section) junitSuite {
+	s := junitSuite{Name: class, Time: junitTime(b.endMS())}
+	boot := junitCase{Name: "boot", Class: class, Time: s.Time}
+	var units []junitCase
+	var evidence []string
+	for _, section := range list {
+		for _, bar := range section.Bars {
+			if bar.State != "" {
+				units = append(units, newCase(class, bar))
+			}
 		}
+		if section.Evidence {
+			evidence = append(evidence, section.Lines...)
+		}
+	}
+	if b.Verdict != judge.Ready {
+		boot.Failure = &junitFailure{Message: b.Reason, Type: string(b.Verdict), Text: strings.Join(evidence, "\n")}
+	}
+	for _, c := range append([]junitCase{boot}, units...) {
+		s.add(c)
 	}
 	return s
 }
 
-func unitCase(class, kind string, u judge.Unit) junitCase {
-	c := junitCase{Name: kind + " " + u.Name, Class: class, Time: junitTime(max(0, u.ToMS-u.FromMS))}
-	switch u.State {
+func newCase(class string, b Bar) junitCase {
+	c := junitCase{Name: b.Kind + " " + b.Name, Class: class, Time: junitTime(b.length())}
+	switch b.State {
 	case judge.StateOK:
 	case judge.StateUnknown:
-		c.Skipped = &junitSkipped{"this init does not tell"}
+		c.Skipped = &junitSkipped{Message: "this init does not report it"}
 	default:
-		c.Failure = &junitFailure{Message: u.State + " " + u.Detail, Type: u.State}
+		c.Failure = &junitFailure{Message: strings.TrimSpace(b.State + " " + b.Detail), Type: b.State}
 	}
 	return c
 }

@@ -9,61 +9,98 @@ import (
 	"github.com/org/linuxkit-action/internal/markup"
 )
 
-// Markdown returns the content of summary.md, fit for a job's summary or a comment on
-// a pull request.
+// Markdown returns the content of summary.md, for the summary of a job or a comment on a
+// pull request.
 func (r *Report) Markdown() ([]byte, error) {
 	var out strings.Builder
 	for _, b := range r.Boots {
-		b.markdown(&out, r.Name)
+		out.WriteString(markdown(r.sections(b)))
+		out.WriteByte('\n')
 	}
 	return markup.EscapeCommands([]byte(out.String())), nil
 }
 
-func (b Boot) markdown(out *strings.Builder, name string) {
-	mark := "❌"
-	if b.Verdict == judge.Ready {
-		mark = "✅"
+func markdown(list []Section) string {
+	var out strings.Builder
+	for _, s := range list {
+		if s.Level < Summary {
+			continue
+		}
+		if !s.onlyLines() {
+			out.WriteString(s.markdownTitle())
+		}
+		for _, p := range s.Paragraphs {
+			if p.Label != "" {
+				fmt.Fprintf(&out, "**%s:** ", markup.Escape(p.Label))
+			}
+			fmt.Fprintf(&out, "%s\n\n", markup.Escape(p.Text))
+		}
+		s.markdownBars(&out)
+		s.Table.markdown(&out)
+		for _, item := range s.Items {
+			fmt.Fprintf(&out, "- %s\n", markup.Escape(item))
+		}
+		if len(s.Items) > 0 {
+			out.WriteByte('\n')
+		}
+		s.markdownLines(&out)
 	}
-	fmt.Fprintf(out, "### %s %s (%s): %s\n\n", mark, markup.Escape(name), markup.Escape(b.Format), b.Verdict)
-	fmt.Fprintf(out, "%s, under %s.\n\n", markup.Escape(b.Reason), strings.ToUpper(b.Accelerator))
-	if b.Remedy != "" {
-		fmt.Fprintf(out, "**Remedy:** %s\n\n", markup.Escape(b.Remedy))
-	}
-	b.table(out)
-	for _, n := range b.Notes {
-		fmt.Fprintf(out, "- %s\n", markup.Escape(n))
-	}
-	if b.Verdict != judge.Ready {
-		details(out, "Last words of "+b.Culprit, strings.Split(b.Tail, "\n"))
-		details(out, "The end of the console", b.LastLines)
-	}
-	out.WriteByte('\n')
+	return out.String()
 }
 
-func (b Boot) table(out *strings.Builder) {
-	out.WriteString("| what | | time | state |\n|---|---|--:|---|\n")
-	rows := b.rows()
-	for i, r := range rows {
-		if i == maxRows {
-			fmt.Fprintf(out, "| … and %d more | | | |\n", len(rows)-maxRows)
+func (s Section) markdownTitle() string {
+	switch s.Verdict {
+	case "":
+		return fmt.Sprintf("#### %s\n\n", markup.Escape(s.Title))
+	case string(judge.Ready):
+		return fmt.Sprintf("### ✅ %s: %s\n\n", markup.Escape(s.Title), s.Verdict)
+	}
+	return fmt.Sprintf("### ❌ %s: %s\n\n", markup.Escape(s.Title), s.Verdict)
+}
+
+func (s Section) markdownBars(out *strings.Builder) {
+	if len(s.Bars) == 0 {
+		return
+	}
+	out.WriteString("| name | | time | state |\n|---|---|--:|---|\n")
+	for i, b := range s.sortedBars() {
+		if i == maxBars {
+			fmt.Fprintf(out, "| … and %d more | | | |\n", len(s.Bars)-maxBars)
 			break
 		}
-		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", r.Kind, markup.Escape(r.Name),
-			strings.ReplaceAll(strings.TrimRight(r.bar(b.end()), " "), " ", "&nbsp;"), seconds(r.length()), r.State)
+		fmt.Fprintf(out, "| %s %s | <code>%s</code> | %s | %s |\n", b.Kind, markup.Escape(b.Name),
+			strings.ReplaceAll(strings.TrimRight(b.draw(s.end()), " "), " ", "&nbsp;"), b.Value, b.State)
 	}
 	out.WriteByte('\n')
 }
 
-// details folds lines of the guest away. In a pre block without blank lines there is
-// no Markdown, and what is escaped is no HTML.
-func details(out *strings.Builder, title string, lines []string) {
+func (t Table) markdown(out *strings.Builder) {
+	if len(t.Rows) == 0 {
+		return
+	}
+	for i, row := range append([][]string{t.Columns}, t.Rows...) {
+		for _, cell := range row {
+			fmt.Fprintf(out, "| %s ", markup.Escape(cell))
+		}
+		out.WriteString("|\n")
+		if i == 0 {
+			out.WriteString(strings.Repeat("|---", len(t.Columns)) + "|\n")
+		}
+	}
+	out.WriteByte('\n')
+}
+
+// markdownLines writes the lines as a folded block. A pre block without blank lines
+// contains no Markdown, and escaped text no HTML.
+func (s Section) markdownLines(out *strings.Builder) {
 	var text []string
-	for _, l := range lines {
+	for _, l := range s.Lines {
 		if strings.TrimSpace(l) != "" {
 			text = append(text, html.EscapeString(l))
 		}
 	}
 	if len(text) > 0 {
-		fmt.Fprintf(out, "<details><summary>%s</summary>\n<pre>\n%s\n</pre>\n</details>\n\n", markup.Escape(title), strings.Join(text, "\n"))
+		fmt.Fprintf(out, "<details><summary>%s</summary>\n<pre>\n%s\n</pre>\n</details>\n\n",
+			markup.Escape(s.Title), strings.Join(text, "\n"))
 	}
 }

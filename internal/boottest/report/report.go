@@ -1,8 +1,12 @@
-// Package report tells how a boot test went: to programs (report.json, junit.xml), to
-// people (summary.md, report.html, a timeline for the terminal).
+// Package report renders the result of a boot test: report.json and junit.xml for
+// programs, summary.md, report.html and a summary on the terminal for people.
 //
-// Much of the text comes from the guest, which is not trusted: each writer escapes
-// all of it for its own format.
+// Report is the model; report.json is its encoding. The functions in sections.go derive
+// from it a list of sections, which are data without markup, and every other renderer
+// walks that list. So a new section needs no change of a renderer.
+//
+// Much of the text comes from the guest, which is not trusted: each renderer escapes all
+// of it for its format.
 package report
 
 import (
@@ -10,7 +14,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
@@ -20,28 +23,36 @@ import (
 // Version is the version of report.json.
 const Version = 1
 
-// Report is the content of report.json. The fields of Boot, at the top, are those of
-// the boot that decides: the first that did not become ready, else the first.
+// Report is the content of report.json. The embedded Boot is the decisive one: the first
+// that is not ready, or else the first.
 type Report struct {
 	Version int    `json:"version"`
-	Name    string `json:"name"`
+	Name    string `json:"name"` // of the image
 	Arch    string `json:"arch"`
 	Init    string `json:"init"`
 	Boot
 	Boots []Boot `json:"boots"` // one for each format
 }
 
-// Boot is one format, booted.
+// Boot is the result of booting one format.
 type Boot struct {
 	Format      string `json:"format"`
-	Accelerator string `json:"accelerator"` // kvm or tcg
+	Accelerator string `json:"accelerator"` // kvm or tcg; "": not booted
 	judge.Outcome
 	Notes     []string `json:"notes"`
-	Console   string   `json:"console,omitempty"` // file name of the log, beside the report
-	LastLines []string `json:"last_lines"`        // of the console
+	Console   string   `json:"console,omitempty"` // file name of the console log, in the folder of the report
+	LastLines []string `json:"lastLines"`         // of the console
 }
 
-// New returns the report of boots, of which there is at least one.
+// endMS returns the end of the boot, in milliseconds since power-on.
+func (b Boot) endMS() int64 {
+	if len(b.Stages) == 0 {
+		return 0
+	}
+	return b.Stages[len(b.Stages)-1].ToMS
+}
+
+// New returns the report on at least one boot.
 func New(name, arch, init string, boots []Boot) *Report {
 	r := &Report{Version: Version, Name: name, Arch: arch, Init: init, Boot: boots[0], Boots: boots}
 	for _, b := range boots {
@@ -53,8 +64,8 @@ func New(name, arch, init string, boots []Boot) *Report {
 	return r
 }
 
-// forms are the files of a report.
-var forms = []struct {
+// files are the files of a report.
+var files = []struct {
 	name   string
 	render func(*Report) ([]byte, error)
 }{
@@ -64,32 +75,32 @@ var forms = []struct {
 	{"report.html", (*Report).HTML},
 }
 
-// Console is the name of the log of the boot that decides.
+// Console is the file name of the console log of the decisive boot.
 const Console = "console.log"
 
-// Prepare makes dir if needed, and removes the report of an earlier run: it must not
-// be taken for one of this run, should this one not come to its end.
+// Prepare creates dir if needed and removes the report of an earlier run, which must not
+// be mistaken for that of a run that fails.
 func Prepare(dir string) error {
 	err := os.MkdirAll(dir, 0o755)
-	for _, f := range forms {
-		err = errors.Join(err, removeOld(filepath.Join(dir, f.name)))
+	for _, f := range files {
+		err = errors.Join(err, removeIfExists(filepath.Join(dir, f.name)))
 	}
-	if err = errors.Join(err, removeOld(filepath.Join(dir, Console))); err != nil {
+	if err = errors.Join(err, removeIfExists(filepath.Join(dir, Console))); err != nil {
 		return fmt.Errorf("boot-test report: %w", err)
 	}
 	return nil
 }
 
-func removeOld(path string) error {
+func removeIfExists(path string) error {
 	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// Write writes all forms of the report into dir.
+// Write writes the files of the report into dir.
 func (r *Report) Write(dir string) error {
-	for _, f := range forms {
+	for _, f := range files {
 		content, err := f.render(r)
 		if err == nil {
 			err = atomicfile.WriteFile(filepath.Join(dir, f.name), content, 0o644)
@@ -103,8 +114,3 @@ func (r *Report) Write(dir string) error {
 
 // JSON returns the content of report.json.
 func (r *Report) JSON() ([]byte, error) { return markup.JSON(r) }
-
-// seconds writes milliseconds as people read them.
-func seconds(ms int64) string {
-	return fmt.Sprintf("%.2f s", time.Duration(ms*int64(time.Millisecond)).Seconds())
-}

@@ -15,38 +15,50 @@ import (
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
-// evil is what a guest would like to be read as something else.
-const evil = "::error::x ##[warning]y <script>alert(1)</script> | `code` **bold** [a](https://evil.example) @everyone ![i](//e) </pre></code>"
+// injection is text of a guest with commands of GitHub's runner, HTML and Markdown.
+const injection = "::error::x ##[warning]y <script>alert(1)</script> | `code` **bold** " +
+	"[a](https://evil.example) @everyone ![i](//e) </pre></code>"
 
-func good() Boot {
+func readyBoot() Boot {
 	return Boot{
-		Format: "kernel+initrd", Accelerator: "tcg", Notes: []string{"no KVM, using TCG: open /dev/kvm: no such file or directory"},
+		Format: "kernel+initrd", Accelerator: "tcg",
+		Notes:   []string{"no KVM, using TCG: open /dev/kvm: no such file or directory"},
 		Console: "console.log", LastLines: []string{"[    4.856560] reboot: Power down"},
 		Outcome: judge.Outcome{
 			Verdict: judge.Ready, Reason: "1 onboot and 2 services ready after 3.7s", ReadyMS: 3700,
 			Stages: []judge.Stage{
-				{Name: "firmware", ToMS: 700}, {Name: "kernel", FromMS: 700, ToMS: 3000}, {Name: "onboot", FromMS: 3000, ToMS: 3200},
-				{Name: "services", FromMS: 3200, ToMS: 3700}, {Name: "stays", FromMS: 3700, ToMS: 5700}, {Name: "shutdown", FromMS: 5700, ToMS: 6000},
+				{Name: "firmware", ToMS: 700},
+				{Name: "kernel", FromMS: 700, ToMS: 3000},
+				{Name: "onboot", FromMS: 3000, ToMS: 3200},
+				{Name: "services", FromMS: 3200, ToMS: 3700},
+				{Name: "stays", FromMS: 3700, ToMS: 5700},
+				{Name: "shutdown", FromMS: 5700, ToMS: 6000},
 			},
-			Onboot:   []judge.Unit{{Name: "dhcpcd", State: judge.StateOK, FromMS: 3050, ToMS: 3200, Detail: "exit 0"}},
-			Services: []judge.Unit{{Name: "db", State: judge.StateOK, FromMS: 3200, ToMS: 3300}, {Name: "web", State: judge.StateOK, FromMS: 3200, ToMS: 3700}},
-			Probes:   []judge.Unit{{Name: "http :80/", State: judge.StateOK, FromMS: 3400, ToMS: 3650}},
+			Onboot: []judge.Unit{{Name: "dhcpcd", State: judge.StateOK, FromMS: 3050, ToMS: 3200, Detail: "exit 0"}},
+			Services: []judge.Unit{
+				{Name: "db", State: judge.StateOK, FromMS: 3200, ToMS: 3300},
+				{Name: "web", State: judge.StateOK, FromMS: 3200, ToMS: 3700},
+			},
+			Probes: []judge.Unit{{Name: "http :80/", State: judge.StateOK, FromMS: 3400, ToMS: 3650}},
 		},
 	}
 }
 
-func bad() Boot {
-	b := good()
+func failedBoot() Boot {
+	b := readyBoot()
 	b.Format, b.Verdict, b.ReadyMS = "iso-bios", judge.Failed, 0
-	b.Reason, b.Culprit, b.Remedy = `service "web" ended with code 3 before it was ready`, "web", "look at its log"
-	b.Line, b.Tail = "[    3.300000] "+evil, "cannot bind\n\n"+evil
-	b.Services[1] = judge.Unit{Name: evil, State: judge.StateFailed, FromMS: 3200, Detail: "code 3"}
+	b.Reason, b.Culprit = `service "web" ended with code 3 before it was ready`, "web"
+	b.Remedy = "check its log"
+	b.Line, b.Tail = "[    3.300000] "+injection, "cannot bind\n\n"+injection
+	b.Services[1] = judge.Unit{Name: injection, State: judge.StateFailed, FromMS: 3200, Detail: "code 3"}
 	b.Probes[0] = judge.Unit{Name: "http :80/", State: judge.StateWaiting}
-	b.LastLines = []string{evil, "::set-env name=x::y", "", "```"}
+	b.LastLines = []string{injection, "::set-env name=x::y", "", "```"}
 	return b
 }
+
+func newReport(boots ...Boot) *Report { return New("box", "amd64", "builtin", boots) }
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
@@ -61,13 +73,13 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Errorf("%s has changed (go test -update writes it anew):\n%s", name, got)
+		t.Errorf("%s differs (go test -update updates it):\n%s", name, got)
 	}
 }
 
-func TestWhatPeopleSee(t *testing.T) {
+func TestGoldenFiles(t *testing.T) {
 	t.Parallel()
-	r := New("box", "amd64", "builtin", []Boot{good(), bad()})
+	r := newReport(readyBoot(), failedBoot())
 	dir := t.TempDir()
 	if err := r.Write(dir); err != nil {
 		t.Fatal(err)
@@ -79,35 +91,37 @@ func TestWhatPeopleSee(t *testing.T) {
 		}
 		golden(t, name, got)
 	}
-	golden(t, "timeline.txt", []byte(good().Timeline()+"\n"+bad().Timeline()))
+	golden(t, "terminal.txt", []byte(newReport(readyBoot()).Terminal()+"\n"+newReport(failedBoot()).Terminal()))
 }
 
-func TestTheFirstBootThatFailsDecides(t *testing.T) {
+func TestFirstFailedBootIsDecisive(t *testing.T) {
 	t.Parallel()
-	if r := New("box", "amd64", "builtin", []Boot{good(), bad()}); r.Verdict != judge.Failed || r.Format != "iso-bios" || len(r.Boots) != 2 {
+	r := newReport(readyBoot(), failedBoot())
+	if r.Verdict != judge.Failed || r.Format != "iso-bios" || len(r.Boots) != 2 {
 		t.Errorf("%s of %s", r.Verdict, r.Format)
 	}
-	if r := New("box", "amd64", "builtin", []Boot{good(), good()}); r.Verdict != judge.Ready || r.Format != "kernel+initrd" {
+	r = newReport(readyBoot(), readyBoot())
+	if r.Verdict != judge.Ready || r.Format != "kernel+initrd" {
 		t.Errorf("%s of %s", r.Verdict, r.Format)
 	}
 }
 
-func TestJSONReadsBack(t *testing.T) {
+func TestJSONRoundTrip(t *testing.T) {
 	t.Parallel()
-	r := New("box", "amd64", "builtin", []Boot{bad()})
+	r := newReport(failedBoot())
 	content, err := r.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back Report
-	if err := json.Unmarshal(content, &back); err != nil || !reflect.DeepEqual(&back, r) {
-		t.Errorf("%v: %+v", err, back)
+	var got Report
+	if err := json.Unmarshal(content, &got); err != nil || !reflect.DeepEqual(&got, r) {
+		t.Errorf("%v: %+v", err, got)
 	}
 }
 
 func TestJUnitCounts(t *testing.T) {
 	t.Parallel()
-	content, err := New("box", "amd64", "builtin", []Boot{bad()}).JUnit()
+	content, err := newReport(failedBoot()).JUnit()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +134,9 @@ func TestJUnitCounts(t *testing.T) {
 	}
 }
 
-func TestTheGuestCannotSpeakThroughTheReport(t *testing.T) {
+func TestTextOfGuestIsEscaped(t *testing.T) {
 	t.Parallel()
-	r := New("box", "amd64", "builtin", []Boot{bad()})
+	r := newReport(failedBoot())
 	md, err := r.Markdown()
 	if err != nil {
 		t.Fatal(err)
@@ -132,37 +146,36 @@ func TestTheGuestCannotSpeakThroughTheReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{"summary.md": string(md), "report.html": string(page)} {
-		for _, bad := range []string{"<script>alert", "alert(1)</script>", "</pre></code>"} {
-			if strings.Contains(content, bad) {
-				t.Errorf("%s has %q", name, bad)
+		for _, markup := range []string{"<script>alert", "alert(1)</script>", "</pre></code>"} {
+			if strings.Contains(content, markup) {
+				t.Errorf("%s contains %q", name, markup)
 			}
 		}
 	}
 	for line := range strings.Lines(string(md)) {
 		if strings.Contains(line, "**bold**") && !inPre(string(md), line) {
-			t.Errorf("summary.md has Markdown of the guest: %s", line)
+			t.Errorf("summary.md contains Markdown of the guest: %s", line)
 		}
 	}
 	if strings.Contains(string(page), "http://") || strings.Contains(string(page), "src=") {
-		t.Error("report.html needs something from elsewhere")
+		t.Error("report.html refers to an external resource")
 	}
 }
 
-// inPre reports whether a line of the text stands in a pre block.
+// inPre reports whether a line of the text is in a pre block.
 func inPre(text, line string) bool {
 	before := text[:strings.Index(text, line)]
 	return strings.LastIndex(before, "<pre>") > strings.LastIndex(before, "</pre>")
 }
 
-func TestNoFileOfTheReportIsACommandWhenItIsPrinted(t *testing.T) {
+func TestReportContainsNoWorkflowCommands(t *testing.T) {
 	t.Parallel()
-	b := bad()
 	dir := t.TempDir()
-	r := New("box", "amd64", "builtin", []Boot{b})
+	r := newReport(failedBoot())
 	if err := r.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	contents := map[string]string{"timeline": b.Timeline()}
+	contents := map[string]string{"terminal": r.Terminal()}
 	for _, name := range []string{"report.json", "junit.xml", "summary.md", "report.html"} {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -181,7 +194,7 @@ func TestNoFileOfTheReportIsACommandWhenItIsPrinted(t *testing.T) {
 
 func TestPreBlocksHaveNoBlankLine(t *testing.T) {
 	t.Parallel()
-	md, err := New("box", "amd64", "builtin", []Boot{bad()}).Markdown()
+	md, err := newReport(failedBoot()).Markdown()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,14 +209,14 @@ func TestPreBlocksHaveNoBlankLine(t *testing.T) {
 	}
 }
 
-func TestTimelineFitsATerminal(t *testing.T) {
+func TestTerminalHas80Columns(t *testing.T) {
 	t.Parallel()
-	b := bad()
+	b := failedBoot()
 	for range 100 {
 		b.Services = append(b.Services, judge.Unit{Name: strings.Repeat("漢", 50), State: judge.StateOK, FromMS: 0, ToMS: 999_999})
 	}
-	lines := strings.Split(strings.TrimRight(b.Timeline(), "\n"), "\n")
-	if len(lines) != maxRows+2 {
+	lines := strings.Split(strings.TrimRight(newReport(b).Terminal(), "\n"), "\n")
+	if len(lines) != maxBars+2 {
 		t.Errorf("%d lines", len(lines))
 	}
 	for _, l := range lines {
@@ -213,7 +226,7 @@ func TestTimelineFitsATerminal(t *testing.T) {
 	}
 }
 
-func TestAnOldReportDoesNotOutliveItsRun(t *testing.T) {
+func TestPrepareRemovesOldReport(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "report")
 	for range 2 {
@@ -221,21 +234,65 @@ func TestAnOldReportDoesNotOutliveItsRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		if left, _ := os.ReadDir(dir); len(left) != 0 {
-			t.Errorf("left: %v", left)
+			t.Errorf("not removed: %v", left)
 		}
-		if err := New("box", "amd64", "builtin", []Boot{good()}).Write(dir); err != nil {
+		if err := newReport(readyBoot()).Write(dir); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestTheEmptyBootHasAReport(t *testing.T) {
+func TestReportOnImageThatIsNotBooted(t *testing.T) {
 	t.Parallel()
-	r := New("box", "amd64", "builtin", []Boot{{Format: "kernel+initrd", Outcome: judge.NotBooted("the image takes 91.2 MB; the budget is 80.0 MB", "budget")}})
+	r := newReport(Boot{
+		Format:  "kernel+initrd",
+		Outcome: judge.NotBooted("the image takes 91.2 MB; the budget is 80.0 MB", "budget"),
+	})
 	if err := r.Write(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Boot.Timeline(); !strings.HasPrefix(got, "kernel+initrd failed") {
-		t.Errorf("timeline %q", got)
+	if got := r.Terminal(); got != "kernel+initrd failed\n" {
+		t.Errorf("terminal %q", got)
+	}
+}
+
+// A new section must need no change of a renderer: each renders all fields of a section.
+func TestRenderersWalkSections(t *testing.T) {
+	t.Parallel()
+	s := Section{
+		Title: "Added section", Headline: "added headline", Level: Terminal, Evidence: true,
+		Paragraphs: []Paragraph{{Label: "label", Text: "text"}},
+		Bars:       []Bar{{Kind: "file", Name: "kernel", State: judge.StateFailed, To: 5, Value: "5 MB"}, {Kind: "file", Name: "initrd", To: 9}},
+		Table:      Table{Columns: []string{"column"}, Rows: [][]string{{"cell"}}},
+		Items:      []string{"item"},
+		Lines:      append(make([]string, foldedLines), "line"),
+	}
+	page, err := page{Report: newReport(failedBoot()), Sections: [][]Section{{s}}}.render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite, err := xml.Marshal(newSuite("class", failedBoot(), []Section{s}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		got  string
+		want []string
+	}{
+		"report.html": {got: string(page), want: []string{
+			"<h3>Added section</h3>", "<b>label:</b> text", "kernel", "5 MB", "initrd", "<th>column</th>", "<td>cell</td>",
+			"<li>item</li>", "<details>", "line",
+		}},
+		"summary.md": {got: markdown([]Section{s}), want: []string{
+			"#### Added section", "**label:** text", "file kernel", "5 MB", "initrd", "| column |", "| cell |", "- item", "line",
+		}},
+		"terminal":  {got: terminal([]Section{s}), want: []string{"added headline", "kernel", "initrd", "cell", "item", "line"}},
+		"junit.xml": {got: string(suite), want: []string{`name="file kernel"`, "line</failure>"}},
+	} {
+		for _, want := range tt.want {
+			if !strings.Contains(tt.got, want) {
+				t.Errorf("%s does not contain %q:\n%s", name, want, tt.got)
+			}
+		}
 	}
 }
