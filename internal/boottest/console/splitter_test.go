@@ -25,15 +25,18 @@ func TestSplitter(t *testing.T) {
 		in   string
 		want []string
 	}{
-		"complete lines":                    {"a\nb\n", []string{"a", "b"}},
-		"line ends of a serial console":     {"a\r\nb\r\r\n\r\n", []string{"a", "b"}},
-		"carriage returns":                  {"10%\r20%\rdone\n", []string{"10%", "20%", "done"}},
-		"partial last line":                 {"a\nlogin: ", []string{"a", "login: "}},
-		"colours":                           {"\x1b[1;31mred\x1b[0m text\n", []string{"red text"}},
-		"window title":                      {"\x1b]0;evil\x07shown\x1b]2;more\x1b\\too\n", []string{"showntoo"}},
-		"device control string":             {"\x1bP1$r0m\x1b\\x\n", []string{"x"}},
-		"character set":                     {"\x1b(Bx\x1b7y\n", []string{"xy"}},
-		"unterminated sequence":             {"\x1b]0;" + strings.Repeat("h", 300) + "Z\n", []string{strings.Repeat("h", 300-maxSequence+4) + "Z"}},
+		"complete lines":                {"a\nb\n", []string{"a", "b"}},
+		"line ends of a serial console": {"a\r\nb\r\r\n\r\n", []string{"a", "b"}},
+		"carriage returns":              {"10%\r20%\rdone\n", []string{"10%", "20%", "done"}},
+		"partial last line":             {"a\nlogin: ", []string{"a", "login: "}},
+		"colours":                       {"\x1b[1;31mred\x1b[0m text\n", []string{"red text"}},
+		"window title":                  {"\x1b]0;evil\x07shown\x1b]2;more\x1b\\too\n", []string{"showntoo"}},
+		"device control string":         {"\x1bP1$r0m\x1b\\x\n", []string{"x"}},
+		"character set":                 {"\x1b(Bx\x1b7y\n", []string{"xy"}},
+		"unterminated sequence": {
+			"\x1b]0;" + strings.Repeat("h", 300) + "Z\n",
+			[]string{strings.Repeat("h", 300-maxSequence+4) + "Z"},
+		},
 		"sequence cut by the end of a line": {"\x1b]0;title\nnext\n", []string{"next"}},
 		"backspaces":                        {"real\x08\x08\x08\x08fake\n", []string{"real\uFFFD\uFFFD\uFFFD\uFFFDfake"}},
 		"right-to-left override":            {"a\u202eb\n", []string{"a\uFFFDb"}},

@@ -72,7 +72,11 @@ func TestParseUsernet(t *testing.T) {
 		"  TCP[ESTABLISHED]   13       127.0.0.1 44615       10.0.2.15    80     0     0\r\n" +
 		"  TCP[HOST_FORWARD]   3       127.0.0.1 44615       10.0.2.15    80     0     0\r\n" +
 		"  UDP[236 sec]       12       10.0.2.15   123     10.0.0.1   123     0     0\r\n")
-	if want := []connection{{state: "ESTABLISHED", hostPort: 44615, guestPort: 80}, {state: "HOST_FORWARD", hostPort: 44615, guestPort: 80}}; !reflect.DeepEqual(got, want) {
+	want := []connection{
+		{state: "ESTABLISHED", hostPort: 44615, guestPort: 80},
+		{state: "HOST_FORWARD", hostPort: 44615, guestPort: 80},
+	}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
 	}
 }
