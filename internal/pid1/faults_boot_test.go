@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
 // graph returns thirty services in six rows of five: each comes after its neighbors in the row
@@ -103,7 +105,8 @@ func TestRestartKillsAfterTimeout(t *testing.T) {
 	g := im.boot()
 	g.until("milestone name=ready")
 	g.checkCommand("web: ready\n", 0, "restart", "web")
-	g.until("log level=warn msg=service web: not stopped by SIGTERM within 500ms; killed")
+	g.until("log level=warn msg=service web: not stopped by SIGTERM within 500ms; killed" +
+		" service=web killed=" + record.KilledStopTimeout)
 	g.until("exited service=web signal=SIGKILL restarts=0")
 	g.until("ready service=web")
 	g.powerOff()

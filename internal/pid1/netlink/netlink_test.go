@@ -12,30 +12,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/fixtures/netns"
 )
 
 // The tests run in a new network namespace in place of the machine's, and without root in a
 // new user namespace as well.
 
-const inside = "NETLINK_TEST_INSIDE"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(inside) != "" {
-		os.Exit(m.Run())
-	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	if cmd.Run() != nil {
-		os.Exit(1) // the child has printed why
-	}
-}
+func TestMain(m *testing.M) { netns.Main(m) }
 
 // container starts a process in place of a container's, and returns its pid.
 func container(t *testing.T, namespaces uintptr) int {

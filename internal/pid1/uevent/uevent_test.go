@@ -4,16 +4,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/fixtures/netns"
 )
 
 // The tests run in a new network namespace, in which the kernel broadcasts the messages of
@@ -21,25 +21,7 @@ import (
 // they run in a new user namespace as well. Every listener receives all events, so tests
 // with a listener are not parallel.
 
-const inside = "UEVENT_TEST_INSIDE"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(inside) != "" {
-		os.Exit(m.Run())
-	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), inside+"="+strconv.Itoa(os.Getuid()))
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	if cmd.Run() != nil {
-		os.Exit(1) // the child has printed why
-	}
-}
+func TestMain(m *testing.M) { netns.Main(m) }
 
 const wait = 20 * time.Second
 
@@ -156,7 +138,7 @@ func TestIgnoresEventsOfOtherSenders(t *testing.T) {
 func TestRealDevice(t *testing.T) {
 	l := listen(t)
 	path, alias := device(t)
-	if os.Getenv(inside) != "0" {
+	if !netns.Privileged() {
 		broadcast(t, added(alias))
 	} else if err := os.WriteFile(path, []byte("add"), 0); err != nil {
 		t.Fatal(err)
