@@ -31,67 +31,67 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	w := &fixture{t: t, host: image.Serve(t, nil), dir: t.TempDir()}
+	fx := &fixture{t: t, host: image.Serve(t, nil), dir: t.TempDir()}
 	runs := v1.Config{Cmd: []string{"/run"}}
-	image.Push(t, image.Kernel(t), w.host+"/kernel:1")
+	image.Push(t, image.Kernel(t), fx.host+"/kernel:1")
 	image.Push(t,
 		image.Make(t, v1.Config{},
 			image.Layer(t, image.File("usr/bin/runc", "RUNC"), image.File("etc/hostname", "docker"), image.Dir("etc"))),
-		w.host+"/runc:1")
+		fx.host+"/runc:1")
 	image.Push(t,
 		image.Make(t, v1.Config{}, image.Layer(t, image.File("init", "STOCK"), image.File("sbin/modprobe", "M"))),
-		w.host+"/init:1")
+		fx.host+"/init:1")
 	image.Push(t,
 		image.Make(t, runs, image.Layer(t, image.File("run", "#!"), image.File("etc/resolv.conf", "nameserver 1.1.1.1"))),
-		w.host+"/app:1")
+		fx.host+"/app:1")
 	image.Push(t,
 		image.Make(t, v1.Config{}, image.Layer(t, image.Symlink("lib", "usr/lib"), image.Dir("usr/lib"))),
-		w.host+"/merged:1")
-	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("lib", "a file"))), w.host+"/odd:1")
+		fx.host+"/merged:1")
+	image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("lib", "a file"))), fx.host+"/odd:1")
 	cache, err := component.OpenCache(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.cache = cache
-	return w
+	fx.cache = cache
+	return fx
 }
 
 // assemble builds a manifest in which HOST stands for the registry.
-func (w *fixture) assemble(text string, change func(*Options)) (*artifacts.Set, error) {
-	w.t.Helper()
-	verified, opts := w.verified(text), w.options()
+func (fx *fixture) assemble(text string, change func(*Options)) (*artifacts.Set, error) {
+	fx.t.Helper()
+	verified, opts := fx.verified(text), fx.options()
 	if change != nil {
 		change(&opts)
 	}
-	return Assemble(w.t.Context(), verified, opts)
+	return Assemble(fx.t.Context(), verified, opts)
 }
 
-func (w *fixture) options() Options {
+func (fx *fixture) options() Options {
 	return Options{
-		Name: "os", Output: filepath.Join(w.dir, "out"), Formats: []string{"kernel+initrd"}, Codec: initrd.Codec{Name: "none"},
-		Init: InitAuto, Cache: w.cache, Report: progress.Silent(),
+		Name: "os", Output: filepath.Join(fx.dir, "out"), Formats: []string{"kernel+initrd"}, Codec: initrd.Codec{Name: "none"},
+		Init: InitAuto, Cache: fx.cache, Report: progress.Silent(),
 	}
 }
 
 // verified loads and resolves a manifest.
-func (w *fixture) verified(text string) *verify.Verified {
-	w.t.Helper()
-	path := filepath.Join(w.dir, "os.yml")
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "HOST", w.host)), 0o600); err != nil {
-		w.t.Fatal(err)
+func (fx *fixture) verified(text string) *verify.Verified {
+	fx.t.Helper()
+	path := filepath.Join(fx.dir, "os.yml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "HOST", fx.host)), 0o600); err != nil {
+		fx.t.Fatal(err)
 	}
-	m, err := manifest.Load(w.t.Context(), []string{path}, manifest.Options{})
+	m, err := manifest.Load(fx.t.Context(), []string{path}, manifest.Options{})
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	silent := progress.Silent()
-	set, err := component.Resolve(w.t.Context(), m, "amd64", &component.Registry{}, silent)
+	set, err := component.Resolve(fx.t.Context(), m, "amd64", &component.Registry{}, silent)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
-	verified, err := verify.Check(w.t.Context(), set, nil, verify.Off, silent)
+	verified, err := verify.Check(fx.t.Context(), set, nil, verify.Off, silent)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return verified
 }
@@ -135,8 +135,8 @@ func readInitrd(t *testing.T, set *artifacts.Set) map[string]string {
 
 func TestAssembleRootFileSystem(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	set, err := w.assemble(manifestText, nil)
+	fx := newFixture(t)
+	set, err := fx.assemble(manifestText, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,11 +179,11 @@ func TestAssembleRootFileSystem(t *testing.T) {
 
 func TestAssembleWritesArtifacts(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	if _, err := w.assemble(manifestText, nil); err != nil {
+	fx := newFixture(t)
+	if _, err := fx.assemble(manifestText, nil); err != nil {
 		t.Fatal(err)
 	}
-	set, err := artifacts.Load(filepath.Join(w.dir, "out"))
+	set, err := artifacts.Load(filepath.Join(fx.dir, "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestAssembleWritesArtifacts(t *testing.T) {
 	if got, want := strings.Join(roles, ", "), "kernel kernel, init runc, onboot first, service app"; got != want {
 		t.Errorf("components: %s", got)
 	}
-	if left, _ := os.ReadDir(filepath.Join(w.dir, "out")); len(left) != 4 {
+	if left, _ := os.ReadDir(filepath.Join(fx.dir, "out")); len(left) != 4 {
 		t.Errorf("the folder holds %v", left)
 	}
 }
@@ -217,12 +217,12 @@ func TestBuildIsReproducible(t *testing.T) {
 	second.host = first.host // same registry, another folder and an empty cache
 	for _, codec := range []string{"zstd", "gzip", "lz4", "none"} {
 		var sums []string
-		for _, w := range []*fixture{first, second, first} {
-			set, err := w.assemble(manifestText, func(o *Options) { o.Codec, _ = initrd.ParseCodec(codec) })
+		for _, fx := range []*fixture{first, second, first} {
+			set, err := fx.assemble(manifestText, func(o *Options) { o.Codec, _ = initrd.ParseCodec(codec) })
 			if err != nil {
 				t.Fatal(err)
 			}
-			list, err := os.ReadFile(filepath.Join(w.dir, "out", "os-artifacts.json"))
+			list, err := os.ReadFile(filepath.Join(fx.dir, "out", "os-artifacts.json"))
 			if err != nil || len(set.Files) != 3 {
 				t.Fatal(err)
 			}
@@ -268,9 +268,9 @@ func TestInitChoice(t *testing.T) {
 
 func TestAssembleErrors(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	os.WriteFile(filepath.Join(w.dir, "inside"), []byte("x"), 0o600)
-	os.Symlink("/etc/passwd", filepath.Join(w.dir, "link"))
+	fx := newFixture(t)
+	os.WriteFile(filepath.Join(fx.dir, "inside"), []byte("x"), 0o600)
+	os.Symlink("/etc/passwd", filepath.Join(fx.dir, "link"))
 	for name, tt := range map[string]struct{ text, want string }{
 		"missing kernel":                         {"kernel: {image: HOST/app:1}", `os.yml:1:10: kernel: image`},
 		"missing modules":                        {"kernel: {image: HOST/kernel:1, tar: mods.tar}", `no file /mods.tar`},
@@ -284,11 +284,11 @@ func TestAssembleErrors(t *testing.T) {
 		"source is a folder":                     {"files: [{path: a, source: .}]", "is not a regular file"},
 		"container without a command":            {"services: [{name: a, image: HOST/merged:1}]", "no command in the manifest or the image"},
 	} {
-		_, err := w.assemble(tt.text, nil)
+		_, err := fx.assemble(tt.text, nil)
 		if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v\nwant %s", name, err, tt.want)
 		}
-		if left, _ := os.ReadDir(filepath.Join(w.dir, "out")); len(left) != 0 {
+		if left, _ := os.ReadDir(filepath.Join(fx.dir, "out")); len(left) != 0 {
 			t.Errorf("%s: left %v", name, left)
 		}
 	}
@@ -296,10 +296,10 @@ func TestAssembleErrors(t *testing.T) {
 
 func TestFilesAreReadFromTheRepository(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	os.MkdirAll(filepath.Join(w.dir, ".git"), 0o755)
-	os.WriteFile(filepath.Join(w.dir, "conf"), []byte("CONF"), 0o600)
-	set, err := w.assemble(`
+	fx := newFixture(t)
+	os.MkdirAll(filepath.Join(fx.dir, ".git"), 0o755)
+	os.WriteFile(filepath.Join(fx.dir, "conf"), []byte("CONF"), 0o600)
+	set, err := fx.assemble(`
 files:
   - {path: etc/deep/conf, source: ./conf}
   - {path: etc/none, source: missing, optional: true}
@@ -318,7 +318,7 @@ files:
 			t.Errorf("%s is %q, want %q", name, got[name], want)
 		}
 	}
-	if _, err := w.assemble("files: [{path: a, source: /etc/hostname}]", func(o *Options) { o.AllowOutside = true }); err != nil {
+	if _, err := fx.assemble("files: [{path: a, source: /etc/hostname}]", func(o *Options) { o.AllowOutside = true }); err != nil {
 		t.Errorf("--allow-outside: %v", err)
 	}
 }

@@ -172,7 +172,8 @@ const docsHead = `# Output formats
 
 <!-- Generated from the format table (internal/build/format.go) by UPDATE=1 go test ./internal/build. -->
 
-` + "`--format`" + ` takes these, repeated or separated by commas; ` + "`NAME`" + ` is ` + "`--name`" + `, by default the manifest's file name without its extension.
+` + "`--format`" + ` selects formats; it may be repeated, or list several separated by commas.
+` + "`NAME`" + ` is ` + "`--name`" + `, by default the file name of the manifest without its extension.
 
 | Format | Files | Contains | Boots with | Size | Architectures |
 |---|---|---|---|---|---|

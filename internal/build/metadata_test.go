@@ -10,8 +10,8 @@ import (
 // The manifest in the image builds the same image.
 func TestMetadataRebuildsTheImage(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	set, err := w.assemble(manifestText+"  - {path: etc/linuxkit.yml, metadata: yaml}\n", nil)
+	fx := newFixture(t)
+	set, err := fx.assemble(manifestText+"  - {path: etc/linuxkit.yml, metadata: yaml}\n", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,10 +20,10 @@ func TestMetadataRebuildsTheImage(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
-	if m.Onboot[0].Name != "first" || m.Files[1].Metadata != "yaml" || string(m.Kernel.Image) != w.host+"/kernel:1" {
+	if m.Onboot[0].Name != "first" || m.Files[1].Metadata != "yaml" || string(m.Kernel.Image) != fx.host+"/kernel:1" {
 		t.Errorf("%s", text)
 	}
-	again, err := w.assemble(text, nil)
+	again, err := fx.assemble(text, nil)
 	if err != nil || again.Files[1].SHA256 != set.Files[1].SHA256 {
 		t.Errorf("the image differs: %v", err)
 	}

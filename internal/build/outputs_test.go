@@ -67,7 +67,7 @@ func read(t *testing.T, set *artifacts.Set, format, kind string) []byte {
 }
 
 // fullKernel pushes a kernel image with microcode, to HOST/full:1.
-func fullKernel(t *testing.T, w *fixture, kernel, ucode string) {
+func fullKernel(t *testing.T, fx *fixture, kernel, ucode string) {
 	t.Helper()
 	modules := image.Tar(t, image.File("./lib/modules/6.1/modules.dep", "overlay.ko:\n"),
 		image.File("./boot/dtb/board.dtb", "DTB"), image.File("./boot/kernel", "ignored"))
@@ -76,7 +76,7 @@ func fullKernel(t *testing.T, w *fixture, kernel, ucode string) {
 	image.Push(t,
 		image.Make(t, v1.Config{},
 			image.Layer(t, binary, image.File("kernel.tar", string(modules)), image.File("ucode.cpio", ucode))),
-		w.host+"/full:1")
+		fx.host+"/full:1")
 }
 
 const fullManifest = `
@@ -99,9 +99,9 @@ func formatsOf(names ...string) func(*Options) {
 
 func TestTarContainsRootAndBoot(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	fullKernel(t, w, "KERNEL", "UCODE")
-	set, err := w.assemble(fullManifest, formatsOf("tar"))
+	fx := newFixture(t)
+	fullKernel(t, fx, "KERNEL", "UCODE")
+	set, err := fx.assemble(fullManifest, formatsOf("tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,8 @@ func TestTarContainsRootAndBoot(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"boot": "5 755 ", "boot/cmdline": "0 644 console=ttyS0", "boot/kernel": "0 600 KERNEL", "boot/ucode.cpio": "0 644 UCODE", "boot/dtb/board.dtb": "0 644 DTB",
+		"boot": "5 755 ", "boot/cmdline": "0 644 console=ttyS0", "boot/kernel": "0 600 KERNEL",
+		"boot/ucode.cpio": "0 644 UCODE", "boot/dtb/board.dtb": "0 644 DTB",
 		"usr/bin/runc": "0 644 RUNC", "lib/modules/6.1/modules.dep": "0 644 overlay.ko:\n", "etc/deep/motd": "0 600 hello",
 	} {
 		if got := found[name].String(); got != want {
@@ -129,9 +130,9 @@ func TestTarContainsRootAndBoot(t *testing.T) {
 
 func TestTarMembersHaveOriginRecords(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	fullKernel(t, w, "KERNEL", "UCODE")
-	set, err := w.assemble(fullManifest, formatsOf("tar"))
+	fx := newFixture(t)
+	fullKernel(t, fx, "KERNEL", "UCODE")
+	set, err := fx.assemble(fullManifest, formatsOf("tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,12 +150,13 @@ func TestTarMembersHaveOriginRecords(t *testing.T) {
 		"usr/bin": "runc:1 init[0]", "etc/hosts": "runc:1 init[0]",
 		"containers/volumes/blank/lower": "empty volume[0]", "containers/volumes/blank/tmp": "linuxkit.volumes volume[0]",
 		"containers/volumes/seeded/lower/run": "app:1 volume[1]", "containers/volumes/seeded/merged": "linuxkit.volumes volume[1]",
-		"containers/onboot": "app:1 onboot[0]", "containers/onboot/000-first/lower/run": "app:1 onboot[0]", "containers/onboot/000-first/config.json": "app:1 onboot[0]",
-		"containers/services/app/rootfs": "app:1 services[0]", "containers/services/app/runtime.json": "app:1 services[0]",
+		"containers/onboot": "app:1 onboot[0]", "containers/onboot/000-first/lower/run": "app:1 onboot[0]",
+		"containers/onboot/000-first/config.json": "app:1 onboot[0]",
+		"containers/services/app/rootfs":          "app:1 services[0]", "containers/services/app/runtime.json": "app:1 services[0]",
 		"etc/deep": "linuxkit.files files[0]", "etc/deep/motd": "linuxkit.files files[0]",
 		"init": "linuxkit-action.init init", "sbin/modprobe": "linuxkit-action.init init",
 	} {
-		if got := strings.TrimPrefix(from(found[name]), w.host+"/"); got != want {
+		if got := strings.TrimPrefix(from(found[name]), fx.host+"/"); got != want {
 			t.Errorf("%s is from %q, want %q", name, got, want)
 		}
 	}
@@ -162,12 +164,12 @@ func TestTarMembersHaveOriginRecords(t *testing.T) {
 
 func TestDockerAddsADockerfileToTheTar(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	fullKernel(t, w, "KERNEL", "UCODE")
+	fx := newFixture(t)
+	fullKernel(t, fx, "KERNEL", "UCODE")
 	for text, entry := range map[string]string{
 		fullManifest: `ENTRYPOINT ["/init"]`, "init: [HOST/init:1]": `ENTRYPOINT ["/bin/rc.init"]`,
 	} {
-		set, err := w.assemble(text, formatsOf("tar", "docker"))
+		set, err := fx.assemble(text, formatsOf("tar", "docker"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,9 +186,9 @@ func TestDockerAddsADockerfileToTheTar(t *testing.T) {
 
 func TestInitrdTarContainsBootFiles(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	fullKernel(t, w, "KERNEL", "UCODE")
-	set, err := w.assemble(fullManifest, formatsOf("kernel+initrd", "tar-kernel-initrd"))
+	fx := newFixture(t)
+	fullKernel(t, fx, "KERNEL", "UCODE")
+	set, err := fx.assemble(fullManifest, formatsOf("kernel+initrd", "tar-kernel-initrd"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,10 +205,10 @@ func TestInitrdTarContainsBootFiles(t *testing.T) {
 	if loose := read(t, set, "kernel+initrd", artifacts.KindInitrd); string(loose) != "UCODE\x00\x00\x00"+found["initrd.img"].content {
 		t.Errorf("os-initrd.img begins with %q", loose[:16])
 	}
-	if _, err := w.assemble("init: [HOST/runc:1]", formatsOf("tar-kernel-initrd")); err != nil {
+	if _, err := fx.assemble("init: [HOST/runc:1]", formatsOf("tar-kernel-initrd")); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open(filepath.Join(w.dir, "out", "os-initrd.tar"))
+	f, err := os.Open(filepath.Join(fx.dir, "out", "os-initrd.tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,8 +230,8 @@ func (n *noteRecorder) Note(format string, args ...any) {
 
 func TestMissingMicrocodeIsReported(t *testing.T) {
 	t.Parallel()
-	w, recorder := newFixture(t), &noteRecorder{Reporter: progress.Silent()}
-	set, err := w.assemble("kernel: {image: HOST/kernel:1, ucode: intel-ucode.cpio}", func(o *Options) { o.Report = recorder })
+	fx, recorder := newFixture(t), &noteRecorder{Reporter: progress.Silent()}
+	set, err := fx.assemble("kernel: {image: HOST/kernel:1, ucode: intel-ucode.cpio}", func(o *Options) { o.Report = recorder })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,8 +249,8 @@ func TestFormatsAreReproducible(t *testing.T) {
 	second.host = first.host
 	fullKernel(t, first, "KERNEL", "UCODE")
 	var sums []string
-	for _, w := range []*fixture{first, second} {
-		set, err := w.assemble(fullManifest, formatsOf("tar", "docker", "tar-kernel-initrd", "kernel+initrd"))
+	for _, fx := range []*fixture{first, second} {
+		set, err := fx.assemble(fullManifest, formatsOf("tar", "docker", "tar-kernel-initrd", "kernel+initrd"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,8 +267,9 @@ func TestFormatsAreReproducible(t *testing.T) {
 
 func TestManifestFilesReplaceBootFiles(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	set, err := w.assemble("kernel: {image: HOST/kernel:1, cmdline: quiet}\nfiles: [{path: boot/cmdline, contents: mine}, {path: boot/grub/grub.cfg, contents: x}]",
+	fx := newFixture(t)
+	set, err := fx.assemble("kernel: {image: HOST/kernel:1, cmdline: quiet}\n"+
+		"files: [{path: boot/cmdline, contents: mine}, {path: boot/grub/grub.cfg, contents: x}]",
 		formatsOf("tar", "kernel+initrd"))
 	if err != nil {
 		t.Fatal(err)
@@ -300,22 +303,22 @@ func TestRejectsTooLongCmdline(t *testing.T) {
 
 func TestPackageDatabasesAreMerged(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
+	fx := newFixture(t)
 	for tag, list := range map[string]string{"a": "P:musl\n", "b": "P:busybox\n"} {
-		image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File(packageDatabase, list))), w.host+"/apk:"+tag)
+		image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File(packageDatabase, list))), fx.host+"/apk:"+tag)
 	}
 	for text, want := range map[string]string{
 		"[HOST/apk:a, HOST/runc:1, HOST/apk:b]": "P:musl\n\n\nP:busybox\n\n\n LINUXKIT.apkinit init",
 		"[HOST/apk:b, HOST/runc:1]":             "P:busybox\n HOST/apk:b init[0]",
 	} {
-		set, err := w.assemble("init: "+text, formatsOf("tar"))
+		set, err := fx.assemble("init: "+text, formatsOf("tar"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
 		m := found[packageDatabase]
 		got := m.content + " " + m.PAXRecords["LINUXKIT.source"] + " " + m.PAXRecords["LINUXKIT.location"]
-		if got != strings.ReplaceAll(want, "HOST", w.host) {
+		if got != strings.ReplaceAll(want, "HOST", fx.host) {
 			t.Errorf("%s: %q", text, got)
 		}
 	}
@@ -323,13 +326,13 @@ func TestPackageDatabasesAreMerged(t *testing.T) {
 
 func TestDecompressedKernelInAllFormats(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
+	fx := newFixture(t)
 	var packed strings.Builder
 	z := gzip.NewWriter(&packed)
 	io.WriteString(z, "KERNEL")
 	z.Close()
-	fullKernel(t, w, packed.String(), "UCODE")
-	set, err := w.assemble(fullManifest, func(o *Options) {
+	fullKernel(t, fx, packed.String(), "UCODE")
+	set, err := fx.assemble(fullManifest, func(o *Options) {
 		o.Formats, o.DecompressKernel = []string{"kernel+initrd", "tar", "tar-kernel-initrd"}, true
 	})
 	if err != nil {
@@ -337,27 +340,29 @@ func TestDecompressedKernelInAllFormats(t *testing.T) {
 	}
 	_, system := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
 	_, parts := members(t, bytes.NewReader(read(t, set, "tar-kernel-initrd", artifacts.KindInitrdTar)))
-	if loose := read(t, set, "kernel+initrd", artifacts.KindKernel); string(loose) != "KERNEL" || system["boot/kernel"].content != "KERNEL" || parts["kernel"].content != "KERNEL" {
+	loose := string(read(t, set, "kernel+initrd", artifacts.KindKernel))
+	if loose != "KERNEL" || system["boot/kernel"].content != "KERNEL" || parts["kernel"].content != "KERNEL" {
 		t.Errorf("os-kernel %q, in the tar %q, for the loader %q", loose, system["boot/kernel"].content, parts["kernel"].content)
 	}
-	_, err = w.assemble("kernel: {image: HOST/kernel:1}", func(o *Options) { o.DecompressKernel = true })
-	if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), "os.yml:1:10: kernel: image") || !strings.Contains(err.Error(), "omit --decompress-kernel") {
+	_, err = fx.assemble("kernel: {image: HOST/kernel:1}", func(o *Options) { o.DecompressKernel = true })
+	if !errors.Is(err, ErrAssembly) || !strings.Contains(err.Error(), "os.yml:1:10: kernel: image") ||
+		!strings.Contains(err.Error(), "omit --decompress-kernel") {
 		t.Errorf("invalid kernel: %v", err)
 	}
 }
 
 func TestStreamEqualsFile(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	fullKernel(t, w, "KERNEL", "UCODE")
-	set, err := w.assemble(fullManifest, formatsOf("docker"))
+	fx := newFixture(t)
+	fullKernel(t, fx, "KERNEL", "UCODE")
+	set, err := fx.assemble(fullManifest, formatsOf("docker"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var down bytes.Buffer
-	opts := w.options()
+	opts := fx.options()
 	opts.Formats = []string{"docker"}
-	if err := Stream(t.Context(), w.verified(fullManifest), &down, opts); err != nil {
+	if err := Stream(t.Context(), fx.verified(fullManifest), &down, opts); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(down.Bytes(), read(t, set, "docker", artifacts.KindDocker)) {
@@ -365,12 +370,12 @@ func TestStreamEqualsFile(t *testing.T) {
 	}
 	for _, formats := range [][]string{{"kernel+initrd"}, {"tar", "docker"}, {"floppy"}, {}} {
 		opts.Formats = formats
-		if err := Stream(t.Context(), w.verified(fullManifest), io.Discard, opts); !errors.Is(err, ErrUsage) {
+		if err := Stream(t.Context(), fx.verified(fullManifest), io.Discard, opts); !errors.Is(err, ErrUsage) {
 			t.Errorf("%v: %v", formats, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	verified := w.verified(fullManifest)
+	verified := fx.verified(fullManifest)
 	opts.Formats = []string{"tar"}
 	err = Stream(ctx, verified, writerFunc(func(b []byte) (int, error) { cancel(); return len(b), nil }), opts)
 	if !errors.Is(err, context.Canceled) {
@@ -385,8 +390,8 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 // The formats share one compressed initrd.
 func TestInitrdIsCompressedOnce(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	err := withSystem(t.Context(), w.verified(manifestText), w.options(), func(s *System) error {
+	fx := newFixture(t)
+	err := withSystem(t.Context(), fx.verified(manifestText), fx.options(), func(s *System) error {
 		p := &product{System: s, opts: Options{Output: t.TempDir(), Codec: initrd.Codec{Name: "none"}}}
 		first, err := p.initrd(t.Context())
 		if err != nil {
@@ -440,9 +445,9 @@ func TestInitrdCodecFitsTheKernel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, recorder := newFixture(t), &noteRecorder{Reporter: progress.Silent()}
-			fullKernel(t, w, kernelOf(tt.release), "")
-			set, err := w.assemble("kernel: {image: HOST/full:1}", func(o *Options) { o.Codec, o.Report = tt.codec, recorder })
+			fx, recorder := newFixture(t), &noteRecorder{Reporter: progress.Silent()}
+			fullKernel(t, fx, kernelOf(tt.release), "")
+			set, err := fx.assemble("kernel: {image: HOST/full:1}", func(o *Options) { o.Codec, o.Report = tt.codec, recorder })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -147,7 +147,8 @@ func TestSBOMsAreWrittenBesideTheImage(t *testing.T) {
 	both := "os-sbom-onboot-first.intoto.json os-sbom-onboot-first-2.intoto.json"
 	for i, want := range []string{"os-sbom-init-tool.intoto.json", "os-sbom-init-tool-2.intoto.json", both, both, ""} {
 		c := set.Components[i]
-		if strings.Join(c.SBOMs, " ") != want || c.Verdict != verify.Signed || c.Rule != "rule 1 (**)" || len(c.Signatures) != 1 || c.Signatures[0].Signer != c.Signer {
+		if strings.Join(c.SBOMs, " ") != want || c.Verdict != verify.Signed || c.Rule != "rule 1 (**)" ||
+			len(c.Signatures) != 1 || c.Signatures[0].Signer != c.Signer {
 			t.Errorf("%+v: want %s", c, want)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 
 func TestVolumeFolders(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	set, err := w.assemble(`
+	fx := newFixture(t)
+	set, err := fx.assemble(`
 volumes:
   - {name: blank}
   - {name: seeded, image: HOST/app:1}
@@ -56,8 +56,8 @@ services:
 // A stock init mounts an overlay for every volume, so it needs the tmp folder.
 func TestReadOnlyVolumeWithStockInit(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	set, err := w.assemble("init: [HOST/init:1]\nvolumes: [{name: fixed, readonly: true}]\n", nil)
+	fx := newFixture(t)
+	set, err := fx.assemble("init: [HOST/init:1]\nvolumes: [{name: fixed, readonly: true}]\n", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestReadOnlyVolumeWithStockInit(t *testing.T) {
 }
 
 // pushIndex pushes an index with images for three platforms to HOST/multi:1.
-func pushIndex(t *testing.T, w *fixture) {
+func pushIndex(t *testing.T, fx *fixture) {
 	index := mutate.IndexMediaType(empty.Index, "application/vnd.oci.image.index.v1+json")
 	for _, p := range []v1.Platform{
 		{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64", Variant: "v8"},
@@ -76,13 +76,13 @@ func pushIndex(t *testing.T, w *fixture) {
 		made := image.Make(t, v1.Config{}, image.Layer(t, image.File("arch", p.Architecture)))
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: &p}})
 	}
-	image.PushIndex(t, index, w.host+"/multi:1")
+	image.PushIndex(t, index, fx.host+"/multi:1")
 }
 
 func TestOCIVolumesAreLayouts(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	pushIndex(t, w)
+	fx := newFixture(t)
+	pushIndex(t, fx)
 	for name, tt := range map[string]struct {
 		volume string
 		blobs  int // index, and manifest, config and layer of each image
@@ -106,8 +106,8 @@ func TestOCIVolumesAreLayouts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &fixture{t: t, host: w.host, dir: t.TempDir(), cache: w.cache}
-			set, err := w.assemble("volumes: ["+tt.volume+"]\n", nil)
+			fx := &fixture{t: t, host: fx.host, dir: t.TempDir(), cache: fx.cache}
+			set, err := fx.assemble("volumes: ["+tt.volume+"]\n", nil)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("got %v, want %v", err, tt.want)
 			}

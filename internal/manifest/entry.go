@@ -24,7 +24,7 @@ type Settings struct {
 	CapabilitiesAdd   Capabilities      `yaml:"capabilities.add"`  // in addition to those of the image's label
 	Ambient           Capabilities      `yaml:"ambient"`           // capabilities that survive execve(2) for users other than root
 	Mounts            []Mount           `yaml:"mounts"`            // mounts with all their fields
-	Binds             []Bind            `yaml:"binds"`             // source:destination[:options], replaces those of the label; default options rw,rbind,rshared
+	Binds             []Bind            `yaml:"binds"`             // source:destination[:options]; default options rw,rbind,rshared
 	BindsAdd          []Bind            `yaml:"binds.add"`         // in addition to those of the image's label
 	Tmpfs             []Tmpfs           `yaml:"tmpfs"`             // destination[:options]
 	Devices           []Device          `yaml:"devices"`           // device nodes, with permission to use them

@@ -58,8 +58,9 @@ var customSchemas = map[reflect.Type]object{
 // enums are the values of fields that have a fixed set of them.
 var enums = map[string][]string{
 	"Output.Format": build.ManifestFormats(),
-
-	"Volume.Format": {manifest.VolumeFilesystem, manifest.VolumeOCI}, "File.Metadata": {manifest.MetadataYAML, manifest.MetadataJSON}, "Device.Type": {"a", "b", "c", "u", "p"},
+	"Volume.Format": {manifest.VolumeFilesystem, manifest.VolumeOCI},
+	"File.Metadata": {manifest.MetadataYAML, manifest.MetadataJSON},
+	"Device.Type":   {"a", "b", "c", "u", "p"},
 }
 
 // generator generates a schema, with one definition for each struct.
@@ -208,8 +209,11 @@ func TestEveryFieldHasADescription(t *testing.T) {
 	t.Parallel()
 	comments := fieldComments(t)
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[manifest.Manifest](), reflect.TypeFor[manifest.Kernel](), reflect.TypeFor[manifest.Entry](), reflect.TypeFor[manifest.Settings](), reflect.TypeFor[manifest.Mount](), reflect.TypeFor[manifest.Device](),
-		reflect.TypeFor[manifest.IDMapping](), reflect.TypeFor[manifest.Runtime](), reflect.TypeFor[manifest.Namespaces](), reflect.TypeFor[manifest.Interface](), reflect.TypeFor[manifest.File](), reflect.TypeFor[manifest.Volume](), reflect.TypeFor[manifest.Trust](), reflect.TypeFor[manifest.Output](),
+		reflect.TypeFor[manifest.Manifest](), reflect.TypeFor[manifest.Kernel](), reflect.TypeFor[manifest.Entry](),
+		reflect.TypeFor[manifest.Settings](), reflect.TypeFor[manifest.Mount](), reflect.TypeFor[manifest.Device](),
+		reflect.TypeFor[manifest.IDMapping](), reflect.TypeFor[manifest.Runtime](), reflect.TypeFor[manifest.Namespaces](),
+		reflect.TypeFor[manifest.Interface](), reflect.TypeFor[manifest.File](), reflect.TypeFor[manifest.Volume](),
+		reflect.TypeFor[manifest.Trust](), reflect.TypeFor[manifest.Output](),
 	} {
 		for i := range typ.NumField() {
 			f := typ.Field(i)

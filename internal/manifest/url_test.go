@@ -31,7 +31,8 @@ func TestLoadURL(t *testing.T) {
 	if err != nil || m.Name != "os" || m.Files[0].Local() {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if _, err := Load(t.Context(), []string{server.URL + "/os.yml"}, Options{Offline: true}); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "--offline forbids downloads") {
+	_, err = Load(t.Context(), []string{server.URL + "/os.yml"}, Options{Offline: true})
+	if !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "--offline forbids downloads") {
 		t.Errorf("offline: %v", err)
 	}
 	for name, tt := range map[string]struct {
@@ -43,7 +44,8 @@ func TestLoadURL(t *testing.T) {
 		"endless":   {path: "/endless.yml", kind: ErrInvalid, want: "is larger than 8 MiB"},
 		"template":  {path: "/template.yml", kind: ErrInvalid, want: "has no folder"},
 	} {
-		if _, err := Load(t.Context(), []string{server.URL + tt.path}, Options{}); !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
+		_, err := Load(t.Context(), []string{server.URL + tt.path}, Options{})
+		if !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)
 		}
 	}

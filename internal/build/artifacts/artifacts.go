@@ -76,7 +76,7 @@ type Component struct {
 	Bytes       int64  `json:"bytes"` // uncompressed size in the root file system
 
 	Rule       string             `json:"rule,omitempty"`       // policy rule that applied
-	Verdict    string             `json:"verdict,omitempty"`    // of package verify: signed, accepted, refused (allowed by --verify warn), unchecked
+	Verdict    string             `json:"verdict,omitempty"`    // signed, accepted, refused (with --verify warn) or unchecked
 	Signatures []verify.Signature `json:"signatures,omitempty"` // valid signatures, sorted by signer
 	SBOMs      []string           `json:"sboms,omitempty"`      // paths of Files
 }

@@ -88,7 +88,8 @@ func TestJSONFormat(t *testing.T) {
 		`{"format":"spdx","kind":"sbom","path":"os-sbom-init-runc.intoto.json","sha256":"bb","size":4}],"components":[` +
 		`{"role":"kernel","name":"kernel","reference":"r","digest":"sha256:1","bytes":5},` +
 		`{"role":"init","name":"runc","reference":"s","digest":"sha256:2","signer":"me","bytes":6,` +
-		`"rule":"rule 1 (**)","verdict":"signed","signatures":[{"signer":"me","certificate":"cc","time":"2026-01-02T03:04:05Z"}],"sboms":["os-sbom-init-runc.intoto.json"]}]}`
+		`"rule":"rule 1 (**)","verdict":"signed","signatures":[{"signer":"me","certificate":"cc","time":"2026-01-02T03:04:05Z"}],` +
+		`"sboms":["os-sbom-init-runc.intoto.json"]}]}`
 	if got.String() != want {
 		t.Errorf("got  %s\nwant %s", got.String(), want)
 	}

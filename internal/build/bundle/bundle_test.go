@@ -33,12 +33,15 @@ func TestConfigGolden(t *testing.T) {
 	for name, fields := range map[string]string{
 		"defaults": "",
 		"hardened": `readonly: true, capabilities: [CAP_SETUID, CAP_CHOWN], capabilities.add: [CAP_CHOWN, CAP_KILL], ambient: [CAP_NET_RAW],
-			tmpfs: ["/run:size=1m", /tmp], binds: ["/etc/web.conf:/etc/web.conf:ro", "/var:/var"], noNewPrivileges: true, uid: first, gid: 33, additionalGids: [first, 4],
-			rlimits: ["nofile,1024,unlimited"], oomScoreAdj: -500, hostname: web, uts: new, net: /run/netns/x, ipc: new, pid: host, userns: new,
+			tmpfs: ["/run:size=1m", /tmp], binds: ["/etc/web.conf:/etc/web.conf:ro", "/var:/var"], noNewPrivileges: true,
+			uid: first, gid: 33, additionalGids: [first, 4], rlimits: ["nofile,1024,unlimited"], oomScoreAdj: -500, hostname: web, uts: new,
+			net: /run/netns/x, ipc: new, pid: host, userns: new,
 			maskedPaths: [/proc/kcore], readonlyPaths: [/proc/sys], sysctl: {net.core.somaxconn: "1024"}, annotations: {a: b}`,
 		"resources": `devices: [{path: /dev/fuse, type: c, major: 10, minor: 229, mode: "0666"}, {path: all, type: b, mode: "0660"}],
-			resources: {memory: {limit: 1048576, disableOOMKiller: true, kernelTCP: 7}, cpu: {realtimeRuntime: 5, shares: 3}, hugepageLimits: [{pageSize: 2MB, limit: 3}], unified: {memory.high: "9"}},
-			uidMappings: [{hostID: 1000, containerID: 0, size: 10}], cgroupsPath: /web, rootfsPropagation: shared, mounts: [{type: cgroup}, {destination: /dev}]`,
+			resources: {memory: {limit: 1048576, disableOOMKiller: true, kernelTCP: 7}, cpu: {realtimeRuntime: 5, shares: 3},
+				hugepageLimits: [{pageSize: 2MB, limit: 3}], unified: {memory.high: "9"}},
+			uidMappings: [{hostID: 1000, containerID: 0, size: 10}], cgroupsPath: /web, rootfsPropagation: shared,
+			mounts: [{type: cgroup}, {destination: /dev}]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,69 +76,78 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// fullLabel sets every kind of setting.
+const fullLabel = `{"command":["label"],"env":["L=1"],"cwd":"/label","capabilities":["CAP_KILL"],
+	"binds":["/l:/l"],"binds.add":["/ignored:/ignored"],"readonly":true,
+	"runtime":{"mkdir":["/label"],"namespace":"label"}}`
+
+// precedence maps a rule to a label, the fields of a manifest, and a check of the result.
+var precedence = map[string]struct {
+	label, fields string
+	check         func(manifest.Settings) bool
+}{
+	"image": {check: func(s manifest.Settings) bool {
+		return s.Command[0] == "/bin/web" && s.Env[0] == "PATH=/bin" && s.Cwd == "/srv"
+	}},
+	"label over image": {label: fullLabel, check: func(s manifest.Settings) bool {
+		return s.Command[0] == "label" && s.Env[0] == "L=1" && s.Cwd == "/label"
+	}},
+	"manifest over label": {
+		label: fullLabel, fields: "command: [m], cwd: /m",
+		check: func(s manifest.Settings) bool { return s.Command[0] == "m" && s.Cwd == "/m" && s.Env[0] == "L=1" },
+	},
+	"empty list clears": {
+		label: fullLabel, fields: "capabilities: [], env: []",
+		check: func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 },
+	},
+	"false clears": {
+		label: fullLabel, fields: "readonly: false",
+		check: func(s manifest.Settings) bool { return !s.Readonly },
+	},
+	"add extends the label": {
+		label: fullLabel, fields: "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']",
+		check: func(s manifest.Settings) bool {
+			return len(s.Capabilities) == 2 && bindTexts(s.Binds) == "/l:/l /m:/m"
+		},
+	},
+	"add with the full list": {
+		label: fullLabel, fields: "binds: ['/m:/m'], binds.add: ['/x:/x']",
+		check: func(s manifest.Settings) bool { return bindTexts(s.Binds) == "/m:/m" },
+	},
+	"add in a label is ignored": {
+		label: fullLabel,
+		check: func(s manifest.Settings) bool { return bindTexts(s.Binds) == "/l:/l" },
+	},
+	"runtime is merged by field": {
+		label: fullLabel, fields: "runtime: {mkdir: [/m]}",
+		check: func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" },
+	},
+	"empty text does not override": {
+		label: `{"net":"new","cwd":"/l"}`, fields: `net: "", cwd: ""`,
+		check: func(s manifest.Settings) bool { return s.Net == "new" && s.Cwd == "/l" },
+	},
+	"empty propagation clears": {
+		label: `{"rootfsPropagation":"shared"}`, fields: `rootfsPropagation: ""`,
+		check: func(s manifest.Settings) bool { return s.RootfsPropagation == "" },
+	},
+	"bindNS is merged by field": {
+		label:  `{"runtime":{"bindNS":{"net":"/n","pid":"/p"}}}`,
+		fields: `runtime: {bindNS: {pid: ""}}`,
+		check:  func(s manifest.Settings) bool { return s.Runtime.BindNS.Net == "/n" && s.Runtime.BindNS.PID == "" },
+	},
+	"resources are not merged": {
+		label: `{"resources":{"pids":{"limit":1}}}`, fields: `resources: {cpu: {shares: 2}}`,
+		check: func(s manifest.Settings) bool { return s.Resources.OCI.Pids == nil },
+	},
+	"default working directory": {
+		label: `{"cwd":""}`,
+		check: func(s manifest.Settings) bool { return s.Cwd == "/" },
+	},
+}
+
 func TestSettingPrecedence(t *testing.T) {
 	t.Parallel()
-	const label = `{"command":["label"],"env":["L=1"],"cwd":"/label","capabilities":["CAP_KILL"],"binds":["/l:/l"],"binds.add":["/ignored:/ignored"],"readonly":true,
-		"runtime":{"mkdir":["/label"],"namespace":"label"}}`
-	for name, tt := range map[string]struct {
-		label, fields string
-		check         func(manifest.Settings) bool
-	}{
-		"image": {check: func(s manifest.Settings) bool {
-			return s.Command[0] == "/bin/web" && s.Env[0] == "PATH=/bin" && s.Cwd == "/srv"
-		}},
-		"label over image": {label: label, check: func(s manifest.Settings) bool {
-			return s.Command[0] == "label" && s.Env[0] == "L=1" && s.Cwd == "/label"
-		}},
-		"manifest over label": {
-			label: label, fields: "command: [m], cwd: /m",
-			check: func(s manifest.Settings) bool { return s.Command[0] == "m" && s.Cwd == "/m" && s.Env[0] == "L=1" },
-		},
-		"empty list clears": {
-			label: label, fields: "capabilities: [], env: []",
-			check: func(s manifest.Settings) bool { return len(s.Capabilities) == 0 && len(s.Env) == 0 },
-		},
-		"false clears": {
-			label: label, fields: "readonly: false",
-			check: func(s manifest.Settings) bool { return !s.Readonly },
-		},
-		"add extends the label": {label: label, fields: "capabilities.add: [CAP_KILL, CAP_CHOWN], binds.add: ['/m:/m']", check: func(s manifest.Settings) bool {
-			return len(s.Capabilities) == 2 && bindTexts(s.Binds) == "/l:/l /m:/m"
-		}},
-		"add with the full list": {
-			label: label, fields: "binds: ['/m:/m'], binds.add: ['/x:/x']",
-			check: func(s manifest.Settings) bool { return bindTexts(s.Binds) == "/m:/m" },
-		},
-		"add in a label is ignored": {
-			label: label,
-			check: func(s manifest.Settings) bool { return bindTexts(s.Binds) == "/l:/l" },
-		},
-		"runtime is merged by field": {
-			label: label, fields: "runtime: {mkdir: [/m]}",
-			check: func(s manifest.Settings) bool { return s.Runtime.Mkdir[0] == "/m" && s.Runtime.Namespace == "label" },
-		},
-		"empty text does not override": {
-			label: `{"net":"new","cwd":"/l"}`, fields: `net: "", cwd: ""`,
-			check: func(s manifest.Settings) bool { return s.Net == "new" && s.Cwd == "/l" },
-		},
-		"empty propagation clears": {
-			label: `{"rootfsPropagation":"shared"}`, fields: `rootfsPropagation: ""`,
-			check: func(s manifest.Settings) bool { return s.RootfsPropagation == "" },
-		},
-		"bindNS is merged by field": {
-			label:  `{"runtime":{"bindNS":{"net":"/n","pid":"/p"}}}`,
-			fields: `runtime: {bindNS: {pid: ""}}`,
-			check:  func(s manifest.Settings) bool { return s.Runtime.BindNS.Net == "/n" && s.Runtime.BindNS.PID == "" },
-		},
-		"resources are not merged": {
-			label: `{"resources":{"pids":{"limit":1}}}`, fields: `resources: {cpu: {shares: 2}}`,
-			check: func(s manifest.Settings) bool { return s.Resources.OCI.Pids == nil },
-		},
-		"default working directory": {
-			label: `{"cwd":""}`,
-			check: func(s manifest.Settings) bool { return s.Cwd == "/" },
-		},
-	} {
+	for name, tt := range precedence {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			entry, _ := load(t, tt.fields)
@@ -194,7 +206,8 @@ func TestNewErrors(t *testing.T) {
 func TestMountRootPrependsMounts(t *testing.T) {
 	t.Parallel()
 	entry, ids := load(t,
-		`runtime: {cgroups: [a], mounts: [{type: tmpfs, destination: /x}], interfaces: [{name: eth1, add: veth, peer: v0}], bindNS: {net: /run/netns/web}}`)
+		`runtime: {cgroups: [a], mounts: [{type: tmpfs, destination: /x}],
+			interfaces: [{name: eth1, add: veth, peer: v0}], bindNS: {net: /run/netns/web}}`)
 	b, err := New(entry, plainImage, ids)
 	if err != nil {
 		t.Fatal(err)

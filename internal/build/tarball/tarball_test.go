@@ -73,7 +73,8 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Format != tar.FormatPAX || h.PAXRecords["LINUXKIT.source"] != "docker.io/library/a:1" || h.PAXRecords["LINUXKIT.location"] != "init[0]" {
+		if h.Format != tar.FormatPAX || h.PAXRecords["LINUXKIT.source"] != "docker.io/library/a:1" ||
+			h.PAXRecords["LINUXKIT.location"] != "init[0]" {
 			t.Errorf("%s: %v, records %q", h.Name, h.Format, h.PAXRecords)
 		}
 		if parent := h.Name[:max(0, strings.LastIndexByte(h.Name, '/'))]; parent != "" && got[parent] == "" {

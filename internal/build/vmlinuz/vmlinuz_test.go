@@ -191,7 +191,8 @@ func FuzzDecompress(f *testing.F) {
 		if n != int64(out) || n > maxBytes+1 || err != nil && !errors.Is(err, ErrKernel) {
 			t.Errorf("returned %d, wrote %d: %v", n, out, err)
 		}
-		if r := Release(bytes.NewReader(image)); len(r) >= maxRelease || strings.ContainsFunc(r, func(c rune) bool { return c < '!' || c > '~' }) {
+		unprintable := func(c rune) bool { return c < '!' || c > '~' }
+		if r := Release(bytes.NewReader(image)); len(r) >= maxRelease || strings.ContainsFunc(r, unprintable) {
 			t.Errorf("release %q", r)
 		}
 	})

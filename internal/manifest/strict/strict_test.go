@@ -69,7 +69,8 @@ items:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Text != "hello" || d.Number != -3 || d.Ratio != 1.5 || !d.Yes || d.Wait != 90*time.Second || *d.Maybe != 7 || d.Table["a"] != "b" || d.Either.Word != "word" {
+	if d.Text != "hello" || d.Number != -3 || d.Ratio != 1.5 || !d.Yes || d.Wait != 90*time.Second ||
+		*d.Maybe != 7 || d.Table["a"] != "b" || d.Either.Word != "word" {
 		t.Errorf("got %+v", d)
 	}
 	if len(d.Items) != 2 || d.Items[1].Name != "two" || len(d.Items[1].Ports) != 2 {
