@@ -46,7 +46,7 @@ func OpenIn(dir, rel string) (*os.File, error) {
 	return regular(f, name)
 }
 
-// OpenOutside opens a regular file that the user allowed by its path, wherever it lies.
+// OpenOutside opens a regular file that the user allowed by its path, inside the repository or not.
 // Files below .git stay rejected.
 func OpenOutside(name string) (*os.File, error) {
 	full, err := filepath.Abs(name)
@@ -129,7 +129,7 @@ func ReadFile(name string, limit int64) ([]byte, error) {
 	return readAll(f, name, limit)
 }
 
-// ReadFrom reads an opened file of at most limit bytes.
+// readAll reads an opened file of at most limit bytes.
 func readAll(f *os.File, name string, limit int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {

@@ -2,8 +2,8 @@
 // may have written. It is the only package that does so; a test of the repository
 // rejects direct calls elsewhere.
 //
-// A file is read if it is regular, lies inside the repository after every symbolic link
-// is followed, and is not below a .git folder. Reads are bounded and never block: a FIFO
+// A file is read if it is regular, inside the repository after every symbolic link is
+// followed, and not below a .git folder. Reads are bounded and never block: a FIFO
 // or a device is rejected before the first byte.
 //
 // A file is created in a folder that is reached without a symbolic link. It is written

@@ -99,7 +99,13 @@ func TestReadFileWithoutRepositoryStaysInItsFolder(t *testing.T) {
 func TestOpenOutsideRejectsGit(t *testing.T) {
 	t.Parallel()
 	repo := repository(t)
-	for name, want := range map[string]error{"../netrc": nil, "lock": nil, "config": ErrProtected, ".git/config": ErrProtected, "fifo": ErrNotRegular} {
+	for name, want := range map[string]error{
+		"../netrc":    nil,
+		"lock":        nil,
+		"config":      ErrProtected,
+		".git/config": ErrProtected,
+		"fifo":        ErrNotRegular,
+	} {
 		f, err := OpenOutside(filepath.Join(repo, name))
 		if !errors.Is(err, want) {
 			t.Errorf("%s: error %v, want %v", name, err, want)
@@ -137,7 +143,14 @@ func TestOpenDirRejectsLinks(t *testing.T) {
 func TestWriteReplacesOnlyRegularFiles(t *testing.T) {
 	t.Parallel()
 	repo := repository(t)
-	for name, want := range map[string]error{"keys.pub": nil, "new": nil, "lock": ErrLink, "config": ErrLink, "fifo": ErrNotRegular, "images": ErrNotRegular} {
+	for name, want := range map[string]error{
+		"keys.pub": nil,
+		"new":      nil,
+		"lock":     ErrLink,
+		"config":   ErrLink,
+		"fifo":     ErrNotRegular,
+		"images":   ErrNotRegular,
+	} {
 		if err := WriteFile(filepath.Join(repo, name), []byte("x")); !errors.Is(err, want) {
 			t.Errorf("%s: error %v, want %v", name, err, want)
 		}
