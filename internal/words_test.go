@@ -79,7 +79,7 @@ func TestCodeUsesPlainWords(t *testing.T) {
 		ast.Inspect(s.File, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.BasicLit:
-				if n.Kind == token.STRING {
+				if n.Kind == token.STRING && n.Value != `"nobody"` { // the Unix user
 					checkWords(t, s.Path, s.line(n), n.Value)
 				}
 			case *ast.Ident:
