@@ -22,7 +22,7 @@ var ErrMissing = errors.New("no built-in PID 1")
 // maxSize limits the memory for one decompressed binary, in bytes.
 const maxSize = 16 << 20
 
-// Init returns the binary of PID 1 for an architecture, as Go names it. The error wraps
+// Init returns the binary of PID 1 for an architecture, named as in Go. The error wraps
 // ErrMissing if the program was compiled without it.
 func Init(arch string) ([]byte, error) {
 	compressed, err := Compressed(arch)
@@ -45,7 +45,8 @@ func Init(arch string) ([]byte, error) {
 func Compressed(arch string) ([]byte, error) {
 	compressed, err := files.ReadFile("bin/init-" + arch + ".zst")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w for %s in this program; run make build in the repository, or go install a released version", ErrMissing, arch)
+		return nil, fmt.Errorf("%w for %s; run make build in the repository, or install a released version with go install",
+			ErrMissing, arch)
 	}
 	return compressed, err
 }
