@@ -16,17 +16,17 @@ import (
 	"github.com/org/linuxkit-action/internal/publish"
 )
 
-// Modes of the Action: how far the line is run.
+// Modes of the action: the last step of the pipeline that runs.
 const (
 	modeBuild   = "build"
 	modeTest    = "test"
 	modeRelease = "release"
 )
 
-// inAction reports whether the program is the Action: in a job, without arguments.
+// inAction reports whether the program runs as the action: in a job, without arguments.
 func inAction(args []string) bool { return len(args) == 0 && gha.Inside() }
 
-// runAction is main of the Action.
+// runAction runs the action and returns the exit code.
 func runAction(ctx context.Context) int {
 	job := gha.Start(os.Stdout)
 	defer job.Close()
@@ -36,7 +36,7 @@ func runAction(ctx context.Context) int {
 	return exitCode(ctx, err)
 }
 
-// runPipeline runs every step that the mode asks for, and tells the job of each.
+// runPipeline runs the steps up to that of the mode and writes their outputs and summaries.
 func runPipeline(ctx context.Context, job *gha.Job) error {
 	o, mode, err := inputs(job)
 	if err != nil {
@@ -68,6 +68,7 @@ func runPipeline(ctx context.Context, job *gha.Job) error {
 	return released(ctx, job, p, set)
 }
 
+// manifests returns the manifests that the job names, or the default.
 func manifests(job *gha.Job) []string {
 	if list := job.List("manifest"); len(list) > 0 {
 		return list
@@ -75,7 +76,7 @@ func manifests(job *gha.Job) []string {
 	return []string{"linuxkit.yml"}
 }
 
-// inputs reads the settings of the run.
+// inputs reads the settings of the run from the inputs of the action.
 func inputs(job *gha.Job) (*options, string, error) {
 	o := defaults()
 	o.progress = "plain"
@@ -97,18 +98,18 @@ func inputs(job *gha.Job) (*options, string, error) {
 	if text := job.Input("timeout", ""); text != "" {
 		timeout, err := time.ParseDuration(text)
 		if err != nil {
-			return nil, "", fmt.Errorf("%w: timeout %q must be a time with its unit, such as 90s", errUsage, text)
+			return nil, "", fmt.Errorf("%w: input timeout %q: not a duration; write a number with its unit, such as 90s", errUsage, text)
 		}
 		o.timeout = timeout
 	}
 	mode := job.Input("mode", modeTest)
 	if mode != modeBuild && mode != modeTest && mode != modeRelease {
-		return nil, "", fmt.Errorf("%w: mode %q must be build, test or release", errUsage, mode)
+		return nil, "", fmt.Errorf("%w: input mode %q: unknown; use build, test or release", errUsage, mode)
 	}
 	return o, mode, nil
 }
 
-// tested boots the image and tells the job, whether it went well or not.
+// tested boots the image. Outputs and summary are written for a failed boot as well.
 func tested(ctx context.Context, job *gha.Job, p *pipeline, set *artifacts.Set) error {
 	result, err := p.boot(ctx, set)
 	if result != nil {
@@ -124,6 +125,7 @@ func tested(ctx context.Context, job *gha.Job, p *pipeline, set *artifacts.Set) 
 	return err
 }
 
+// released signs the files and writes the release folder.
 func released(ctx context.Context, job *gha.Job, p *pipeline, set *artifacts.Set) error {
 	dir := filepath.Join(p.output, defaultRelease)
 	names, err := p.release(ctx, set, dir)
@@ -135,19 +137,20 @@ func released(ctx context.Context, job *gha.Job, p *pipeline, set *artifacts.Set
 	return nil
 }
 
+// artifactsJSON returns the value of the output artifacts.
 func artifactsJSON(set *artifacts.Set) string {
 	type file struct {
 		artifacts.File
-		Path string `json:"path"` // from the workspace
+		Path string `json:"path"` // relative to the workspace
 	}
 	files := []file{}
 	for _, f := range set.Files {
-		files = append(files, file{f, set.Abs(f)})
+		files = append(files, file{File: f, Path: set.Abs(f)})
 	}
 	return toJSON(files)
 }
 
-// toJSON writes plain data, of which there is none that JSON cannot hold.
+// toJSON encodes a value of strings and numbers, for which encoding cannot fail.
 func toJSON(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -156,7 +159,7 @@ func toJSON(v any) string {
 	return string(text)
 }
 
-// builtSummary is the part of the job's page about sizes.
+// builtSummary returns the section of the job summary about sizes.
 func builtSummary(set *artifacts.Set) string {
 	var table strings.Builder
 	writeSizes(&table, set)

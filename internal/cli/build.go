@@ -10,9 +10,10 @@ func newBuild() *cobra.Command {
 	o := defaults()
 	c := &cobra.Command{
 		Use:   "build MANIFEST…",
-		Short: "verify, fetch and assemble",
-		Long:  "Build writes the image's files and NAME-artifacts.json, which says what they are and what is in\nthem. The same input gives the same bytes, on any machine.",
-		Args:  needManifests,
+		Short: "verify and fetch components, assemble the image",
+		Long: "Build writes the files of the image, and NAME-artifacts.json, which lists them and their components.\n" +
+			"The same input gives the same bytes on every machine.",
+		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
@@ -41,7 +42,7 @@ func newBuild() *cobra.Command {
 	return c
 }
 
-// showMerged shows what would be built: the manifests, merged.
+// showMerged prints the merged manifests.
 func (p *pipeline) showMerged(ctx context.Context, paths []string) error {
 	m, err := p.load(ctx, paths)
 	if err != nil {

@@ -11,9 +11,10 @@ func newCheck() *cobra.Command {
 	o := defaults()
 	c := &cobra.Command{
 		Use:   "check MANIFEST…",
-		Short: "parse and validate, without a network",
-		Long:  "Check reads the manifests, merges them, and tells every mistake in them with its line.\nIt asks no registry. \"-\" is standard input.",
-		Args:  needManifests,
+		Short: "parse and validate manifests, without a network",
+		Long: "Check reads and merges the manifests and reports every mistake with file, line and column.\n" +
+			"It uses no network. The manifest \"-\" is standard input.",
+		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
@@ -23,7 +24,7 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(p.out, "%s: fine (%s)\n", m.Name, contents(m))
+			fmt.Fprintf(p.out, "%s: valid (%s)\n", m.Name, contents(m))
 			return nil
 		},
 	}
@@ -31,7 +32,7 @@ func newCheck() *cobra.Command {
 	return c
 }
 
-// contents counts what is in a manifest.
+// contents returns the number of entries of each section.
 func contents(m *manifest.Manifest) string {
 	kernel := "no kernel"
 	if m.Kernel.Image != "" {

@@ -17,10 +17,10 @@ import (
 	"github.com/org/linuxkit-action/internal/gha"
 )
 
-// Main runs the program with args and returns the exit code. The first interrupt stops
-// the work and cleans up; a second one is left to the system.
+// Main runs the program with args and returns the exit code. The first interrupt cancels
+// the work, which cleans up; a second one ends the program at once.
 func Main(args []string) int {
-	log.SetOutput(io.Discard) // libraries chat there of what they try; errors say what came of it
+	log.SetOutput(io.Discard) // libraries log their attempts there; errors have the result
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -31,7 +31,7 @@ func Main(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if gha.Inside() {
-		job := gha.Start(os.Stderr) // what is told may be a stranger's text
+		job := gha.Start(os.Stderr) // the error may quote untrusted text
 		defer job.Close()
 		defer job.Annotate(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-// Exit codes. They are a contract.
+// Exit codes. Users depend on them.
 const (
 	exitUsage        = 2
 	exitVerification = 3
@@ -26,15 +26,14 @@ const (
 	exitBootTest     = 5
 	exitPublish      = 6
 	exitTryAgain     = 75  // EX_TEMPFAIL of sysexits.h
-	exitInterrupted  = 130 // as a shell says it of SIGINT
+	exitInterrupted  = 130 // as a shell reports SIGINT
 )
 
-// errUsage is wrapped by errors in the command line.
+// errUsage is wrapped by errors about flags, arguments and inputs.
 var errUsage = errors.New("usage")
 
-// exitCodes says which kind of error ends with which code; the first that fits counts.
-// What is missing offline is no passing fault: the same command fails the same way until
-// the user has locked, or filled the cache.
+// exitCodes maps errors to exit codes; the first match wins. ErrOffline precedes
+// ErrUnavailable, which it wraps: a retry of an offline run fails in the same way.
 var exitCodes = []struct {
 	kind error
 	code int
@@ -61,7 +60,7 @@ var exitCodes = []struct {
 	{publish.ErrPublish, exitPublish},
 }
 
-// exitCode returns what the program ends with.
+// exitCode returns the exit code for the error of a run.
 func exitCode(ctx context.Context, err error) int {
 	if err == nil {
 		return 0
@@ -77,16 +76,16 @@ func exitCode(ctx context.Context, err error) int {
 	return exitAssembly
 }
 
-// placed is how an error begins that belongs to a line of a file. It is told as it is,
-// for editors find the line by it.
+// placed matches an error that begins with file:line. It is printed without a prefix, so
+// that editors find the line.
 var placed = regexp.MustCompile(`^[^:\s][^:]*:\d+(:\d+)?: `)
 
-// explainFailure tells a person what went wrong.
+// explainFailure prints the error of a run.
 func explainFailure(w io.Writer, err error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "linuxkit-action: interrupted; nothing was left behind")
+		fmt.Fprintln(w, "linuxkit-action: interrupted; partial files are removed")
 	case placed.MatchString(err.Error()):
 		fmt.Fprintln(w, err)
 	default:

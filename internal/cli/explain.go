@@ -18,10 +18,10 @@ func newExplain() *cobra.Command {
 	var only []string
 	c := &cobra.Command{
 		Use:   "explain MANIFEST…",
-		Short: "effective settings of every entry, and where each came from",
-		Long: "Explain asks the registries for the images' labels and shows, field by field, what is in effect:\n" +
-			"from the manifest, the label org.mobyproject.config, the image itself, or LinuxKit's default.\n" +
-			"To tell whose PID 1 the system gets, it looks into the init images.",
+		Short: "print the effective settings of each entry and their sources",
+		Long: "Explain reads the labels of the images and prints each setting in effect with its source: the manifest,\n" +
+			"the label org.mobyproject.config, the image itself, or LinuxKit's default. It fetches the init images\n" +
+			"to find out which PID 1 the system gets.",
 		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
@@ -36,16 +36,16 @@ func newExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			told, err := build.Explain(c.Context(), verified, options)
+			explanation, err := build.Explain(c.Context(), verified, options)
 			p.show.Close()
 			if err != nil {
 				return err
 			}
-			return explain(p.out, verified, told, only)
+			return explain(p.out, verified, explanation, only)
 		},
 	}
-	c.Flags().StringArrayVar(&only, "entry", nil, "`NAME` of an entry to explain (repeatable; default all, and the rest of the manifest)")
-	c.Flags().StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`")
+	c.Flags().StringArrayVar(&only, "entry", nil, "`NAME` of an entry to explain (repeatable; default the whole manifest)")
+	o.initFlag(c)
 	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.lockFlags(c)
@@ -53,14 +53,14 @@ func newExplain() *cobra.Command {
 	return c
 }
 
-// explain writes what there is to tell, or of it what names one of the entries.
-func explain(w io.Writer, verified *verify.Verified, told *build.Explanation, only []string) error {
+// explain prints the explanation, or the entries named by only.
+func explain(w io.Writer, verified *verify.Verified, explanation *build.Explanation, only []string) error {
 	if len(only) == 0 {
-		explainSystem(w, verified.Manifest(), told)
+		explainSystem(w, verified.Manifest(), explanation)
 	}
 	shown := map[string]bool{}
 	var names []string
-	for _, e := range told.Entries {
+	for _, e := range explanation.Entries {
 		names = append(names, e.Name)
 		if len(only) > 0 && !slices.Contains(only, e.Name) {
 			continue
@@ -80,19 +80,21 @@ func explain(w io.Writer, verified *verify.Verified, told *build.Explanation, on
 	}
 	for _, name := range only {
 		if !shown[name] {
-			return fmt.Errorf("%w: --entry %s: no entry is called so; there are %s", errUsage, name, strings.Join(names, ", "))
+			return fmt.Errorf("%w: --entry %s: the manifest has no such entry; use one of %s", errUsage, name, strings.Join(names, ", "))
 		}
 	}
 	return nil
 }
 
-func explainSystem(w io.Writer, m *manifest.Manifest, told *build.Explanation) {
+// explainSystem prints the settings that belong to no entry: kernel and PID 1.
+func explainSystem(w io.Writer, m *manifest.Manifest, explanation *build.Explanation) {
 	fmt.Fprintf(w, "%s\n", m.Name)
 	if m.Kernel.Image != "" {
-		fmt.Fprintf(w, "kernel\n  image    %s\n  binary   %s\n  tar      %s\n  cmdline  %s\n", m.Kernel.Image, m.Kernel.BinaryName(), orNone(m.Kernel.TarName()), orNone(m.KernelCmdline()))
+		fmt.Fprintf(w, "kernel\n  image    %s\n  binary   %s\n  tar      %s\n  cmdline  %s\n",
+			m.Kernel.Image, m.Kernel.BinaryName(), orNone(m.Kernel.TarName()), orNone(m.KernelCmdline()))
 	}
-	fmt.Fprintf(w, "PID 1\n  %s\n", told.Init)
-	for _, improvement := range told.Improvements {
+	fmt.Fprintf(w, "PID 1\n  %s\n", explanation.Init)
+	for _, improvement := range explanation.Improvements {
 		fmt.Fprintf(w, "  with --init builtin: %s\n", improvement)
 	}
 }

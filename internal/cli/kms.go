@@ -1,6 +1,6 @@
 package cli
 
-// The services whose keys a policy and --key may name, as cosign names them.
+// The key management services whose keys a policy and --key may refer to, by the URI schemes of cosign.
 import (
 	_ "github.com/sigstore/sigstore/pkg/signature/kms/aws"        // awskms://
 	_ "github.com/sigstore/sigstore/pkg/signature/kms/azure"      // azurekms://

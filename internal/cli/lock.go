@@ -26,10 +26,10 @@ func newLock() *cobra.Command {
 	var only []string
 	c := &cobra.Command{
 		Use:   "lock MANIFEST…",
-		Short: "resolve tags, and write linuxkit.lock",
-		Long: "Lock asks the registries which image each reference means, and the policy who must have signed it,\n" +
-			"and writes the digests down. From then on the other commands build these images, wherever the tags\n" +
-			"move; they only tell that one has moved. A digest in the manifest wins over the lock.",
+		Short: "resolve tags to digests and write linuxkit.lock",
+		Long: "Lock resolves each reference, verifies the image under the policy, and writes its digest to the lock.\n" +
+			"The other commands then use these digests and warn if a tag has moved. A digest in the manifest takes\n" +
+			"precedence over the lock.",
 		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
@@ -45,16 +45,18 @@ func newLock() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.lock, "lock", "", "`FILE` to write (default "+lock.DefaultFile+")")
-	c.Flags().StringArrayVar(&only, "update", nil, "`NAME` of an entry, or reference, that is asked for anew, and what is locked besides stays (repeatable; default all)")
+	c.Flags().StringArrayVar(&only, "update", nil,
+		"`NAME` of an entry, or a reference, to resolve again; the rest stays locked (repeatable; default all)")
 	o.manifestFlags(c)
 	o.fetchFlags(c)
 	o.verifyFlags(c)
 	return c
 }
 
+// lockFile returns the path of the lock to write.
 func (p *pipeline) lockFile() string { return cmp.Or(p.lock, lock.DefaultFile) }
 
-// writeLock makes the lock for the manifests, and returns what is new in it.
+// writeLock writes the lock of the manifests and returns the changes.
 func (p *pipeline) writeLock(ctx context.Context, paths, only []string) ([]lock.Change, error) {
 	m, err := p.load(ctx, paths)
 	if err != nil {
@@ -84,7 +86,7 @@ func (p *pipeline) writeLock(ctx context.Context, paths, only []string) ([]lock.
 	if err != nil {
 		return nil, err
 	}
-	// A build asks for them as well. One that is offline must find the answer in the cache.
+	// An offline build needs the SBOMs too, from the cache.
 	if _, err := verified.SBOMs(ctx, progress.Silent()); err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (p *pipeline) writeLock(ctx context.Context, paths, only []string) ([]lock.
 	return changes, locked.Write(p.lockFile())
 }
 
-// oldLock reads the lock that is to be replaced; nil where there is none.
+// oldLock reads the existing lock; it is nil if there is none.
 func (p *pipeline) oldLock() (*lock.Lock, error) {
 	if _, err := os.Stat(p.lockFile()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -104,7 +106,7 @@ func (p *pipeline) oldLock() (*lock.Lock, error) {
 	return lock.Load(p.lockFile())
 }
 
-// keptLock is the part of a lock that stays: nothing, or with --update what it does not name.
+// keptLock returns the images that stay locked: with --update those it does not name, else none.
 func keptLock(old *lock.Lock, m *manifest.Manifest, only []string) (*lock.Lock, error) {
 	if len(only) == 0 || old == nil {
 		return nil, checkNames(m, only)
@@ -119,13 +121,13 @@ func keptLock(old *lock.Lock, m *manifest.Manifest, only []string) (*lock.Lock, 
 	return kept, checkNames(m, only)
 }
 
-// names reports whether --update NAME means a use of an image: by the entry's name, or
-// by the reference in its short or its full form.
+// names reports whether --update NAME refers to a use of an image: by the name of the
+// entry, or by the reference in its short or full form.
 func names(use manifest.Use, name string) bool {
 	return name == use.Name || name == use.Image || name == manifest.Canonical(use.Image)
 }
 
-// checkNames refuses a --update that means nothing.
+// checkNames rejects a --update that matches no image.
 func checkNames(m *manifest.Manifest, only []string) error {
 	uses := m.Images()
 	for _, name := range only {
@@ -139,12 +141,12 @@ func checkNames(m *manifest.Manifest, only []string) error {
 		if near := strict.Nearest(name, known); near != "" {
 			return fmt.Errorf("%w: --update %s: the manifest has no such image; did you mean %s?", errUsage, name, near)
 		}
-		return fmt.Errorf("%w: --update %s: the manifest has no such image; there are %s", errUsage, name, strings.Join(known, ", "))
+		return fmt.Errorf("%w: --update %s: the manifest has no such image; use one of %s", errUsage, name, strings.Join(known, ", "))
 	}
 	return nil
 }
 
-// addSigners puts down who has signed, where the policy asked.
+// addSigners adds the signer of each image that the policy required a signature of.
 func addSigners(locked *lock.Lock, verified *verify.Verified) {
 	for _, r := range verified.Results() {
 		reference := r.Component.Canonical()
@@ -154,10 +156,10 @@ func addSigners(locked *lock.Lock, verified *verify.Verified) {
 	}
 }
 
-// writeChanges shows what a lock says anew.
+// writeChanges prints the changes of a lock.
 func writeChanges(w io.Writer, file string, changes []lock.Change) error {
 	if len(changes) == 0 {
-		fmt.Fprintf(w, "%s: nothing has changed\n", file)
+		fmt.Fprintf(w, "%s: no changes\n", file)
 		return nil
 	}
 	fmt.Fprintf(w, "%s:\n", file)
@@ -168,17 +170,26 @@ func writeChanges(w io.Writer, file string, changes []lock.Change) error {
 	return table.Flush()
 }
 
+// describeChange returns the change of one image, with short digests.
 func describeChange(c lock.Change) string {
 	switch {
 	case c.Old == nil:
 		return "new → " + shortDigest(c.New)
 	case c.New == nil:
-		return shortDigest(c.Old) + " → gone"
+		return shortDigest(c.Old) + " → removed"
 	case c.Old.IndexDigest == c.New.IndexDigest && c.Old.Signer != c.New.Signer:
-		return shortDigest(c.New) + ", signed by " + cmp.Or(c.New.Signer, "nobody who was asked for")
+		return shortDigest(c.New) + ", " + signedBy(c.New.Signer)
 	}
 	return shortDigest(c.Old) + " → " + shortDigest(c.New)
 }
 
-// shortDigest cuts a digest to what a person compares.
+// shortDigest returns the first 12 hex digits of the index digest.
 func shortDigest(image *lock.Image) string { return image.IndexDigest.Hex[:12] }
+
+// signedBy describes the signer of an image; empty is none that the policy requires.
+func signedBy(signer string) string {
+	if signer == "" {
+		return "no signer recorded"
+	}
+	return "signed by " + signer
+}

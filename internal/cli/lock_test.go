@@ -10,7 +10,7 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
-func TestChangesAreShown(t *testing.T) {
+func TestWriteChanges(t *testing.T) {
 	t.Parallel()
 	at := func(digit, signer string) *lock.Image {
 		return &lock.Image{IndexDigest: lock.Digest{Hash: v1.Hash{Algorithm: "sha256", Hex: strings.Repeat(digit, 64)}}, Signer: signer}
@@ -26,24 +26,25 @@ func TestChangesAreShown(t *testing.T) {
 	want := `linuxkit.lock:
   a       new → aaaaaaaaaaaa
   longer  aaaaaaaaaaaa → bbbbbbbbbbbb
-  c       aaaaaaaaaaaa → gone
+  c       aaaaaaaaaaaa → removed
   d       aaaaaaaaaaaa, signed by key sha256:1
-  e       aaaaaaaaaaaa, signed by nobody who was asked for
+  e       aaaaaaaaaaaa, no signer recorded
 `
 	if err != nil || out.String() != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, out.String(), want)
 	}
 }
 
-func TestUpdateMeansOneImageOrIsRefused(t *testing.T) {
+func TestUpdateRejectsUnknownImages(t *testing.T) {
 	t.Parallel()
-	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader("init: [linuxkit/init:1]\nservices: [{name: web, image: nginx}, {name: other, image: alpine}]")})
+	text := "init: [linuxkit/init:1]\nservices: [{name: web, image: nginx}, {name: other, image: alpine}]"
+	m, err := manifest.Load(t.Context(), []string{"-"}, manifest.Options{Stdin: strings.NewReader(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := lock.New()
-	for _, reference := range []string{"docker.io/linuxkit/init:1", "docker.io/library/nginx", "docker.io/library/alpine", "docker.io/library/gone"} {
-		old.Images[reference] = lock.Image{}
+	for _, repository := range []string{"linuxkit/init:1", "library/nginx", "library/alpine", "library/gone"} {
+		old.Images["docker.io/"+repository] = lock.Image{}
 	}
 	for name, want := range map[string]string{
 		"web": "docker.io/library/nginx", "nginx": "docker.io/library/nginx", "docker.io/library/nginx": "docker.io/library/nginx",
@@ -57,7 +58,11 @@ func TestUpdateMeansOneImageOrIsRefused(t *testing.T) {
 			t.Errorf("%s: kept %v", name, kept.Images)
 		}
 	}
-	for name, want := range map[string]string{"wbe": "did you mean web?", "gone": "there are init, linuxkit/init:1, web, nginx, other, alpine", "": "no such image"} {
+	for name, want := range map[string]string{
+		"wbe":  "did you mean web?",
+		"gone": "use one of init, linuxkit/init:1, web, nginx, other, alpine",
+		"":     "no such image",
+	} {
 		for _, l := range []*lock.Lock{old, nil} {
 			if _, err := keptLock(l, m, []string{"other", name}); !errors.Is(err, errUsage) || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: %v", name, err)

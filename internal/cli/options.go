@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// options are the settings of a run, from flags or from the inputs of the Action.
+// options are the settings of a run, from flags or from the inputs of the action.
 type options struct {
 	formats      []string
 	arch         string
@@ -34,7 +35,7 @@ type options struct {
 	allowOutside bool
 	progress     string
 	dryRun       bool
-	stream       string // file of one format, or - for standard output
+	stream       string // file for one format, or - for standard output
 	size         string
 	decompress   bool
 	noSBOM       bool
@@ -50,6 +51,7 @@ type options struct {
 	key  string
 }
 
+// defaults returns the options of a run without flags.
 func defaults() *options {
 	return &options{
 		arch: runtime.GOARCH, output: defaultOutput, init: build.InitAuto,
@@ -57,6 +59,7 @@ func defaults() *options {
 	}
 }
 
+// defaultCache returns the cache folder of the user.
 func defaultCache() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -65,76 +68,84 @@ func defaultCache() string {
 	return filepath.Join(dir, "linuxkit-action")
 }
 
-// What is built where neither the command line nor the manifest says it.
+// Defaults of the command line; outputs of the manifest take precedence.
 const (
 	defaultOutput = "."
 	defaultFormat = "kernel+initrd"
 	defaultStream = "tar" // with --o
 )
 
-// Groups of flags, each for the commands that need it.
+// Groups of flags; a command adds those that it needs.
 
 func (o *options) progressFlag(c *cobra.Command) {
-	c.Flags().StringVar(&o.progress, "progress", o.progress, "how progress is shown: `auto|tty|plain|json`")
+	c.Flags().StringVar(&o.progress, "progress", o.progress, "progress output: `auto|tty|plain|json`")
+}
+
+func (o *options) initFlag(c *cobra.Command) {
+	c.Flags().StringVar(&o.init, "init", o.init, "PID 1: `auto|builtin|manifest`; auto is that of the manifest, or else the built-in one")
 }
 
 // manifestFlags are for every command that reads a manifest.
 func (o *options) manifestFlags(c *cobra.Command) {
-	c.Flags().BoolVar(&o.allowOutside, "allow-outside", false, "let source: in files: lead out of the repository")
+	c.Flags().BoolVar(&o.allowOutside, "allow-outside", false, "let files: refer to a source outside the repository")
 }
 
 func (o *options) fetchFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.arch, "arch", o.arch, "architecture of the image: `amd64|arm64`")
-	f.StringArrayVar(&o.mirrors, "mirror", nil, "fetch through a mirror: `[REGISTRY=]URL` (repeatable)")
-	f.StringArrayVar(&o.insecure, "insecure-registry", nil, "`HOST` of a registry that speaks plain HTTP (repeatable)")
-	f.StringVar(&o.cache, "cache", "", "`DIR` that keeps what was fetched (default the user's cache folder)")
-	f.StringArrayVar(&o.certs, "cert-file", nil, "`FILE` with certificate authorities to trust besides the system's, in PEM (repeatable)")
+	f.StringArrayVar(&o.mirrors, "mirror", nil, "mirror to fetch from: `[REGISTRY=]URL` (repeatable)")
+	f.StringArrayVar(&o.insecure, "insecure-registry", nil, "`HOST` of a registry to use without TLS (repeatable)")
+	f.StringVar(&o.cache, "cache", "", "`DIR` of the cache (default the user's cache folder)")
+	f.StringArrayVar(&o.certs, "cert-file", nil, "`FILE` with more certificate authorities for registries, in PEM (repeatable)")
 	o.progressFlag(c)
 }
 
 func (o *options) lockFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.lock, "lock", "", "`FILE` that says which digest each reference means (default "+lock.DefaultFile+", if there is one)")
-	f.BoolVar(&o.offline, "offline", false, "ask nobody: lock and cache alone")
+	f.StringVar(&o.lock, "lock", "", "`FILE` with the digest of each reference (default "+lock.DefaultFile+", if it exists)")
+	f.BoolVar(&o.offline, "offline", false, "use the lock and the cache, and no network")
 }
 
 func (o *options) verifyFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.policy, "policy", "", "`FILE` that says who must have signed what (default linuxkit.policy.yml, if there is one)")
-	f.StringVar(&o.verify, "verify", "", "what a miss means: `enforce|warn|off` (default enforce with a policy, warn without)")
+	f.StringVar(&o.policy, "policy", "", "`FILE` with the required signatures (default linuxkit.policy.yml, if it exists)")
+	f.StringVar(&o.verify, "verify", "", "policy mode: `enforce|warn|off` (default enforce with a policy, warn without)")
 }
 
 func (o *options) buildFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringSliceVarP(&o.formats, "format", "f", o.formats, "`FORMAT` to write (repeatable): "+strings.Join(build.FormatNames(), ", ")+" (default the manifest's outputs, or "+defaultFormat+")")
+	f.StringSliceVarP(&o.formats, "format", "f", o.formats,
+		"`FORMAT` to build (repeatable): "+strings.Join(build.FormatNames(), ", ")+
+			" (default outputs: of the manifest, or "+defaultFormat+")")
 	f.StringVar(&o.output, "output", o.output, "`DIR` to write to")
-	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; LinuxKit's name for --output")
-	f.StringVarP(&o.stream, "o", "o", "", "one `FILE` instead, or - for standard output: "+strings.Join(build.PipeFormats(), " or ")+" (default "+defaultStream+")")
-	f.StringVar(&o.name, "name", "", "`NAME` of the files (default the manifest's)")
-	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; zstd up to :3 boots faster, above is smaller (default zstd, or gzip for kernels before 5.9)")
-	f.StringVar(&o.init, "init", o.init, "whose PID 1: `auto|builtin|manifest`; auto is the manifest's, or else ours")
+	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; the same as --output, as in LinuxKit")
+	f.StringVarP(&o.stream, "o", "o", "",
+		"`FILE` for one format, or - for standard output: "+strings.Join(build.PipeFormats(), " or ")+" (default "+defaultStream+")")
+	f.StringVar(&o.name, "name", "", "`NAME` of the files (default that of the manifest)")
+	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; "+
+		"zstd up to :3 boots faster, above is smaller (default zstd, or gzip for kernels before 5.9)")
+	o.initFlag(c)
 	f.StringVar(&o.size, "size", o.size, "`SIZE` of the disk, for disk formats: 512M, 2G; a number alone is in G (default as large as the content)")
-	f.BoolVar(&o.decompress, "decompress-kernel", false, "unpack the kernel as it would itself (gzip, zstd and lz4)")
-	f.Bool("pull", false, "as LinuxKit's; here tags that are not locked are always asked for")
-	f.BoolVar(&o.noSBOM, "no-sbom", false, "keep no SBOM beside the image; else those that a component's signers attest are kept")
-	f.BoolVar(&o.dryRun, "dry-run", false, "show the manifests merged, and build nothing")
+	f.BoolVar(&o.decompress, "decompress-kernel", false, "decompress the kernel (gzip, zstd or lz4)")
+	f.Bool("pull", false, "accepted as in LinuxKit; tags that are not locked are always resolved")
+	f.BoolVar(&o.noSBOM, "no-sbom", false, "do not write the SBOMs that the signers of components attest")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the merged manifest and build nothing")
 }
 
 func (o *options) testFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.spec, "spec", "", "`FILE` that says what to expect (default linuxkit.test.yml, if there is one)")
+	f.StringVar(&o.spec, "spec", "", "`FILE` with the expectations (default linuxkit.test.yml, if it exists)")
 	f.StringVar(&o.accel, "accel", o.accel, "accelerator: `auto|kvm|tcg`")
-	f.DurationVar(&o.timeout, "timeout", 0, "`TIME` that a boot may take, instead of the spec's")
-	f.IntVar(&o.memory, "memory", 0, "memory of the machine in `MiB`, instead of the spec's")
-	f.IntVar(&o.cpus, "cpus", 0, "`NUMBER` of processors, instead of the spec's")
+	f.DurationVar(&o.timeout, "timeout", 0, "`TIME` limit of a boot (default that of the spec)")
+	f.IntVar(&o.memory, "memory", 0, "memory of the machine in `MiB` (default that of the spec)")
+	f.IntVar(&o.cpus, "cpus", 0, "`NUMBER` of processors (default that of the spec)")
 	f.StringVar(&o.report, "report", "", "`DIR` for the report: JSON, HTML, JUnit, Markdown, console log")
 }
 
 func (o *options) signFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.sign, "sign", signByKey, "`key|off`; off makes a release without signatures")
-	f.StringVar(&o.key, "key", "", "cosign `KEY` to sign with: a file, env://VARIABLE or a KMS reference; its password is $COSIGN_PASSWORD")
+	f.StringVar(&o.sign, "sign", signByKey, "signing mode: `key|off`; off releases without signatures")
+	f.StringVar(&o.key, "key", "", "cosign `KEY` to sign with: a file, env://VARIABLE or a KMS reference; $COSIGN_PASSWORD is its password")
 }
 
 // Values of --sign.
@@ -143,24 +154,21 @@ const (
 	signOff   = "off"
 )
 
-// check finds mistakes in options that no step would find before it has worked.
+// check rejects invalid options before the first step runs.
 func (o *options) check() error {
-	for _, choice := range []struct {
-		flag, value string
-		valid       []string
-	}{
-		{"arch", o.arch, []string{"amd64", "arm64"}},
-		{"verify", o.verify, append([]string{""}, verify.Modes...)},
-		{"init", o.init, build.InitChoices},
-		{"accel", o.accel, []string{"auto", "kvm", "tcg"}},
-		{"sign", o.sign, []string{"", signByKey, signOff}},
+	for _, err := range []error{
+		oneOf("arch", o.arch, "amd64", "arm64"),
+		oneOf("verify", cmp.Or(o.verify, verify.Warn), verify.Modes...),
+		oneOf("init", o.init, build.InitChoices...),
+		oneOf("accel", o.accel, "auto", "kvm", "tcg"),
+		oneOf("sign", cmp.Or(o.sign, signByKey), signByKey, signOff),
 	} {
-		if !slices.Contains(choice.valid, choice.value) {
-			return fmt.Errorf("%w: --%s %q must be one of %s", errUsage, choice.flag, choice.value, strings.Trim(strings.Join(choice.valid, ", "), ", "))
+		if err != nil {
+			return err
 		}
 	}
 	if o.name != filepath.Base(o.name) && o.name != "" {
-		return fmt.Errorf("%w: --name %q must be a plain file name; the folder is --output", errUsage, o.name)
+		return fmt.Errorf("%w: --name %q: not a file name; use --output for the folder", errUsage, o.name)
 	}
 	if _, err := build.ParseSize(o.size); err != nil {
 		return err
@@ -168,15 +176,24 @@ func (o *options) check() error {
 	return o.checkStream()
 }
 
-// checkStream holds --o against what says the same in other words.
+// oneOf rejects a value that a flag does not have.
+func oneOf(flag, value string, valid ...string) error {
+	if slices.Contains(valid, value) {
+		return nil
+	}
+	return fmt.Errorf("%w: --%s %q: unknown; use one of %s", errUsage, flag, value, strings.Join(valid, ", "))
+}
+
+// checkStream rejects flags that contradict --o.
 func (o *options) checkStream() error {
 	switch {
 	case o.stream == "":
 		return nil
 	case o.name != "" || o.output != defaultOutput:
-		return fmt.Errorf("%w: --o %s names the file, so --name and --output cannot", errUsage, o.stream)
+		return fmt.Errorf("%w: --o %s: conflicts with --name and --output; use either", errUsage, o.stream)
 	case len(o.formats) > 1 || len(o.formats) == 1 && !slices.Contains(build.PipeFormats(), o.formats[0]):
-		return fmt.Errorf("%w: --o %s is for one format of %s; leave it away for %s", errUsage, o.stream, strings.Join(build.PipeFormats(), ", "), strings.Join(o.formats, ", "))
+		return fmt.Errorf("%w: --o %s: takes one of the formats %s; use --output for %s",
+			errUsage, o.stream, strings.Join(build.PipeFormats(), ", "), strings.Join(o.formats, ", "))
 	}
 	return nil
 }

@@ -28,16 +28,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// pipeline is one run from a manifest towards a release. Each method is a step; it takes
-// what the step before returned.
+// pipeline is one run from a manifest towards a release. Each method is a step, which
+// takes the result of the step before.
 type pipeline struct {
 	*options
 	show      progress.Reporter
-	out       io.Writer             // results; progress goes to show
-	annotate  func(warning error)   // in a job, on the lines of the manifest
-	summarize func(markdown string) // in a job, on its page
+	out       io.Writer             // results; show reports progress
+	annotate  func(warning error)   // in a job, annotates the lines of the manifest
+	summarize func(markdown string) // in a job, adds to its summary
 }
 
+// newPipeline validates the options and returns a pipeline that prints results to out.
 func newPipeline(o *options, out, progressOut io.Writer) (*pipeline, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -46,21 +47,23 @@ func newPipeline(o *options, out, progressOut io.Writer) (*pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	inJob := func(tell func(*gha.Job)) {
+	inJob := func(report func(*gha.Job)) {
 		if gha.Inside() {
 			job := gha.Start(progressOut)
 			defer job.Close()
-			tell(job)
+			report(job)
 		}
 	}
 	return &pipeline{
-		o, show, out,
-		func(warning error) { inJob(func(job *gha.Job) { job.Warn(warning) }) },
-		func(markdown string) { inJob(func(job *gha.Job) { job.Summary(markdown) }) },
+		options:   o,
+		show:      show,
+		out:       out,
+		annotate:  func(warning error) { inJob(func(job *gha.Job) { job.Warn(warning) }) },
+		summarize: func(markdown string) { inJob(func(job *gha.Job) { job.Summary(markdown) }) },
 	}, nil
 }
 
-// warn tells what does not end the run, a line of it at a time.
+// warn reports problems that do not end the run, one a line.
 func (p *pipeline) warn(warning error) {
 	if warning == nil {
 		return
@@ -71,7 +74,7 @@ func (p *pipeline) warn(warning error) {
 	p.annotate(warning)
 }
 
-// openBuild begins a run at what an earlier one built.
+// openBuild returns a pipeline that continues with the files of an earlier build.
 func openBuild(o *options, c *cobra.Command, path string) (*pipeline, *artifacts.Set, error) {
 	p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 	if err != nil {
@@ -81,7 +84,7 @@ func openBuild(o *options, c *cobra.Command, path string) (*pipeline, *artifacts
 	return p, set, err
 }
 
-// load reads the manifest, and finds what is wrong with it before anybody is asked.
+// load reads, merges and validates the manifests.
 func (p *pipeline) load(ctx context.Context, paths []string) (*manifest.Manifest, error) {
 	m, err := manifest.Load(ctx, paths, manifest.Options{Stdin: os.Stdin, Offline: p.offline})
 	if err != nil {
@@ -90,7 +93,7 @@ func (p *pipeline) load(ctx context.Context, paths []string) (*manifest.Manifest
 	return m, build.Check(m, p.allowOutside)
 }
 
-// resolve finds out which images the manifest means, by digest.
+// resolve resolves the references of the manifest to digests, and warns of moved tags.
 func (p *pipeline) resolve(ctx context.Context, m *manifest.Manifest) (*component.Set, error) {
 	locked, err := lock.Load(p.lock)
 	if err != nil {
@@ -108,7 +111,7 @@ func (p *pipeline) resolve(ctx context.Context, m *manifest.Manifest) (*componen
 	return set, nil
 }
 
-// resolveBy takes what a lock says, and asks for the rest.
+// resolveBy takes digests from the lock and resolves the rest at the registries.
 func (p *pipeline) resolveBy(ctx context.Context, m *manifest.Manifest, locked *lock.Lock) (*component.Set, error) {
 	p.show.Step("resolve")
 	roots, err := component.LoadRootCAs(p.certs)
@@ -123,11 +126,12 @@ func (p *pipeline) resolveBy(ctx context.Context, m *manifest.Manifest, locked *
 	return component.Resolve(ctx, m, p.arch, registry, p.show)
 }
 
+// openCache opens the cache of --cache or the default one.
 func (p *pipeline) openCache() (*component.Cache, error) {
 	return component.OpenCache(cmp.Or(p.cache, defaultCache()))
 }
 
-// trust reads the policy, and says what a miss means.
+// trust reads the policy and returns the mode in which it applies.
 func (p *pipeline) trust() (policy *verify.Policy, mode string, err error) {
 	policy, found, err := verify.LoadPolicy(p.policy)
 	switch {
@@ -144,13 +148,13 @@ func (p *pipeline) trust() (policy *verify.Policy, mode string, err error) {
 	return policy, mode, err
 }
 
-// verify holds the components against the policy.
+// verify verifies the components under the policy.
 func (p *pipeline) verify(ctx context.Context, set *component.Set, policy *verify.Policy, mode string) (*verify.Verified, error) {
 	p.show.Step("verify")
 	return verify.Check(ctx, set, policy, mode, p.show)
 }
 
-// assemble writes the files.
+// assemble builds the files of the image.
 func (p *pipeline) assemble(ctx context.Context, verified *verify.Verified) (*artifacts.Set, error) {
 	p.show.Step("assemble")
 	options, err := p.buildOptions(verified.Manifest())
@@ -160,7 +164,7 @@ func (p *pipeline) assemble(ctx context.Context, verified *verify.Verified) (*ar
 	return build.Assemble(ctx, verified, options)
 }
 
-// streamed runs the line as far as assembly, into the one file of --o.
+// streamed runs the pipeline up to assembly and writes one file, that of --o.
 func (p *pipeline) streamed(ctx context.Context, paths []string) error {
 	verified, err := p.verified(ctx, paths)
 	if err != nil {
@@ -183,7 +187,7 @@ func (p *pipeline) streamed(ctx context.Context, paths []string) error {
 	return artifacts.WriteFile(ctx, p.stream, task, func(w io.Writer) error { return build.Stream(ctx, verified, w, options) })
 }
 
-// buildOptions says what is to be built of a manifest.
+// buildOptions returns the settings of assembly; outputs of the manifest are the default formats.
 func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	codec, err := p.codec()
 	if err != nil {
@@ -210,7 +214,7 @@ func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	}, nil
 }
 
-// codec is what --compress says, or none.
+// codec returns the codec of --compress; the zero value lets build choose.
 func (p *pipeline) codec() (initrd.Codec, error) {
 	if p.compress == "" {
 		return initrd.Codec{}, nil
@@ -218,7 +222,7 @@ func (p *pipeline) codec() (initrd.Codec, error) {
 	return initrd.ParseCodec(p.compress)
 }
 
-// boot tests what was built.
+// boot boots the image and checks it against the boot-test spec.
 func (p *pipeline) boot(ctx context.Context, set *artifacts.Set) (*report.Report, error) {
 	p.show.Step("boot-test")
 	expected, err := p.expected()
@@ -231,10 +235,10 @@ func (p *pipeline) boot(ctx context.Context, set *artifacts.Set) (*report.Report
 	})
 }
 
-// defaultSpec is where the boot-test spec is looked for.
+// defaultSpec is the default path of the boot-test spec.
 const defaultSpec = "linuxkit.test.yml"
 
-// expected reads the boot-test spec: the file asked for, or the usual one if it is there.
+// expected reads the boot-test spec: that of --spec, or the default one if it exists.
 func (p *pipeline) expected() (spec.Spec, error) {
 	if p.spec != "" {
 		return spec.Load(p.spec)
@@ -245,7 +249,7 @@ func (p *pipeline) expected() (spec.Spec, error) {
 	return spec.Load(defaultSpec)
 }
 
-// release signs the files and lays them out.
+// release signs the files and writes them to the release folder.
 func (p *pipeline) release(ctx context.Context, set *artifacts.Set, output string) ([]string, error) {
 	p.show.Step("publish")
 	var signer publish.Signer
@@ -261,10 +265,10 @@ func (p *pipeline) release(ctx context.Context, set *artifacts.Set, output strin
 	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: p.show})
 }
 
-// verified runs the line as far as verification, and reports on that whether it went well
-// or not.
+// verified runs the pipeline up to verification. It writes the report also if the policy
+// rejects a component.
 func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verified, error) {
-	if err := p.forgetReport(); err != nil {
+	if err := p.removeReport(); err != nil {
 		return nil, err
 	}
 	m, err := p.load(ctx, paths)
@@ -290,7 +294,7 @@ func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verifi
 	return verified, nil
 }
 
-// built runs the line as far as assembly.
+// built runs the pipeline up to assembly.
 func (p *pipeline) built(ctx context.Context, paths []string) (*artifacts.Set, error) {
 	verified, err := p.verified(ctx, paths)
 	if err != nil {
@@ -299,7 +303,7 @@ func (p *pipeline) built(ctx context.Context, paths []string) (*artifacts.Set, e
 	return p.assemble(ctx, verified)
 }
 
-// list names files in a folder, for a person.
+// list prints the paths of files in a folder.
 func list(w io.Writer, dir string, names []string) {
 	for _, name := range names {
 		fmt.Fprintf(w, "  %s\n", filepath.Join(dir, name))

@@ -6,16 +6,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultRelease is where publish lays the release out.
+// defaultRelease is the default folder of a release.
 const defaultRelease = "release"
 
 func newPublish() *cobra.Command {
 	o := defaults()
 	c := &cobra.Command{
 		Use:   "publish DIR",
-		Short: "sign, and lay out the release",
-		Long: "Publish copies what build made into a release folder, checks on the way that it is still what was\n" +
-			"built, and adds SHA256SUMS and a Sigstore bundle for each file.",
+		Short: "sign the files and write the release folder",
+		Long: "Publish copies the built files into a release folder, compares their digests with NAME-artifacts.json,\n" +
+			"and adds SHA256SUMS and a Sigstore bundle for each file.",
 		Args: needOne("folder that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
 			p, set, err := openBuild(o, c, args[0])

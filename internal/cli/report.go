@@ -14,9 +14,9 @@ import (
 	"github.com/org/linuxkit-action/internal/verify"
 )
 
-// forgetReport removes the report of an earlier run: it must not be taken for one of this
-// run, should this one not come to a verdict.
-func (p *pipeline) forgetReport() error {
+// removeReport removes verify.json of an earlier run, so that it is not taken for the
+// result of a run that ends before verification.
+func (p *pipeline) removeReport() error {
 	if p.report == "" {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (p *pipeline) forgetReport() error {
 	return fmt.Errorf("%w: --report: %w", errUsage, err)
 }
 
-// writeReport writes what verification found, where that is wanted.
+// writeReport writes verify.json if a folder for reports is given.
 func (p *pipeline) writeReport(ctx context.Context, report *verify.Report) error {
 	if p.report == "" {
 		return nil
@@ -46,4 +46,5 @@ func (p *pipeline) writeReport(ctx context.Context, report *verify.Report) error
 	return nil
 }
 
+// reportFile returns the path of verify.json.
 func (p *pipeline) reportFile() string { return filepath.Join(p.report, verify.ReportFile) }

@@ -12,21 +12,22 @@ boot-tested and signed image of an operating system.
 
     manifest ─► resolve ─► verify ─► assemble ─► boot-test ─► sign
 
-Each command runs the line as far as its name says. No Docker daemon, no root.`
+Each command runs these steps up to its own. It needs neither a Docker daemon nor root.`
 
-const examples = `  linuxkit-action check linuxkit.yml                    is it right?
-  linuxkit-action explain linuxkit.yml                  what does each entry get, and from where?
-  linuxkit-action lock linuxkit.yml                     fix what its tags mean
-  linuxkit-action verify linuxkit.yml                   who signed the parts?
-  linuxkit-action build linuxkit.yml --output out       make the image
-  linuxkit-action test out                              does it boot, and do its services run?
-  linuxkit-action publish out --key cosign.key          sign it for release`
+const examples = `  linuxkit-action check linuxkit.yml                    find mistakes in the manifest
+  linuxkit-action explain linuxkit.yml                  print each setting and its source
+  linuxkit-action lock linuxkit.yml                     pin tags to digests
+  linuxkit-action verify linuxkit.yml                   verify the signatures of the components
+  linuxkit-action build linuxkit.yml --output out       build the image
+  linuxkit-action test out                              boot the image and check its services
+  linuxkit-action publish out --key cosign.key          sign the image for release`
 
 const exitCodesHelp = `
-Exit codes: 0 fine · 2 usage or manifest · 3 verification · 4 assembly
-            5 boot test · 6 publish · 75 try again later
+Exit codes: 0 success · 2 usage or manifest · 3 verification · 4 assembly
+            5 boot test · 6 publish · 75 temporary failure, retry
 `
 
+// newRoot returns the command line with all commands.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "linuxkit-action",
@@ -50,7 +51,7 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// knownCommand refuses a command that there is not, and says which was meant.
+// knownCommand rejects an unknown command and suggests a similar one.
 func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -59,22 +60,22 @@ func knownCommand(c *cobra.Command, args []string) error {
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		meant = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}
-	return fmt.Errorf("%w: there is no command %q%s; see %s --help", errUsage, args[0], meant, c.CommandPath())
+	return fmt.Errorf("%w: unknown command %q%s; see %s --help", errUsage, args[0], meant, c.CommandPath())
 }
 
-// needManifests refuses a command line without a manifest.
+// needManifests requires at least one manifest.
 func needManifests(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%w: which manifest? try: %s linuxkit.yml", errUsage, c.CommandPath())
+		return fmt.Errorf("%w: no manifest; name one: %s linuxkit.yml", errUsage, c.CommandPath())
 	}
 	return nil
 }
 
-// needOne refuses anything but one argument.
+// needOne requires exactly one argument; what describes it.
 func needOne(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return fmt.Errorf("%w: %s needs one %s, and got %d", errUsage, c.CommandPath(), what, len(args))
+			return fmt.Errorf("%w: %s takes one %s, got %d arguments", errUsage, c.CommandPath(), what, len(args))
 		}
 		return nil
 	}

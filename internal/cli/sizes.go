@@ -13,7 +13,7 @@ import (
 // barWidth is the length of the longest bar in characters.
 const barWidth = 24
 
-// writeSizes shows what was written, and how big each component is, as bars.
+// writeSizes prints the size of each component, with a bar, and of each file.
 func writeSizes(w io.Writer, set *artifacts.Set) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "%s for linux/%s, PID 1: %s\n", set.Name, set.Arch, set.Init)
@@ -31,6 +31,7 @@ func writeSizes(w io.Writer, set *artifacts.Set) error {
 	return table.Flush()
 }
 
+// bar returns a bar whose length is proportional to n.
 func bar(n, largest int64) string {
 	if largest == 0 {
 		return ""

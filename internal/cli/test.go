@@ -10,9 +10,9 @@ func newTest() *cobra.Command {
 	o := defaults()
 	c := &cobra.Command{
 		Use:   "test DIR|FILE",
-		Short: "boot-test what build made",
-		Long: "Test boots the image under QEMU and watches its serial console: every onboot container must end\n" +
-			"well, every service become ready and stay up, and the system must go down when it is asked to.",
+		Short: "boot the image and check its services",
+		Long: "Test boots the image under QEMU and reads its serial console: every onboot container must exit with 0,\n" +
+			"every service must become ready and stay up, and the system must power off on request.",
 		Args: needOne("folder or file that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
 			p, set, err := openBuild(o, c, args[0])

@@ -11,9 +11,10 @@ func newVerify() *cobra.Command {
 	o := defaults()
 	c := &cobra.Command{
 		Use:   "verify MANIFEST…",
-		Short: "resolve and verify every component",
-		Long:  "Verify asks the registries what each reference is, and the policy who must have signed it.\nNo layer is fetched.",
-		Args:  needManifests,
+		Short: "resolve components and verify their signatures",
+		Long: "Verify resolves each reference and verifies the signatures that the policy requires.\n" +
+			"It fetches no layers.",
+		Args: needManifests,
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := newPipeline(o, c.OutOrStdout(), c.ErrOrStderr())
 			if err != nil {
@@ -31,6 +32,6 @@ func newVerify() *cobra.Command {
 	o.fetchFlags(c)
 	o.lockFlags(c)
 	o.verifyFlags(c)
-	c.Flags().StringVar(&o.report, "report", "", "`DIR` for the report: "+verify.ReportFile)
+	c.Flags().StringVar(&o.report, "report", "", "`DIR` for the report, "+verify.ReportFile)
 	return c
 }

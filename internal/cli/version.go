@@ -2,10 +2,10 @@ package cli
 
 import "runtime/debug"
 
-// release is set by the linker in a released program.
+// release is the version of a released container; its build sets it by the linker.
 var release string
 
-// version returns the released version, or the module's, or "devel".
+// version returns the released version, the version of the module, or "devel".
 func version() string {
 	if release != "" {
 		return release

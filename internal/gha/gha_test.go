@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// runner plays the part of GitHub's: it reads a log and returns the commands that it
-// would obey (actions/runner, ActionCommandManager).
+// runner returns the workflow commands that GitHub's runner would execute for a log
+// (actions/runner, ActionCommandManager).
 func runner(log string) []string {
-	var obeyed []string
+	var executed []string
 	stopped := ""
 	for line := range strings.Lines(log) {
 		line = strings.TrimSpace(line)
@@ -25,13 +25,13 @@ func runner(log string) []string {
 		case strings.HasPrefix(line, "::stop-commands::"):
 			stopped = strings.TrimPrefix(line, "::stop-commands::")
 		case strings.HasPrefix(line, "::"):
-			obeyed = append(obeyed, line)
+			executed = append(executed, line)
 		}
 	}
-	return obeyed
+	return executed
 }
 
-func TestGuestTextIsNoCommand(t *testing.T) {
+func TestGuestTextExecutesNoCommand(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	job := Start(&log)
@@ -40,11 +40,11 @@ func TestGuestTextIsNoCommand(t *testing.T) {
 	log.WriteString("::error::again\n")
 	job.Close()
 	if got := runner(log.String()); len(got) != 1 || got[0] != "::error col=5,file=linuxkit.yml,line=14::services[1]: no signature" {
-		t.Errorf("obeyed %q", got)
+		t.Errorf("executed %q", got)
 	}
 }
 
-func TestWarningsAreOfTheirKind(t *testing.T) {
+func TestWarnWritesWarnings(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	job := Start(&log)
@@ -52,11 +52,11 @@ func TestWarningsAreOfTheirKind(t *testing.T) {
 	job.Close()
 	want := []string{"::warning col=5,file=linuxkit.yml,line=14::services[1]: the tag has moved", "::warning::no place"}
 	if got := runner(log.String()); !slices.Equal(got, want) {
-		t.Errorf("obeyed %q", got)
+		t.Errorf("executed %q", got)
 	}
 }
 
-func TestAnnotateRanksAndCounts(t *testing.T) {
+func TestAnnotateLimitsAnnotations(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	job := Start(&log)
@@ -65,11 +65,11 @@ func TestAnnotateRanksAndCounts(t *testing.T) {
 	job.Close()
 	got := runner(log.String())
 	if len(got) != 10 || got[9] != "::error::4 more; see the log" {
-		t.Errorf("obeyed %q", got)
+		t.Errorf("executed %q", got)
 	}
 }
 
-func TestAnnotationsCannotBreakOut(t *testing.T) {
+func TestAnnotationsAreEscaped(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	job := Start(&log)
@@ -77,7 +77,7 @@ func TestAnnotationsCannotBreakOut(t *testing.T) {
 	job.Close()
 	for _, command := range runner(log.String()) {
 		if !strings.HasPrefix(command, "::error") || strings.Contains(command, "\r") {
-			t.Errorf("obeyed %q", command)
+			t.Errorf("executed %q", command)
 		}
 	}
 }
@@ -85,7 +85,10 @@ func TestAnnotationsCannotBreakOut(t *testing.T) {
 func TestInputsOutputsAndSummary(t *testing.T) {
 	dir := t.TempDir()
 	output, summary := filepath.Join(dir, "output"), filepath.Join(dir, "summary")
-	for name, value := range map[string]string{"GITHUB_ACTIONS": "true", "INPUT_MANIFEST": "a.yml, b.yml\nc.yml", "INPUT_TEST-SPEC": "s.yml", "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary} {
+	for name, value := range map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary,
+		"INPUT_MANIFEST": "a.yml, b.yml\nc.yml", "INPUT_TEST-SPEC": "s.yml",
+	} {
 		t.Setenv(name, value)
 	}
 	var log bytes.Buffer
@@ -102,7 +105,7 @@ func TestInputsOutputsAndSummary(t *testing.T) {
 	if got := read(t, output); !regexp.MustCompile(`^verdict<<(\S+)\nready evil=1\n(\S+)\n$`).MatchString(got) {
 		t.Errorf("output file: %q", got)
 	}
-	if got := read(t, summary); len(got) > 1<<20 || !strings.Contains(got, "cut: too long") {
+	if got := read(t, summary); len(got) > 1<<20 || !strings.Contains(got, "truncated: too long") {
 		t.Errorf("summary of %d bytes", len(got))
 	}
 }
