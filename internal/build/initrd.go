@@ -55,7 +55,7 @@ func (p *product) codec() initrd.Codec {
 		return initrd.DefaultCodec(p.Release)
 	}
 	if !c.SupportedBy(p.Release) {
-		p.opts.Report.Note("kernel %s may not support %s initrds (Linux 5.9 or later); omit --compress if it does not boot",
+		p.opts.Report.Note("kernel %s may not support %s initrds, which need Linux 5.9; omit --compress if it does not boot",
 			p.Release, c.Name)
 	}
 	return c

@@ -81,14 +81,17 @@ func commit(ctx context.Context, folder *artifacts.Folder, set *artifacts.Set) e
 		return err
 	}
 	base := set.Name + artifacts.Suffix
-	_, err = folder.Add(ctx, base, progress.Silent().Begin(base, 0), func(w io.Writer) error {
-		_, err := w.Write(list)
-		return err
-	})
-	if err != nil {
+	if _, err := folder.Add(ctx, base, progress.Silent().Begin(base, 0), writeBytes(list)); err != nil {
 		return err
 	}
 	return folder.Commit(base)
+}
+
+func writeBytes(content []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	}
 }
 
 // tempFile returns a file without a name in the output folder, which has room for an

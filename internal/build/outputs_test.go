@@ -97,14 +97,21 @@ func formatsOf(names ...string) func(*Options) {
 	return func(o *Options) { o.Formats = names }
 }
 
-func TestTarContainsRootAndBoot(t *testing.T) {
-	t.Parallel()
+// assembleTar builds fullManifest as a tar archive, and returns the registry too.
+func assembleTar(t *testing.T) (set *artifacts.Set, host string) {
+	t.Helper()
 	fx := newFixture(t)
 	fullKernel(t, fx, "KERNEL", "UCODE")
 	set, err := fx.assemble(fullManifest, formatsOf("tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return set, fx.host
+}
+
+func TestTarContainsRootAndBoot(t *testing.T) {
+	t.Parallel()
+	set, _ := assembleTar(t)
 	names, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
 	if got := strings.Join(names[:6], " "); got != "boot boot/cmdline boot/dtb boot/dtb/board.dtb boot/kernel boot/ucode.cpio" {
 		t.Errorf("it begins with %s", got)
@@ -130,12 +137,7 @@ func TestTarContainsRootAndBoot(t *testing.T) {
 
 func TestTarMembersHaveOriginRecords(t *testing.T) {
 	t.Parallel()
-	fx := newFixture(t)
-	fullKernel(t, fx, "KERNEL", "UCODE")
-	set, err := fx.assemble(fullManifest, formatsOf("tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	set, host := assembleTar(t)
 	_, found := members(t, bytes.NewReader(read(t, set, "tar", artifacts.KindTar)))
 	from := func(m member) string {
 		return m.PAXRecords["LINUXKIT.source"] + " " + m.PAXRecords["LINUXKIT.location"]
@@ -156,7 +158,7 @@ func TestTarMembersHaveOriginRecords(t *testing.T) {
 		"etc/deep": "linuxkit.files files[0]", "etc/deep/motd": "linuxkit.files files[0]",
 		"init": "linuxkit-action.init init", "sbin/modprobe": "linuxkit-action.init init",
 	} {
-		if got := strings.TrimPrefix(from(found[name]), fx.host+"/"); got != want {
+		if got := strings.TrimPrefix(from(found[name]), host+"/"); got != want {
 			t.Errorf("%s is from %q, want %q", name, got, want)
 		}
 	}

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
@@ -48,10 +47,7 @@ func (s sboms) add(ctx context.Context, folder *artifacts.Folder, set *artifacts
 }
 
 func writeSBOM(ctx context.Context, folder *artifacts.Folder, base string, sbom verify.SBOM, opts Options) (artifacts.File, error) {
-	file, err := folder.Add(ctx, base, opts.Report.Begin(base, 0), func(w io.Writer) error {
-		_, err := w.Write(sbom.Content)
-		return err
-	})
+	file, err := folder.Add(ctx, base, opts.Report.Begin(base, 0), writeBytes(sbom.Content))
 	if err != nil {
 		return file, fmt.Errorf("%s: %w", base, err)
 	}

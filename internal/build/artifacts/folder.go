@@ -77,38 +77,41 @@ func lockFolder(staging string) (*os.File, error) {
 	return f, nil
 }
 
-// Add writes one file to the staging folder, and returns its path, size and hash.
+// Add writes one file to the staging folder as a stream, and returns its path, size and
+// hash.
 func (f *Folder) Add(ctx context.Context, base string, task progress.Task, write func(io.Writer) error) (File, error) {
-	out, err := os.OpenFile(filepath.Join(f.staging, base), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return File{}, err
-	}
-	defer out.Close()
-	m := newMeter(ctx, task)
-	err = write(io.MultiWriter(m, out))
-	if err == nil {
-		err = out.Sync()
-	}
-	task.Done(err == nil)
-	f.files = append(f.files, base)
-	return m.file(base), err
+	return f.add(ctx, base, task, func(out *os.File, m *meter) error {
+		if err := write(io.MultiWriter(m, out)); err != nil {
+			return err
+		}
+		return out.Sync()
+	})
 }
 
 // AddFile is Add for a writer that seeks, or that lets another program write to the name
 // of the file. The hash is computed once the file is complete.
 func (f *Folder) AddFile(ctx context.Context, base string, task progress.Task, write func(*os.File) error) (File, error) {
+	return f.add(ctx, base, task, func(out *os.File, m *meter) error {
+		if err := write(out); err != nil {
+			return err
+		}
+		return m.hashFile(out.Name())
+	})
+}
+
+func (f *Folder) add(
+	ctx context.Context, base string, task progress.Task, write func(*os.File, *meter) error,
+) (File, error) {
 	out, err := os.OpenFile(filepath.Join(f.staging, base), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
 	if err != nil {
 		return File{}, err
 	}
 	defer out.Close()
-	m := newMeter(ctx, task)
-	if err = write(out); err == nil {
-		err = m.hashFile(out.Name())
-	}
+	m := &meter{cancelled: ctx.Err, task: task, hash: sha256.New()}
+	err = write(out, m)
 	task.Done(err == nil)
 	f.files = append(f.files, base)
-	return m.file(base), err
+	return File{Path: base, SHA256: hex.EncodeToString(m.hash.Sum(nil)), Size: m.size}, err
 }
 
 // Staged returns the path of a file that is not committed yet.
@@ -168,10 +171,6 @@ type meter struct {
 	size      int64
 }
 
-func newMeter(ctx context.Context, task progress.Task) *meter {
-	return &meter{cancelled: ctx.Err, task: task, hash: sha256.New()}
-}
-
 // hashFile syncs and reads a file, which another program may have replaced.
 func (m *meter) hashFile(path string) error {
 	f, err := os.Open(path)
@@ -184,11 +183,6 @@ func (m *meter) hashFile(path string) error {
 	}
 	_, err = io.Copy(m, f)
 	return err
-}
-
-// file describes what was metered.
-func (m *meter) file(base string) File {
-	return File{Path: base, SHA256: hex.EncodeToString(m.hash.Sum(nil)), Size: m.size}
 }
 
 func (m *meter) Write(p []byte) (int, error) {
