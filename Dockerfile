@@ -1,4 +1,4 @@
-# The action's container: the program, and what it boots images with.
+# The container of the action: the program, QEMU and firmware.
 #
 #   docker build --build-arg VERSION=v1.2.3 --tag linuxkit-action .
 #   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:$PWD" --workdir "$PWD" linuxkit-action build linuxkit.yml
@@ -8,13 +8,13 @@ ARG BASE=debian:bookworm-slim
 
 FROM ${GO} AS build
 WORKDIR /src
-# Modules first: they change seldom, and take longest to fetch. Mains cannot be
-# listed before their source is here, so this takes all modules of go.sum.
+# Modules first: they change seldom and take longest to fetch. The packages of the
+# program are not known before its source is copied, so this fetches every module.
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=
-# CGO_ENABLED=0 makes the program static: it need not match the base's C library.
+# CGO_ENABLED=0 links the program statically: it does not depend on the C library of the base.
 RUN CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w -X=github.com/org/linuxkit-action/internal/cli.release=${VERSION}'" make build
 
 FROM ${BASE}
@@ -23,7 +23,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && mkdir --mode 1777 /home/action
 COPY --from=build /src/bin/linuxkit-action /usr/local/bin/linuxkit-action
-# Whoever the container runs as may write here; it is nobody unless --user says so.
+# Any user may write here. Without --user the container runs without privileges.
 ENV HOME=/home/action
-USER nobody:nogroup
+USER 65534:65534
 ENTRYPOINT ["linuxkit-action"]

@@ -120,12 +120,14 @@ func (o *options) buildFlags(c *cobra.Command) {
 	f.StringVar(&o.output, "output", o.output, "`DIR` to write to")
 	f.StringVar(&o.output, "dir", o.output, "`DIR` to write to; the same as --output, as in LinuxKit")
 	f.StringVarP(&o.stream, "o", "o", "",
-		"`FILE` for one format, or - for standard output: "+strings.Join(build.PipeFormats(), " or ")+" (default "+defaultStream+")")
+		"`FILE` for one format, or - for standard output: "+strings.Join(build.PipeFormats(), " or ")+
+			" (default "+defaultStream+")")
 	f.StringVar(&o.name, "name", "", "`NAME` of the files (default that of the manifest)")
 	f.StringVar(&o.compress, "compress", o.compress, "`CODEC[:LEVEL]` of the initrd: zstd, gzip, lz4 or none; "+
 		"zstd up to :3 boots faster, above is smaller (default zstd, or gzip for kernels before 5.9)")
 	o.initFlag(c)
-	f.StringVar(&o.size, "size", o.size, "`SIZE` of the disk, for disk formats: 512M, 2G; a number alone is in G (default as large as the content)")
+	f.StringVar(&o.size, "size", o.size,
+		"`SIZE` of the disk, for disk formats: 512M, 2G; a number alone is in G (default as large as the content)")
 	f.BoolVar(&o.decompress, "decompress-kernel", false, "decompress the kernel (gzip, zstd or lz4)")
 	f.Bool("pull", false, "accepted as in LinuxKit; tags that are not locked are always resolved")
 	f.BoolVar(&o.noSBOM, "no-sbom", false, "do not write the SBOMs that the signers of components attest")
