@@ -50,6 +50,9 @@ func Boot(ctx context.Context, o Options, note func(string)) (*Machine, error) {
 	return Start(ctx, o)
 }
 
+// kvmAPIVersion is the only stable version of the API (KVM_API_VERSION, linux/kvm.h).
+const kvmAPIVersion = 12
+
 // checkKVM returns why KVM cannot be used.
 func checkKVM(arch string) error {
 	if arch != runtime.GOARCH {
@@ -63,9 +66,12 @@ func checkKVM(arch string) error {
 		return err
 	}
 	defer f.Close()
-	const stable = 12 // linux/kvm.h
-	if v, err := kvmVersion(f); err != nil || v != stable {
-		return fmt.Errorf("/dev/kvm has API version %d, want %d (%v)", v, stable, err)
+	version, err := kvmVersion(f)
+	if err != nil {
+		return fmt.Errorf("/dev/kvm: API version: %w", err)
+	}
+	if version != kvmAPIVersion {
+		return fmt.Errorf("/dev/kvm: API version %d, want %d", version, kvmAPIVersion)
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (m *Machine) launch(path string, o Options) error {
 	exited, err := startProcess(m.cmd)
 	if err != nil {
 		s.console.Close()
-		s.monitor.Disconnect()
+		_ = s.monitor.Disconnect()
 		return err
 	}
 	drained := make(chan struct{})

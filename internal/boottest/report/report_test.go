@@ -164,7 +164,7 @@ func TestTextOfGuestIsEscaped(t *testing.T) {
 
 // inPre reports whether a line of the text is in a pre block.
 func inPre(text, line string) bool {
-	before := text[:strings.Index(text, line)]
+	before, _, _ := strings.Cut(text, line)
 	return strings.LastIndex(before, "<pre>") > strings.LastIndex(before, "</pre>")
 }
 
