@@ -17,6 +17,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/markup"
 )
 
@@ -52,9 +53,9 @@ func (b Boot) endMS() int64 {
 	return b.Stages[len(b.Stages)-1].ToMS
 }
 
-// New returns the report on at least one boot.
-func New(name, arch, init string, boots []Boot) *Report {
-	r := &Report{Version: Version, Name: name, Arch: arch, Init: init, Boot: boots[0], Boots: boots}
+// New returns the report on at least one boot of a build.
+func New(set *artifacts.Set, boots []Boot) *Report {
+	r := &Report{Version: Version, Name: set.Name, Arch: set.Arch, Init: set.Init, Boot: boots[0], Boots: boots}
 	for _, b := range boots {
 		if b.Verdict != judge.Ready {
 			r.Boot = b

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
 var update = flag.Bool("update", false, "update the golden files")
@@ -58,7 +59,9 @@ func failedBoot() Boot {
 	return b
 }
 
-func newReport(boots ...Boot) *Report { return New("box", "amd64", "builtin", boots) }
+func newReport(boots ...Boot) *Report {
+	return New(&artifacts.Set{Name: "box", Arch: "amd64", Init: "builtin"}, boots)
+}
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
@@ -262,10 +265,13 @@ func TestRenderersWalkSections(t *testing.T) {
 	s := Section{
 		Title: "Added section", Headline: "added headline", Level: Terminal, Evidence: true,
 		Paragraphs: []Paragraph{{Label: "label", Text: "text"}},
-		Bars:       []Bar{{Kind: "file", Name: "kernel", State: judge.StateFailed, To: 5, Value: "5 MB"}, {Kind: "file", Name: "initrd", To: 9}},
-		Table:      Table{Columns: []string{"column"}, Rows: [][]string{{"cell"}}},
-		Items:      []string{"item"},
-		Lines:      append(make([]string, foldedLines), "line"),
+		Bars: []Bar{
+			{Kind: "file", Name: "kernel", State: judge.StateFailed, To: 5, Value: "5 MB"},
+			{Kind: "file", Name: "initrd", To: 9},
+		},
+		Table: Table{Columns: []string{"column"}, Rows: [][]string{{"cell"}}},
+		Items: []string{"item"},
+		Lines: append(make([]string, foldedLines), "line"),
 	}
 	page, err := page{Report: newReport(failedBoot()), Sections: [][]Section{{s}}}.render()
 	if err != nil {
@@ -286,7 +292,9 @@ func TestRenderersWalkSections(t *testing.T) {
 		"summary.md": {got: markdown([]Section{s}), want: []string{
 			"#### Added section", "**label:** text", "file kernel", "5 MB", "initrd", "| column |", "| cell |", "- item", "line",
 		}},
-		"terminal":  {got: terminal([]Section{s}), want: []string{"added headline", "kernel", "initrd", "cell", "item", "line"}},
+		"terminal": {got: terminal([]Section{s}), want: []string{
+			"added headline", "kernel", "initrd", "cell", "item", "line",
+		}},
 		"junit.xml": {got: string(suite), want: []string{`name="file kernel"`, "line</failure>"}},
 	} {
 		for _, want := range tt.want {
