@@ -3,7 +3,6 @@ package report
 import (
 	"encoding/json"
 	"encoding/xml"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,8 +14,6 @@ import (
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
-
-var update = flag.Bool("update", false, "update the golden files")
 
 // injection is text of a guest with commands of GitHub's runner, HTML and Markdown.
 const injection = "::error::x ##[warning]y <script>alert(1)</script> | `code` **bold** " +
@@ -66,7 +63,7 @@ func newReport(boots ...Boot) *Report {
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
-	if *update {
+	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +73,7 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Errorf("%s differs (go test -update updates it):\n%s", name, got)
+		t.Errorf("%s differs (UPDATE=1 go test updates it):\n%s", name, got)
 	}
 }
 
