@@ -39,7 +39,7 @@ func TestBootAndPowerOff(t *testing.T) {
 // checkSequence checks the records that every boot must contain.
 func checkSequence(t *testing.T, g *guest) {
 	t.Helper()
-	all := "\n" + strings.Join(g.seen, "\n") + "\n"
+	all := "\n" + strings.Join(g.seen(), "\n") + "\n"
 	for _, want := range []string{
 		"\nstart version=dev kernel=", "\ntext Welcome to LinuxKit\n", "\nmilestone name=ready\nblame total=",
 		"\nready service=web\n", "\nexited service=web code=0 restarts=0\n",
@@ -85,7 +85,7 @@ func TestShutdownDuringOnboot(t *testing.T) {
 		t.Errorf("the shutdown took %v", took)
 	}
 	g.checkExit(syscall.SIGINT)
-	if strings.Contains(strings.Join(g.seen, "\n"), "never") {
+	if strings.Contains(strings.Join(g.seen(), "\n"), "never") {
 		t.Error("the next onboot container was started during the shutdown")
 	}
 }
@@ -115,7 +115,7 @@ func TestLinksToServiceAreSkipped(t *testing.T) {
 	g.until("milestone name=ready")
 	g.signal(syscall.SIGUSR1)
 	g.until("bye how=halt")
-	if strings.Contains(strings.Join(g.seen, "\n"), "text wrong") {
+	if strings.Contains(strings.Join(g.seen(), "\n"), "text wrong") {
 		t.Error("LinuxKit's service was executed")
 	}
 }

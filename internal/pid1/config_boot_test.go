@@ -27,13 +27,13 @@ func (g *guest) read(path string) string {
 
 // index returns the position of the first record seen that begins with text, or -1.
 func (g *guest) index(text string) int {
-	return slices.IndexFunc(g.seen, func(s string) bool { return strings.HasPrefix(s, text) })
+	return slices.IndexFunc(g.seen(), func(s string) bool { return strings.HasPrefix(s, text) })
 }
 
 // count returns how many of the records seen begin with text.
 func (g *guest) count(text string) int {
 	n := 0
-	for _, s := range g.seen {
+	for _, s := range g.seen() {
 		if strings.HasPrefix(s, text) {
 			n++
 		}
@@ -69,7 +69,7 @@ services:
 		}
 	}
 	if g.count("log level=error") > 0 {
-		t.Errorf("errors in\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("errors in\n%s", strings.Join(g.seen(), "\n"))
 	}
 }
 
@@ -121,11 +121,11 @@ func TestInvalidConfiguration(t *testing.T) {
 			im.config(tt.config)
 			g := im.boot()
 			g.until("milestone name=ready")
-			want := slices.ContainsFunc(g.seen, func(s string) bool {
+			want := slices.ContainsFunc(g.seen(), func(s string) bool {
 				return strings.HasPrefix(s, "log level=error msg=") && strings.Contains(s, configPath) && strings.Contains(s, tt.want)
 			})
 			if !want {
-				t.Errorf("no error %q:\n%s", tt.want, strings.Join(g.seen, "\n"))
+				t.Errorf("no error %q:\n%s", tt.want, strings.Join(g.seen(), "\n"))
 			}
 			g.powerOff()
 		})
@@ -143,7 +143,7 @@ func TestOnbootFailureStops(t *testing.T) {
 	g.until("failed onboot=bad reason=exit 3; boot stopped (onboot.onFailure: stop) tail=guest: about to fail")
 	g.until("state phase=onboot onboot=bad:3 services=")
 	g.powerOff()
-	all := strings.Join(g.seen, "\n")
+	all := strings.Join(g.seen(), "\n")
 	for _, text := range []string{"never", "service=web", "milestone name=onboot"} {
 		if strings.Contains(all, text) {
 			t.Errorf("the boot continued: %q in\n%s", text, all)
@@ -182,7 +182,7 @@ services:
 	const reason = "code 4; started 2 times within 1h0m0s"
 	if g.count("failed service=web reason="+reason) != 1 || g.count("text alert a b web: "+reason) != 1 || // in either order
 		g.count("text alert") != 1 || g.count("exited service=web") != 2 || g.count("exited service=db") != 1 {
-		t.Errorf("want one alert, two runs of web and one of db:\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("want one alert, two runs of web and one of db:\n%s", strings.Join(g.seen(), "\n"))
 	}
 }
 
@@ -212,7 +212,7 @@ func TestStopSignal(t *testing.T) {
 	g.until("milestone name=ready")
 	g.powerOff()
 	if g.count("exited service=web code=3 ") != 1 || g.count("exited service=os code=37 ") != 1 {
-		t.Errorf("not stopped by the configured signals:\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("not stopped by the configured signals:\n%s", strings.Join(g.seen(), "\n"))
 	}
 }
 
@@ -267,7 +267,7 @@ func TestLogLevelPrecedence(t *testing.T) {
 			g.until("milestone name=ready")
 			g.powerOff()
 			if shown := g.count("log level=debug msg=run /etc/init.d/000-x") > 0; shown != tt.shown {
-				t.Errorf("shown: %v in\n%s", shown, strings.Join(g.seen, "\n"))
+				t.Errorf("shown: %v in\n%s", shown, strings.Join(g.seen(), "\n"))
 			}
 		})
 	}
@@ -283,7 +283,7 @@ func TestConfigPath(t *testing.T) {
 	g.until("milestone name=ready")
 	g.powerOff()
 	if g.count("exited service=web code=3 ") != 1 {
-		t.Errorf("the other file was not used:\n%s", strings.Join(g.seen, "\n"))
+		t.Errorf("the other file was not used:\n%s", strings.Join(g.seen(), "\n"))
 	}
 }
 

@@ -112,7 +112,7 @@ func TestCtrListsServices(t *testing.T) {
 	}
 	g.powerOff()
 	if n := g.count("log level=warn") + g.count("log level=error"); n > 0 {
-		t.Errorf("warnings or errors in %q", g.seen)
+		t.Errorf("warnings or errors in %q", g.seen())
 	}
 }
 

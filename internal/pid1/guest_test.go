@@ -1,8 +1,8 @@
 package pid1
 
 import (
-	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/linuxkit-action/internal/pid1/record"
+	"github.com/org/linuxkit-action/fixtures/guest/transcript"
 )
 
 // wait limits every wait of the boot tests.
@@ -21,8 +21,7 @@ const wait = 60 * time.Second
 type guest struct {
 	*testing.T
 	cmd     *exec.Cmd
-	records chan record.Record
-	seen    []string
+	console *transcript.Transcript
 }
 
 // image is the files of a machine that are not the host's.
@@ -135,39 +134,41 @@ func (im image) boot(env ...string) *guest {
 	if err := cmd.Start(); err != nil {
 		im.Fatal(err)
 	}
-	g := &guest{T: im.T, cmd: cmd, records: make(chan record.Record, 1000)}
+	g := &guest{T: im.T, cmd: cmd, console: transcript.New()}
 	im.Cleanup(func() { _ = cmd.Process.Kill() })
 	go func() {
-		defer close(g.records)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			r, ok := record.Find(lines.Bytes())
-			if !ok {
-				r = record.Record{Event: "text " + lines.Text()}
-			}
-			g.records <- r
-		}
+		_, _ = io.Copy(g.console, out) // ends with the machine
+		g.console.Close()
 	}()
 	return g
 }
 
-// until waits for a record that begins with text.
-func (g *guest) until(text string) record.Record {
-	g.Helper()
-	deadline := time.After(wait)
-	for {
-		select {
-		case r, open := <-g.records:
-			if !open {
-				g.Fatalf("the machine ended before %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
-			}
-			g.seen = append(g.seen, show(r))
-			if strings.HasPrefix(show(r), text) {
-				return r
-			}
-		case <-deadline:
-			g.Fatalf("timed out: %q; seen:\n%s", text, strings.Join(g.seen, "\n"))
-		}
+// show formats a line: a record without the fields that differ between runs, or "text" and
+// the text.
+func show(l transcript.Line) string {
+	if l.Event == "" {
+		return "text " + l.Text
 	}
+	return l.Text
+}
+
+// seen returns the lines up to the last one that a test has waited for.
+func (g *guest) seen() []string {
+	var lines []string
+	for _, l := range g.console.Seen() {
+		lines = append(lines, show(l))
+	}
+	return lines
+}
+
+// until waits for a line that begins with text.
+func (g *guest) until(text string) transcript.Line {
+	g.Helper()
+	line, err := g.console.WaitFunc(wait, text, func(l transcript.Line) bool { return strings.HasPrefix(show(l), text) })
+	if err != nil {
+		g.Fatalf("%v; seen:\n%s", err, strings.Join(g.seen(), "\n"))
+	}
+	return line
 }
 
 // untilText waits for text on the console, which may arrive before the records that were sent
@@ -177,17 +178,6 @@ func (g *guest) untilText(text string) {
 	if g.count("text "+text) == 0 {
 		g.until("text " + text)
 	}
-}
-
-// show formats a record without the fields that differ between runs.
-func show(r record.Record) string {
-	s := r.Event
-	for _, f := range r.Fields {
-		if f.Key != "at" && f.Key != "ms" && f.Key != "pid" {
-			s += " " + f.Key + "=" + f.Value
-		}
-	}
-	return s
 }
 
 func (g *guest) signal(s syscall.Signal) {

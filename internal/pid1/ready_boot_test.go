@@ -55,18 +55,18 @@ func TestReadinessKinds(t *testing.T) {
 `, 0o644)
 	g := im.boot()
 	g.until("ready service=last")
-	last := slices.Index(g.seen, "starting service=last")
+	last := slices.Index(g.seen(), "starting service=last")
 	for _, want := range []string{
 		"ready service=sd", "ready service=fd", "ready service=tcp", "ready service=log",
 		"log level=debug msg=service sd: status: loaded",
 	} {
-		if i := slices.Index(g.seen, want); i < 0 || i > last {
-			t.Errorf("no %q before the start of service last in\n%s", want, strings.Join(g.seen, "\n"))
+		if i := slices.Index(g.seen(), want); i < 0 || i > last {
+			t.Errorf("no %q before the start of service last in\n%s", want, strings.Join(g.seen(), "\n"))
 		}
 	}
 	g.until("state phase=ready")
 	g.powerOff()
-	if all := strings.Join(g.seen, "\n"); strings.Contains(all, "level=error") {
+	if all := strings.Join(g.seen(), "\n"); strings.Contains(all, "level=error") {
 		t.Errorf("errors in\n%s", all)
 	}
 }
@@ -90,7 +90,7 @@ func TestReadyTimeout(t *testing.T) {
 	g.until("failed service=web reason=" + reason + "; started 2 times within 1m0s tail=starting up")
 	g.until("failed service=needs reason=required service web has failed")
 	g.powerOff()
-	if all := strings.Join(g.seen, "\n"); strings.Contains(all, "ready service=") {
+	if all := strings.Join(g.seen(), "\n"); strings.Contains(all, "ready service=") {
 		t.Errorf("a service was ready in\n%s", all)
 	}
 }
