@@ -2,56 +2,62 @@ package verify
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/progress"
-	"github.com/org/linuxkit-action/internal/verify/attached"
+	"github.com/org/linuxkit-action/internal/verify/discovery"
 	"golang.org/x/sync/errgroup"
 )
 
-// Forms of an SBOM.
+// Formats of an SBOM.
 const (
 	SPDX      = "spdx"
 	CycloneDX = "cyclonedx"
 )
 
-// sbomTypes are the predicate types of SBOMs, to which a version may be added behind a
-// slash (in-toto attestation framework, spec/predicates: spdx.md, cyclonedx.md).
+// sbomTypes are the predicate types of SBOMs. A slash and a version may follow (in-toto
+// attestation framework, spec/predicates: spdx.md, cyclonedx.md).
 var sbomTypes = map[string]string{
 	SPDX:      "https://spdx.dev/Document",
 	CycloneDX: "https://cyclonedx.org/bom",
 }
 
-// SBOM is a bill of materials of a component, attested by those who had to sign it.
+// SBOM is a bill of materials of a component, attested by the signers of its rule.
 type SBOM struct {
-	Form    string // SPDX or CycloneDX
-	Content []byte // what the signers made, which can be verified again: a DSSE envelope, or a Sigstore bundle
+	Format  string // SPDX or CycloneDX
+	Content []byte // the signed file, which can be verified again: a DSSE envelope, or a Sigstore bundle
 	SHA256  string // of Content, in hex
 }
 
-// SBOMs looks for what is attached to each of Results, and returns in their order those
-// SBOMs that enough of its rule's signers vouch for, sorted by hash. Where no rule asked
-// for a signer, nobody is asked. One that is there and not vouched for is told in a note.
-// The error is that of a registry, or of Sigstore, that cannot be asked: whether there is
-// an SBOM must not hang on the weather.
+// SBOMs returns, for each of Results, the attached SBOMs that the rule's signers have
+// signed, sorted by digest. A component without a rule has none, for it has no signers. An
+// attached SBOM that does not count is skipped with a note. The error is that of a registry
+// or of Sigstore: a build must not lack an SBOM because a service is unavailable.
 //
-// It is a question of its own, for builds: who only wants to know whether all is signed
-// need not wait for it.
-func (v *Verified) SBOMs(ctx context.Context, report progress.Reporter) ([][]SBOM, error) {
+// Check does not call it: only a build needs SBOMs.
+func (v *Verified) SBOMs(ctx context.Context, reporter progress.Reporter) ([][]SBOM, error) {
 	found := make([][]SBOM, len(v.results))
 	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(checksAtOnce)
+	workers.SetLimit(maxConcurrent)
 	for i, r := range v.results {
-		if r.asked == nil {
+		if r.rule == nil {
 			continue
 		}
 		workers.Go(func() (err error) {
-			s := &sbomSearch{result: r, drafts: map[string]draft{}, vouched: map[string]map[string]bool{}}
+			s := &sbomSearch{result: r, attested: map[string]attestedSBOM{}, signers: map[string]map[string]bool{}}
 			if found[i], err = s.run(ctx); err != nil {
 				return err
 			}
-			for _, why := range s.notes {
-				report.Note("not kept as SBOM of %s: %s", r.Component.Reference, why)
+			for _, note := range s.notes {
+				reporter.Note("SBOM of %s skipped: %s", r.Component.Reference, note)
 			}
 			return nil
 		})
@@ -59,9 +65,97 @@ func (v *Verified) SBOMs(ctx context.Context, report progress.Reporter) ([][]SBO
 	return found, workers.Wait()
 }
 
-// sbomIn returns the predicate type of an attestation and which form of SBOM it is; ""
-// where it is none.
-func sbomIn(a attached.Attachment) (predicate, form string) {
+// sbomSearch finds the SBOMs of one component.
+type sbomSearch struct {
+	result   Result
+	attested map[string]attestedSBOM    // by digest
+	signers  map[string]map[string]bool // digest of the statement → those who signed it
+	notes    []string
+}
+
+// attestedSBOM is an SBOM that one of the signers has signed.
+type attestedSBOM struct {
+	SBOM
+	statement string // its digest
+}
+
+func (s *sbomSearch) run(ctx context.Context) ([]SBOM, error) {
+	ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
+	defer cancel()
+	finder := discovery.NewFinder(s.result.Component)
+	for _, image := range finder.Digests() {
+		for _, location := range discovery.AttestationLocations {
+			attachments, err := finder.Find(ctx, image, location)
+			if err != nil {
+				return nil, err
+			}
+			for _, a := range attachments {
+				if err := s.verify(ctx, a, image); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return s.signed(), nil
+}
+
+// verify keeps an attachment that is an SBOM of the image by one of the signers.
+func (s *sbomSearch) verify(ctx context.Context, a discovery.Attachment, image v1.Hash) error {
+	if a.Err != nil {
+		s.note(markup.Line(a.Err.Error()))
+		return nil
+	}
+	predicateType, format := sbomFormat(a)
+	if format == "" {
+		return nil
+	}
+	r := requirement{predicateType: predicateType, locations: discovery.AttestationLocations}
+	count := newSignatureCount(r, s.result.rule, s.result.options)
+	if err := count.verify(ctx, a, image); err != nil {
+		return err
+	}
+	if len(count.signatures) == 0 {
+		s.note(count.shortfall())
+		return nil
+	}
+	sbom := attestedSBOM{
+		SBOM:      SBOM{Format: format, Content: a.File, SHA256: digestOf(a.File)},
+		statement: digestOf(a.Bundle.GetDsseEnvelope().GetPayload()),
+	}
+	s.attested[sbom.SHA256] = sbom
+	if s.signers[sbom.statement] == nil {
+		s.signers[sbom.statement] = map[string]bool{}
+	}
+	for name := range count.signatures {
+		s.signers[sbom.statement][name] = true
+	}
+	return nil
+}
+
+// signed returns the SBOMs whose statement enough signers have signed.
+func (s *sbomSearch) signed() []SBOM {
+	var signed []SBOM
+	threshold := s.result.rule.Threshold
+	for _, digest := range slices.Sorted(maps.Keys(s.attested)) {
+		sbom := s.attested[digest]
+		if n := len(s.signers[sbom.statement]); n < threshold {
+			s.note(fmt.Sprintf("signed by %d of %d required signers", n, threshold))
+			continue
+		}
+		signed = append(signed, sbom.SBOM)
+	}
+	return signed
+}
+
+func (s *sbomSearch) note(text string) {
+	if !slices.Contains(s.notes, text) {
+		s.notes = append(s.notes, text)
+	}
+}
+
+// sbomFormat returns the predicate type of an attestation and the format of the SBOM in
+// it, or "" if it is none.
+func sbomFormat(a discovery.Attachment) (predicateType, format string) {
 	content, err := a.Bundle.SignatureContent()
 	if err != nil || content.EnvelopeContent() == nil {
 		return "", ""
@@ -70,10 +164,15 @@ func sbomIn(a attached.Attachment) (predicate, form string) {
 	if err != nil {
 		return "", ""
 	}
-	for form, known := range sbomTypes {
+	for format, known := range sbomTypes {
 		if statement.PredicateType == known || strings.HasPrefix(statement.PredicateType, known+"/") {
-			return statement.PredicateType, form
+			return statement.PredicateType, format
 		}
 	}
 	return "", ""
+}
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }

@@ -1,13 +1,15 @@
-// Package verify is the third step of the line: who vouches for each component.
+// Package verify checks that the components of a manifest have the signatures that a
+// policy requires.
 //
-// A policy, which a reviewer can read, says who must have signed what. Check holds
-// every resolved component against it before a layer is fetched, and returns a
-// Verified. Nobody else can make one with components in it, and the builder takes
-// nothing else: an unverified byte has no way into an image.
+// Check compares every resolved component with the policy before a layer is fetched, and
+// returns a Verified. No other function makes one with components in it, and the builder
+// takes nothing else: an unverified byte cannot get into an image.
 //
-// Package attached finds what has been signed, in either layout. A claim says what that
-// must be about, a signer (a key, or an identity) verifies by sigstore-go that he made
-// it, and a tally counts whether enough of the rule's signers have.
+// The packages below each have one concern, and import each other in one direction. Package
+// policy reads the policy file. discovery finds attachments in a registry, signer verifies
+// who made one, constraint checks the content of a statement, and report renders the
+// result. Here a requirement decides which attachments are relevant, and a signatureCount
+// decides whether enough of a rule's signers have made one.
 package verify
 
 import (
@@ -18,27 +20,32 @@ import (
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/verify/policy"
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrRefused is wrapped by the error for components that the policy does not let in.
+// ErrRefused is wrapped by the error for components that violate the policy.
 var ErrRefused = errors.New("not verified")
 
 // Modes of --verify.
 const (
-	Enforce = "enforce" // a miss ends the run
-	Warn    = "warn"    // a miss is reported, and the run goes on
-	Off     = "off"     // nothing is asked
+	Enforce = "enforce" // a violation ends the run
+	Warn    = "warn"    // a violation is reported, and the run continues
+	Off     = "off"     // nothing is checked
 )
-
-// ruleOff stands for a rule in results of Off.
-const ruleOff = "--verify off"
 
 // Modes lists the values of --verify.
 var Modes = []string{Enforce, Warn, Off}
 
-// checksAtOnce is how many components are asked about side by side.
-const checksAtOnce = 4
+// maxConcurrent is how many components are checked at the same time.
+const maxConcurrent = 4
+
+// Options are the settings of Check.
+type Options struct {
+	Mode    string // Enforce, Warn or Off
+	Offline bool   // use the cache only
+	Report  progress.Reporter
+}
 
 // Verified is the components of a manifest that may be built.
 type Verified struct {
@@ -46,75 +53,63 @@ type Verified struct {
 	results []Result
 }
 
-// Manifest returns what the user wrote.
+// Manifest returns the manifest of the components.
 func (v *Verified) Manifest() *manifest.Manifest { return v.set.Manifest }
 
-// Arch returns the architecture the components are for, as Go names it.
+// Arch returns the architecture of the components, as in Go.
 func (v *Verified) Arch() string { return v.set.Arch }
 
-// Results returns each component with what is known of it, in the order of the manifest.
+// Results returns the result for each component, in the order of the manifest.
 func (v *Verified) Results() []Result { return v.results }
 
-// Result is what verification found for one component.
-type Result struct {
-	Component  *component.Component
-	Rule       string      // which rule of the policy decided
-	Signer     string      // who signed, in one text; "" where nobody was asked for
-	Signatures []Signature // those that count; where there is a Miss, they are too few
-	Miss       error       // why the policy does not let it in, or nil
-
-	demanded bool  // by the manifest's own trust: a miss is never only a warning
-	asked    *Rule // whose signers were asked for; nil where nobody was
-	demands  demands
-}
-
-// Check holds every component against the policy. In Enforce mode a miss is a *Refusal;
-// in Warn mode misses are only in the results, but for what the manifest's own trust
-// demands. A registry, or Sigstore, that cannot be reached is component.ErrUnavailable in
-// either.
-func Check(ctx context.Context, set *component.Set, policy *Policy, mode string, report progress.Reporter) (*Verified, error) {
-	results := make([]Result, len(set.Components))
-	if mode == Off {
+// Check compares every component with the policy. The policy may be nil in mode Off. In
+// mode Enforce a violation is a *Refusal. In mode Warn violations are only in the results,
+// except for images that the manifest's own trust lists. In both modes
+// component.ErrUnavailable is returned for a registry, key service or Sigstore that cannot
+// be reached.
+func Check(ctx context.Context, set *component.Set, p *policy.Policy, opts Options) (*Verified, error) {
+	verified := &Verified{set: set, results: make([]Result, len(set.Components))}
+	if opts.Mode == Off {
 		for i, c := range set.Components {
-			results[i] = Result{Component: c, Rule: ruleOff}
+			verified.results[i] = Result{Component: c, Rule: ruleOff}
 		}
-		return &Verified{set, results}, nil
+		return verified, nil
 	}
-	for _, doubt := range policy.Warnings {
-		report.Note("warning: %v", doubt)
+	for _, warning := range p.Warnings {
+		opts.Report.Note("warning: %v", warning)
 	}
+	c := &checker{policy: p, trust: set.Manifest.Trust, offline: opts.Offline}
 	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(checksAtOnce)
-	for i, c := range set.Components {
+	workers.SetLimit(maxConcurrent)
+	for i := range set.Components {
 		workers.Go(func() (err error) {
-			results[i], err = policy.check(ctx, c, set.Manifest.Trust)
+			verified.results[i], err = c.check(ctx, set.Components[i])
 			return err
 		})
 	}
 	if err := workers.Wait(); err != nil {
 		return nil, err
 	}
-	verified := &Verified{set, results}
-	if misses := settle(results, mode, report); misses != nil {
-		return nil, &Refusal{verified.report(), misses}
+	if err := enforce(verified.results, opts); err != nil {
+		return nil, &Refusal{Report: verified.report(), violations: err}
 	}
 	return verified, nil
 }
 
-// settle turns misses into one error, or into notes.
-func settle(results []Result, mode string, report progress.Reporter) error {
+// enforce returns the violations that end the run, and notes the others.
+func enforce(results []Result, opts Options) error {
 	var fatal []error
 	for _, r := range results {
-		if r.Miss == nil {
+		if r.Violation == nil {
 			continue
 		}
 		for _, use := range r.Component.Uses {
-			miss := fmt.Errorf("%s: %s: %w", use.Place, use, r.Miss)
-			if mode == Enforce || r.demanded {
-				fatal = append(fatal, miss)
+			violation := fmt.Errorf("%s: %s: %w", use.Place, use, r.Violation)
+			if opts.Mode == Enforce || r.trusted {
+				fatal = append(fatal, violation)
 				continue
 			}
-			report.Note("warning: %v", miss)
+			opts.Report.Note("warning: %v", violation)
 		}
 	}
 	return errors.Join(fatal...)

@@ -1,4 +1,4 @@
-package attached
+package discovery
 
 import (
 	"encoding/json"

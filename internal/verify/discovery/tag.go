@@ -1,0 +1,134 @@
+package discovery
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/sigstore/cosign/v2/pkg/oci"
+	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
+	"github.com/sigstore/cosign/v2/pkg/oci/static"
+	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	commonpb "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+	dssepb "github.com/sigstore/protobuf-specs/gen/pb-go/dsse"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// findTag returns the attachments at the tag sha256-DIGEST.LOCATION (cosign
+// specs/SIGNATURE_SPEC.md and ATTESTATION_SPEC.md).
+func findTag(image name.Digest, location Location, options []remote.Option) ([]Attachment, error) {
+	access := ociremote.WithRemoteOptions(options...)
+	tag, err := ociremote.SignatureTag(image, access, ociremote.WithSignatureSuffix(string(location)))
+	if err != nil {
+		return nil, err
+	}
+	stored, err := ociremote.Signatures(tag, access)
+	if err != nil {
+		return nil, err
+	}
+	layers, err := stored.Get()
+	if err != nil {
+		return []Attachment{malformed("%s: %w", tag.Identifier(), err)}, nil
+	}
+	var found []Attachment
+	for i, layer := range layers {
+		if limitReached(i, found) {
+			return append(found, limitExceeded("tag "+tag.Identifier())), nil
+		}
+		a, err := convert(layer, location == AttestationTag)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, a)
+	}
+	return found, nil
+}
+
+// convert makes a bundle of a layer. An error is one of the registry.
+func convert(layer oci.Signature, attestation bool) (Attachment, error) {
+	size, err := layer.Size()
+	if err != nil {
+		return malformed("signature: %w", err), nil
+	}
+	content, err := readLayer(layer, size)
+	if err != nil {
+		return attribute("signature", err)
+	}
+	annotations, err := layer.Annotations()
+	if err != nil {
+		return malformed("signature: %w", err), nil
+	}
+	b := &bundlepb.Bundle{MediaType: bundleType + "+json;version=0.1"} // 0.1 needs no inclusion proof
+	if attestation {
+		err = setEnvelope(b, content)
+	} else {
+		err = setMessage(b, annotations[static.SignatureAnnotationKey], content)
+	}
+	if err == nil {
+		b.VerificationMaterial, err = verificationMaterial(annotations)
+	}
+	if err != nil {
+		return malformed("signature: %w", err), nil
+	}
+	return finish(b, content, attestation), nil
+}
+
+// finish validates the bundle and keeps the stored content. It drops log entries that
+// cannot be decoded.
+func finish(b *bundlepb.Bundle, content []byte, attestation bool) Attachment {
+	valid, err := bundle.NewBundle(b)
+	if err != nil {
+		b.VerificationMaterial.TlogEntries = nil
+		valid, err = bundle.NewBundle(b)
+	}
+	if err != nil {
+		return malformed("signature: %w", err)
+	}
+	if !attestation {
+		return Attachment{Bundle: valid, Payload: content}
+	}
+	file, err := attestationFile(valid, content)
+	if err != nil {
+		return malformed("attestation: %w", err)
+	}
+	return Attachment{Bundle: valid, TimestampedData: content, File: file}
+}
+
+// attestationFile returns an attestation with everything that proves its signer: the
+// envelope as it is stored or, where annotations add a certificate, a log entry or a
+// timestamp, a bundle of both. Other verifiers do not accept a timestamp over the envelope
+// (see TimestampedData) in a bundle; a log entry they do.
+func attestationFile(b *bundle.Bundle, envelope []byte) ([]byte, error) {
+	m := b.VerificationMaterial
+	if m.GetPublicKey() != nil && len(m.GetTlogEntries()) == 0 && m.GetTimestampVerificationData() == nil {
+		return envelope, nil
+	}
+	text, err := b.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = json.Compact(&out, text) // protojson adds random white space
+	return out.Bytes(), err
+}
+
+func setMessage(b *bundlepb.Bundle, signature string, payload []byte) error {
+	decoded, err := base64.StdEncoding.DecodeString(signature)
+	sum := sha256.Sum256(payload)
+	b.Content = &bundlepb.Bundle_MessageSignature{MessageSignature: &commonpb.MessageSignature{
+		MessageDigest: &commonpb.HashOutput{Algorithm: commonpb.HashAlgorithm_SHA2_256, Digest: sum[:]},
+		Signature:     decoded,
+	}}
+	return err
+}
+
+func setEnvelope(b *bundlepb.Bundle, content []byte) error {
+	var e dssepb.Envelope
+	err := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(content, &e)
+	b.Content = &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &e}
+	return err
+}

@@ -1,0 +1,40 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/org/linuxkit-action/internal/markup"
+)
+
+// marks precede a verdict.
+var marks = map[string]string{Signed: "✅", Accepted: "✅", Refused: "❌", Unchecked: "➖"}
+
+// Markdown returns the report as a table for a job's summary or a comment on a pull
+// request. The heading counts refused components.
+func (r *Report) Markdown() string {
+	var out strings.Builder
+	out.WriteString("## Components")
+	if n := r.refused(); n > 0 {
+		fmt.Fprintf(&out, ": %d of %d refused", n, len(r.Components))
+	}
+	out.WriteString("\n\n| component | image | digest | verdict | signers or reason | rule |\n|---|---|---|---|---|---|\n")
+	for _, c := range r.Components {
+		fmt.Fprintf(&out, "| %s | %s | <code>%s</code> | %s %s | %s | %s |\n", markup.Text(c.uses()), markup.Text(c.Image),
+			c.shortDigest(), marks[c.Verdict], c.Verdict, c.explanation(), markup.Text(c.Rule))
+	}
+	out.WriteByte('\n')
+	return string(markup.Mute([]byte(out.String())))
+}
+
+// explanation returns a table cell: the reason, or one line for each signature.
+func (c Component) explanation() string {
+	if c.Verdict == Refused {
+		return markup.Text(c.Reason)
+	}
+	var lines []string
+	for _, s := range c.Signatures {
+		lines = append(lines, markup.Text(describe(s)))
+	}
+	return strings.Join(lines, "<br>")
+}

@@ -1,0 +1,135 @@
+package verify
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/internal/markup"
+	"github.com/org/linuxkit-action/internal/verify/constraint"
+	"github.com/org/linuxkit-action/internal/verify/discovery"
+	"github.com/org/linuxkit-action/internal/verify/policy"
+	"github.com/org/linuxkit-action/internal/verify/signer"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature/payload"
+)
+
+// signPredicate is the predicate type of the statement that cosign 3 signs for an image.
+const signPredicate = "https://sigstore.dev/cosign/sign/v1"
+
+// requirement is what a rule requires the attachments of an image to state: that it is
+// signed, or a predicate. An attestation never counts as a signature: a vulnerability scan
+// does not approve the image.
+type requirement struct {
+	predicateType string
+	locations     []discovery.Location
+	constraint    *constraint.Constraint // on the statement, or nil
+}
+
+var signatureRequired = requirement{predicateType: signPredicate, locations: discovery.SignatureLocations}
+
+// requirementsOf returns what a rule requires, the signature first.
+func requirementsOf(rule *policy.Rule) []requirement {
+	all := []requirement{signatureRequired}
+	for i := range rule.Attestations {
+		a := &rule.Attestations[i]
+		all = append(all, requirement{predicateType: a.Type, locations: discovery.AttestationLocations, constraint: a.Constraint()})
+	}
+	return all
+}
+
+// String names what is required, for an error.
+func (r requirement) String() string {
+	if r.predicateType == signPredicate {
+		return "signature"
+	}
+	return "attestation " + r.predicateType
+}
+
+// unrelated is the error for an attachment that states something else, which it names.
+type unrelated string
+
+// Error implements error.
+func (u unrelated) Error() string { return "states something else: " + string(u) }
+
+// match checks that an attachment states what is required, for the image with the digest.
+// The error is a *signer.Rejection, or unrelated. The signer is not yet verified.
+func (r requirement) match(a discovery.Attachment, image v1.Hash) error {
+	if a.Err != nil {
+		return signer.Reject(a.Err)
+	}
+	content, err := a.Bundle.SignatureContent()
+	switch {
+	case err != nil:
+		return signer.Reject(err)
+	case content.EnvelopeContent() != nil:
+		return r.matchStatement(content.EnvelopeContent(), image)
+	case r.predicateType != signPredicate:
+		return unrelated(signatureRequired.String())
+	case a.Payload != nil:
+		return matchPayload(a.Payload, image)
+	}
+	digest := hex.EncodeToString(content.MessageSignatureContent().Digest())
+	return matchDigest(image.Algorithm+":"+digest, image)
+}
+
+// matchStatement checks an in-toto statement (in-toto attestation framework 1, Statement).
+func (r requirement) matchStatement(envelope verify.EnvelopeContent, image v1.Hash) error {
+	statement, err := envelope.Statement()
+	if err != nil {
+		return signer.Reject(err)
+	}
+	if statement.PredicateType != r.predicateType {
+		return unrelated(markup.Line(requirement{predicateType: statement.PredicateType}.String()))
+	}
+	err = signer.Reject(errors.New("statement has no subject"))
+	for _, s := range statement.Subject {
+		if err = matchDigest(image.Algorithm+":"+s.Digest[image.Algorithm], image); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// matchPayload checks a simple signing payload (cosign specs/SIGNATURE_SPEC.md).
+func matchPayload(text []byte, image v1.Hash) error {
+	var signed payload.SimpleContainerImage
+	if err := json.Unmarshal(text, &signed); err != nil {
+		return signer.Reject(fmt.Errorf("malformed payload: %w", err))
+	}
+	if got := signed.Critical.Type; got != payload.CosignSignatureType {
+		return signer.Reject(fmt.Errorf("payload has type %q, want %q", got, payload.CosignSignatureType))
+	}
+	return matchDigest(signed.Critical.Image.DockerManifestDigest, image)
+}
+
+func matchDigest(got string, image v1.Hash) error {
+	if got == image.String() {
+		return nil
+	}
+	return signer.Reject(fmt.Errorf("signature is for digest %s, image has %s", got, image))
+}
+
+// checkContent checks the statement of an attachment that matches and whose signer is
+// verified: evaluation is expensive. The error is a *signer.Rejection, or that of ctx.
+func (r requirement) checkContent(ctx context.Context, a discovery.Attachment) error {
+	if r.constraint == nil {
+		return nil
+	}
+	content, err := a.Bundle.SignatureContent()
+	if err != nil {
+		return signer.Reject(err)
+	}
+	statement, err := content.EnvelopeContent().RawEnvelope().DecodeB64Payload()
+	if err != nil {
+		return signer.Reject(err)
+	}
+	err = r.constraint.Check(ctx, statement)
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return signer.Reject(err)
+}
