@@ -89,7 +89,7 @@ func (fx *fixture) verified(text string) *verify.Verified {
 	if err != nil {
 		fx.t.Fatal(err)
 	}
-	verified, err := verify.Check(fx.t.Context(), set, nil, verify.Off, silent)
+	verified, err := verify.Check(fx.t.Context(), set, nil, verify.Options{Mode: verify.Off})
 	if err != nil {
 		fx.t.Fatal(err)
 	}

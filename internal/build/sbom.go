@@ -51,7 +51,7 @@ func writeSBOM(ctx context.Context, folder *artifacts.Folder, base string, sbom 
 	if err != nil {
 		return file, fmt.Errorf("%s: %w", base, err)
 	}
-	file.Format, file.Kind = sbom.Form, artifacts.KindSBOM
+	file.Format, file.Kind = sbom.Format, artifacts.KindSBOM
 	return file, nil
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/policy"
+	"github.com/org/linuxkit-action/internal/verify/report"
 )
 
 // signedFixture is a registry of images that are signed by a key.
@@ -65,7 +67,7 @@ func (v *signedFixture) push(tag string, sboms ...string) []string {
 // build verifies a manifest, in which HOST stands for the registry, and assembles it.
 func (v *signedFixture) build(text string, change func(*Options)) *artifacts.Set {
 	v.t.Helper()
-	policy, err := verify.ParsePolicy(filepath.Join(v.keys, "policy.yml"),
+	rules, err := policy.Parse(filepath.Join(v.keys, "policy.yml"),
 		[]byte("default: signed\nrules: [{match: '**', key: "+registry.PublicKey+"}]"))
 	if err != nil {
 		v.t.Fatal(err)
@@ -84,7 +86,7 @@ func (v *signedFixture) build(text string, change func(*Options)) *artifacts.Set
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	verified, err := verify.Check(v.t.Context(), set, policy, verify.Enforce, silent)
+	verified, err := verify.Check(v.t.Context(), set, rules, verify.Options{Mode: verify.Enforce, Report: silent})
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -147,7 +149,7 @@ func TestSBOMsAreWrittenBesideTheImage(t *testing.T) {
 	both := "os-sbom-onboot-first.intoto.json os-sbom-onboot-first-2.intoto.json"
 	for i, want := range []string{"os-sbom-init-tool.intoto.json", "os-sbom-init-tool-2.intoto.json", both, both, ""} {
 		c := set.Components[i]
-		if strings.Join(c.SBOMs, " ") != want || c.Verdict != verify.Signed || c.Rule != "rule 1 (**)" ||
+		if strings.Join(c.SBOMs, " ") != want || c.Verdict != report.Signed || c.Rule != "rule 1 (**)" ||
 			len(c.Signatures) != 1 || c.Signatures[0].Signer != c.Signer {
 			t.Errorf("%+v: want %s", c, want)
 		}
@@ -182,7 +184,7 @@ func TestNoSBOM(t *testing.T) {
 	v := newSignedFixture(t)
 	v.push("app:1", "x")
 	set := v.build("services: [{name: app, image: 'HOST/app:1'}]", func(o *Options) { o.NoSBOM = true })
-	if got := v.contents(set); len(got) != 0 || set.Components[0].SBOMs != nil || set.Components[0].Verdict != verify.Signed {
+	if got := v.contents(set); len(got) != 0 || set.Components[0].SBOMs != nil || set.Components[0].Verdict != report.Signed {
 		t.Errorf("%v, %+v", got, set.Components)
 	}
 	if left, _ := os.ReadDir(set.Dir()); len(left) != 2 {

@@ -16,6 +16,8 @@ import (
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/sigstore"
 	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/policy"
+	"github.com/org/linuxkit-action/internal/verify/signer"
 )
 
 // Exit codes. Users depend on them.
@@ -45,7 +47,8 @@ var exitCodes = []struct {
 	{manifest.ErrInvalid, exitUsage},
 	{manifest.ErrUnreadable, exitUsage},
 	{artifacts.ErrUnreadable, exitUsage},
-	{verify.ErrPolicy, exitUsage},
+	{policy.ErrUnreadable, exitUsage},
+	{signer.ErrKey, exitUsage},
 	{component.ErrNotFound, exitUsage},
 	{component.ErrCertificates, exitUsage},
 	{lock.ErrUnreadable, exitUsage},

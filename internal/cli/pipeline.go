@@ -25,6 +25,7 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/policy"
 	"github.com/spf13/cobra"
 )
 
@@ -132,8 +133,8 @@ func (p *pipeline) openCache() (*component.Cache, error) {
 }
 
 // trust reads the policy and returns the mode in which it applies.
-func (p *pipeline) trust() (policy *verify.Policy, mode string, err error) {
-	policy, found, err := verify.LoadPolicy(p.policy)
+func (p *pipeline) trust() (rules *policy.Policy, mode string, err error) {
+	rules, found, err := policy.Load(p.policy)
 	switch {
 	case p.options.verify != "":
 		mode = p.options.verify
@@ -142,16 +143,13 @@ func (p *pipeline) trust() (policy *verify.Policy, mode string, err error) {
 	default:
 		mode = verify.Warn
 	}
-	if err == nil {
-		policy.Offline = p.offline
-	}
-	return policy, mode, err
+	return rules, mode, err
 }
 
 // verify verifies the components under the policy.
-func (p *pipeline) verify(ctx context.Context, set *component.Set, policy *verify.Policy, mode string) (*verify.Verified, error) {
+func (p *pipeline) verify(ctx context.Context, set *component.Set, rules *policy.Policy, mode string) (*verify.Verified, error) {
 	p.show.Step("verify")
-	return verify.Check(ctx, set, policy, mode, p.show)
+	return verify.Check(ctx, set, rules, verify.Options{Mode: mode, Offline: p.offline, Report: p.show})
 }
 
 // assemble builds the files of the image.
@@ -275,7 +273,7 @@ func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verifi
 	if err != nil {
 		return nil, err
 	}
-	policy, mode, err := p.trust()
+	rules, mode, err := p.trust()
 	if err != nil {
 		return nil, err
 	}
@@ -283,7 +281,7 @@ func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verifi
 	if err != nil {
 		return nil, err
 	}
-	verified, err := p.verify(ctx, set, policy, mode)
+	verified, err := p.verify(ctx, set, rules, mode)
 	if report := verify.ReportOf(verified, err); report != nil {
 		p.summarize(report.Markdown())
 		err = errors.Join(err, p.writeReport(ctx, report))

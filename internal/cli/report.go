@@ -11,7 +11,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/progress"
-	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/report"
 )
 
 // removeReport removes verify.json of an earlier run, so that it is not taken for the
@@ -28,11 +28,11 @@ func (p *pipeline) removeReport() error {
 }
 
 // writeReport writes verify.json if a folder for reports is given.
-func (p *pipeline) writeReport(ctx context.Context, report *verify.Report) error {
+func (p *pipeline) writeReport(ctx context.Context, verification *report.Report) error {
 	if p.report == "" {
 		return nil
 	}
-	content, err := report.JSON()
+	content, err := verification.JSON()
 	if err != nil {
 		return err
 	}
@@ -47,4 +47,4 @@ func (p *pipeline) writeReport(ctx context.Context, report *verify.Report) error
 }
 
 // reportFile returns the path of verify.json.
-func (p *pipeline) reportFile() string { return filepath.Join(p.report, verify.ReportFile) }
+func (p *pipeline) reportFile() string { return filepath.Join(p.report, report.File) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/report"
 	"github.com/spf13/cobra"
 )
 
@@ -22,8 +23,8 @@ func newVerify() *cobra.Command {
 			}
 			verified, err := p.verified(c.Context(), args)
 			p.show.Close()
-			if report := verify.ReportOf(verified, err); report != nil {
-				err = errors.Join(err, report.WriteTable(p.out))
+			if verification := verify.ReportOf(verified, err); verification != nil {
+				err = errors.Join(err, verification.WriteTable(p.out))
 			}
 			return err
 		},
@@ -32,6 +33,6 @@ func newVerify() *cobra.Command {
 	o.fetchFlags(c)
 	o.lockFlags(c)
 	o.verifyFlags(c)
-	c.Flags().StringVar(&o.report, "report", "", "`DIR` for the report, "+verify.ReportFile)
+	c.Flags().StringVar(&o.report, "report", "", "`DIR` for the report, "+report.File)
 	return c
 }

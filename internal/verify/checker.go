@@ -28,7 +28,7 @@ func (c *checker) check(ctx context.Context, image *component.Component) (Result
 	if rule, number := c.policy.RuleFor(name); rule != nil {
 		return c.applyRule(ctx, image, rule, number)
 	}
-	if c.trust.Demands(image.Reference) {
+	if c.trust.Requires(image.Reference) {
 		violation := fmt.Errorf("%w: %s: trust requires a signature and no rule names a signer; add a rule that matches %s",
 			ErrRefused, c.trust.Place, policy.ImageName(name))
 		return Result{Component: image, Rule: ruleTrust, Violation: violation, trusted: true}, nil
@@ -40,11 +40,11 @@ func (c *checker) applyRule(ctx context.Context, image *component.Component, rul
 	result := Result{
 		Component: image,
 		Rule:      fmt.Sprintf("rule %d (%s)", number, rule.Match),
-		trusted:   c.trust.Demands(image.Reference),
+		trusted:   c.trust.Requires(image.Reference),
 		rule:      rule,
 		options:   c.signerOptions(rule),
 	}
-	ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, component.MetadataTimeout)
 	defer cancel()
 	var err error
 	result.Signatures, err = checkRule(ctx, rule, discovery.NewFinder(image), result.options)

@@ -10,62 +10,76 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/org/linuxkit-action/fixtures/tools"
-	"github.com/org/linuxkit-action/internal/verify/attached"
+	"github.com/org/linuxkit-action/internal/verify/discovery"
 )
 
-// cosign runs the real one, as make test builds it, so that we need not take our own word
-// for what it makes.
+// cosign runs cosign 2.
 func cosign(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	cosignOf(t, "cosign", dir, args...)
+	runCosign(t, "cosign", dir, args...)
 }
 
-// cosignOf runs cosign 2, which is called cosign, or cosign3.
-func cosignOf(t testing.TB, program, dir string, args ...string) {
+// runCosign runs cosign 2, which is called cosign, or cosign3.
+func runCosign(t testing.TB, program, dir string, args ...string) {
 	t.Helper()
 	path, err := tools.Path(program)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, path, args...)
 	run.Dir = dir
-	run.Env = []string{"COSIGN_PASSWORD=", "COSIGN_YES=true", "HOME=" + dir, "PATH=" + os.Getenv("PATH"),
-		"VAULT_ADDR=" + os.Getenv("VAULT_ADDR"), "VAULT_TOKEN=" + os.Getenv("VAULT_TOKEN")}
+	run.Env = []string{"COSIGN_PASSWORD=", "COSIGN_YES=true", "HOME=" + dir}
+	for _, name := range []string{"PATH", "VAULT_ADDR", "VAULT_TOKEN"} {
+		run.Env = append(run.Env, name+"="+os.Getenv(name))
+	}
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%s", program, args, err, out)
 	}
 }
 
-// TestWhatTheRealCosignMakes: signatures and attestations by key, in both layouts.
-func TestWhatTheRealCosignMakes(t *testing.T) {
+// cosignSign signs with cosign.key, as a bundle or at a tag.
+func cosignSign(t testing.TB, dir, bundles, image string) {
+	t.Helper()
+	cosign(t, dir, "sign", "--key", "cosign.key", "--tlog-upload=false", "--new-bundle-format="+bundles, image)
+}
+
+// cosignAttest attests with cosign.key, as a bundle or at a tag.
+func cosignAttest(t testing.TB, dir, bundles, predicateType, predicate, image string) {
+	t.Helper()
+	cosign(t, dir, "attest", "--key", "cosign.key", "--tlog-upload=false", "--new-bundle-format="+bundles,
+		"--type", predicateType, "--predicate", predicate, image)
+}
+
+// Predicate types with a short name in cosign.
+const (
+	vulnType       = "https://cosign.sigstore.dev/attestation/vuln/v1"
+	provenanceType = "https://slsa.dev/provenance/v1"
+)
+
+// TestVerifiesCosignByKey: signatures and attestations of cosign, in both layouts.
+func TestVerifiesCosignByKey(t *testing.T) {
 	t.Parallel()
-	ours, theirs := keys(t)
-	for _, dir := range []string{ours, theirs} {
-		if err := os.WriteFile(filepath.Join(dir, "predicate.json"), []byte("{}"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	trusted, other := newKeyPairs(t)
+	for _, dir := range []string{trusted, other} {
+		must(t, os.WriteFile(filepath.Join(dir, "predicate.json"), []byte("{}"), 0o600))
 	}
-	policy := "rules: [{match: '**', key: cosign.pub, attestations: [{type: vuln}]}]"
-	by := func(dir, bundles string) func(*world, string, v1.Hash) {
-		return func(w *world, r string, d v1.Hash) {
+	by := func(dir, bundles string) attachFunc {
+		return func(s *virtualSigstore, r string, d v1.Hash) {
 			image := r + "@" + d.String()
-			cosign(w.t, dir, "sign", "--key", "cosign.key", "--tlog-upload=false", "--new-bundle-format="+bundles, image)
-			found, err := attached.Find(w.t.Context(), digestIn(w.t, r, d), attached.Sig, nil)
+			cosignSign(s.t, dir, bundles, image)
+			found, err := discovery.Find(s.t.Context(), digestIn(s.t, r, d), discovery.SignatureTag, nil)
 			if err != nil || (len(found) > 0) != (bundles == "false") {
-				w.t.Errorf("%d signatures at the tag, bundles %s: %v", len(found), bundles, err)
+				s.t.Errorf("%d signatures at the tag, bundles %s: %v", len(found), bundles, err)
 			}
-			cosign(w.t, dir, "attest", "--key", "cosign.key", "--tlog-upload=false", "--new-bundle-format="+bundles, "--type", "vuln", "--predicate", "predicate.json", image)
+			cosignAttest(s.t, dir, bundles, "vuln", "predicate.json", image)
 		}
 	}
-	told(t, &world{t: t, dir: ours}, policy, map[string]lie{
-		"tags, by us":        {by(ours, "false"), ""},
-		"bundles, by us":     {by(ours, "true"), ""},
-		"tags, by others":    {by(theirs, "false"), "no attestation " + predicates["vuln"] + " by key cosign.pub"},
-		"bundles, by others": {by(theirs, "true"), "no attestation " + predicates["vuln"] + " by key cosign.pub"},
-		"signed by ours only": {func(w *world, r string, d v1.Hash) {
-			cosign(w.t, ours, "sign", "--key", "cosign.key", "--tlog-upload=false", r+"@"+d.String())
-		}, "it has no attestation"},
+	const policy = "rules: [{match: '**', key: cosign.pub, attestations: [{type: vuln}]}]"
+	checkCases(t, &virtualSigstore{t: t, dir: trusted}, policy, map[string]attachmentCase{
+		"tags":                   {attach: by(trusted, "false")},
+		"bundles":                {attach: by(trusted, "true")},
+		"tags by another key":    {attach: by(other, "false"), want: "no attestation " + vulnType + " by key cosign.pub"},
+		"bundles by another key": {attach: by(other, "true"), want: "no attestation " + vulnType + " by key cosign.pub"},
+		"signature only":         {attach: func(s *virtualSigstore, r string, d v1.Hash) { cosignSign(s.t, trusted, "false", r+"@"+d.String()) }, want: "no attestation"},
 	})
 }

@@ -138,7 +138,7 @@ func (s *signatureCount) shortfall() string {
 		return fmt.Sprintf("no %s by %s, only %s", s.requirement, signers, firstFew(s.others))
 	}
 	if s.candidates == 0 {
-		return fmt.Sprintf("no %s; required by %s", s.requirement, signers)
+		return fmt.Sprintf("no %s; required from %s", s.requirement, signers)
 	}
 	if len(names) > 1 {
 		signers = fmt.Sprintf("%d of %s (%d found)", s.rule.Threshold, signers, len(s.signatures))

@@ -80,7 +80,7 @@ type attestedSBOM struct {
 }
 
 func (s *sbomSearch) run(ctx context.Context) ([]SBOM, error) {
-	ctx, cancel := context.WithTimeout(ctx, component.AskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, component.MetadataTimeout)
 	defer cancel()
 	finder := discovery.NewFinder(s.result.Component)
 	for _, image := range finder.Digests() {

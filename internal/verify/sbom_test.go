@@ -18,243 +18,208 @@ import (
 	"github.com/org/linuxkit-action/fixtures/registry"
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/progress"
-	"github.com/org/linuxkit-action/internal/verify/attached"
+	"github.com/org/linuxkit-action/internal/verify/discovery"
+	"github.com/org/linuxkit-action/internal/verify/policy"
 	"github.com/sigstore/cosign/v2/pkg/oci/mutate"
 	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
 	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/sign"
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-const spdx = "https://spdx.dev/Document"
+const spdxType = "https://spdx.dev/Document"
 
-// notes is a reporter that keeps what it is told.
-type notes struct {
+// noteRecorder is a reporter that records notes.
+type noteRecorder struct {
 	progress.Reporter
 	text strings.Builder
 }
 
-func (n *notes) Note(format string, args ...any) { fmt.Fprintf(&n.text, format+"\n", args...) }
+func (n *noteRecorder) Note(format string, args ...any) { fmt.Fprintf(&n.text, format+"\n", args...) }
 
-// sbomsOf returns the SBOMs that are kept of one component, and what is told.
-func sbomsOf(t *testing.T, reference string, policy *Policy) ([]SBOM, string) {
+// sbomsOf returns the SBOMs of one component, and the notes.
+func sbomsOf(t *testing.T, reference string, p *policy.Policy) ([]SBOM, string) {
 	t.Helper()
-	verified, err := check(t, reference, policy, Warn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := &notes{Reporter: progress.Silent()}
-	found, err := verified.SBOMs(t.Context(), told)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found[0], told.text.String()
+	verified, err := check(t, reference, p, Warn)
+	must(t, err)
+	recorder := &noteRecorder{Reporter: progress.Silent()}
+	found, err := verified.SBOMs(t.Context(), recorder)
+	must(t, err)
+	return found[0], recorder.text.String()
 }
 
-// pushOne pushes an image of its own to a registry of its own.
-func pushOne(t *testing.T, content string) (repository string, digest v1.Hash) {
-	t.Helper()
-	repository = image.Serve(t, nil) + "/web"
-	return repository, image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", content))), repository+":1")
-}
-
-// TestLiesAboutSBOMs: what the rule's signers do not vouch for is told, and not kept.
-func TestLiesAboutSBOMs(t *testing.T) {
+// TestSkipsSBOMsThatDoNotCount: with a note, if they are SBOMs.
+func TestSkipsSBOMsThatDoNotCount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a, b, eve := w.newKey("a.pub"), w.newKey("b.pub"), w.newKey("eve.pub")
-	w.newKey("c.pub")
-	one, board := "rules: [{match: '**', key: a.pub}]", "rules: [{match: '**', keys: [a.pub, b.pub, c.pub], threshold: 2}]"
-	by := func(predicate string, keys ...sign.Keypair) func(*world, string, v1.Hash) {
-		return func(w *world, r string, d v1.Hash) {
-			for _, key := range keys {
-				attach(w.t, r, d, w.byKey(key, statement(predicate, d)))
-			}
-		}
+	s := newVirtualSigstore(t)
+	a, b, eve := s.newKey("a.pub"), s.newKey("b.pub"), s.newKey("eve.pub")
+	s.newKey("c.pub")
+	const oneKey, twoOfThree = "rules: [{match: '**', key: a.pub}]", "rules: [{match: '**', keys: [a.pub, b.pub, c.pub], threshold: 2}]"
+	const notByKey, oneOfTwo = "no attestation " + spdxType + " by key a.pub: ", "signed by 1 of 2 required signers"
+	edited := withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
+		b := s.keyBundle(a, statement(spdxType, otherDigest(d)))
+		b.GetDsseEnvelope().Payload = statement(spdxType, d)
+		return b
+	})
+	truncated := func(s *virtualSigstore, r string, d v1.Hash) {
+		text, _ := protojson.Marshal(s.keyBundle(a, statement(spdxType, d)))
+		attachRaw(s.t, r, d, text[:len(text)/2])
 	}
 	for name, tt := range map[string]struct {
-		policy  string
-		prepare func(*world, string, v1.Hash)
-		kept    int
-		note    string // "": nothing is told
+		policy string
+		attach attachFunc
+		sboms  int
+		note   string
 	}{
-		"the truth":               {one, by(spdx, a), 1, ""},
-		"with its version":        {one, by(spdx+"/v2.3", a), 1, ""},
-		"CycloneDX":               {one, by("https://cyclonedx.org/bom/v1.6", a), 1, ""},
-		"nothing":                 {one, func(*world, string, v1.Hash) {}, 0, ""},
-		"another attestation":     {one, by(predicates["vuln"], a), 0, ""},
-		"a signature":             {one, by(signPredicate, a), 0, ""},
-		"look-alike type":         {one, by(spdx+"s", a), 0, ""},
-		"by another key":          {one, by(spdx, eve), 0, "no attestation " + spdx + " by key a.pub: "},
-		"by both":                 {one, by(spdx, eve, a), 1, "no attestation " + spdx + " by key a.pub: "},
-		"by one of three":         {board, by(spdx, a), 0, "it is by 1 of the signers, and 2 are needed"},
-		"by one of three, twice":  {board, by(spdx, a, a), 0, "it is by 1 of the signers"},
-		"by one and a stranger":   {board, by(spdx, a, eve), 0, "it is by 1 of the signers"},
-		"by two of three":         {board, by(spdx, a, b), 2, ""},
-		"two that differ, by one": {board, func(w *world, r string, d v1.Hash) { by(spdx, a)(w, r, d); by(spdx+"/v2.3", b)(w, r, d) }, 0, "it is by 1 of the signers"},
-		"of another image, moved here": {one, func(w *world, r string, d v1.Hash) {
-			attach(w.t, r, d, w.byKey(a, statement(spdx, another(d))))
-		}, 0, "it is for other bytes (00000000"},
-		"edited": {one, func(w *world, r string, d v1.Hash) {
-			made := w.byKey(a, statement(spdx, another(d)))
-			made.GetDsseEnvelope().Payload = statement(spdx, d)
-			attach(w.t, r, d, made)
-		}, 0, "could not verify envelope"},
-		"truncated": {one, func(w *world, r string, d v1.Hash) {
-			text, _ := protojson.Marshal(w.byKey(a, statement(spdx, d)))
-			attachRaw(w.t, r, d, text[:len(text)/2])
-		}, 0, "cannot be read"},
-		"keyless, by another": {keylessPolicy, func(w *world, r string, d v1.Hash) {
-			attach(w.t, r, d, w.keyless("eve@evil.example", actions, statement(spdx, d), soon()))
-		}, 0, `got "eve@evil.example"`},
-		"keyless": {keylessPolicy, func(w *world, r string, d v1.Hash) {
-			attach(w.t, r, d, w.keyless(release, actions, statement(spdx, d), soon()))
-		}, 1, ""},
+		"SPDX":                       {policy: oneKey, attach: byKeys(spdxType, a), sboms: 1},
+		"SPDX with version":          {policy: oneKey, attach: byKeys(spdxType+"/v2.3", a), sboms: 1},
+		"CycloneDX":                  {policy: oneKey, attach: byKeys("https://cyclonedx.org/bom/v1.6", a), sboms: 1},
+		"nothing attached":           {policy: oneKey, attach: sequence()},
+		"another attestation":        {policy: oneKey, attach: byKeys(vulnType, a)},
+		"signature":                  {policy: oneKey, attach: byKeys(signPredicate, a)},
+		"type with suffix":           {policy: oneKey, attach: byKeys(spdxType+"s", a)},
+		"by another key":             {policy: oneKey, attach: byKeys(spdxType, eve), note: notByKey},
+		"by both keys":               {policy: oneKey, attach: byKeys(spdxType, eve, a), sboms: 1, note: notByKey},
+		"by one of three":            {policy: twoOfThree, attach: byKeys(spdxType, a), note: oneOfTwo},
+		"by one of three, twice":     {policy: twoOfThree, attach: byKeys(spdxType, a, a), note: oneOfTwo},
+		"by one and another key":     {policy: twoOfThree, attach: byKeys(spdxType, a, eve), note: oneOfTwo},
+		"by two of three":            {policy: twoOfThree, attach: byKeys(spdxType, a, b), sboms: 2},
+		"two different, one by each": {policy: twoOfThree, attach: sequence(byKeys(spdxType, a), byKeys(spdxType+"/v2.3", b)), note: oneOfTwo},
+		"of another image":           {policy: oneKey, attach: byKeyForOther(spdxType, a), note: wrongDigest},
+		"edited":                     {policy: oneKey, attach: edited, note: "could not verify envelope"},
+		"truncated":                  {policy: oneKey, attach: truncated, note: "malformed bundle"},
+		"another identity":           {policy: keylessPolicy, attach: keyless("eve@evil.example", actions, spdxType), note: `got "eve@evil.example"`},
+		"keyless":                    {policy: keylessPolicy, attach: keyless(release, actions, spdxType), sboms: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			repository, digest := pushOne(t, name)
-			tt.prepare(&world{t, w.ca, w.dir}, repository, digest)
-			kept, told := sbomsOf(t, repository+":1", w.policy(tt.policy))
-			if len(kept) != tt.kept || (told == "") != (tt.note == "") || !strings.Contains(told, tt.note) {
-				t.Errorf("%d kept, told %q", len(kept), told)
+			tt.attach(&virtualSigstore{t: t, ca: s.ca, dir: s.dir}, repository, digest)
+			sboms, notes := sbomsOf(t, repository+":1", s.policy(tt.policy))
+			if len(sboms) != tt.sboms || (notes == "") != (tt.note == "") || !strings.Contains(notes, tt.note) {
+				t.Errorf("%d SBOMs, notes %q", len(sboms), notes)
 			}
 		})
 	}
 }
 
-// TestSBOMsAreThoseOfTheRealCosign: in both layouts and forms they are kept as they were
-// fetched, and cosign itself verifies the files again, with our key only.
-func TestSBOMsAreThoseOfTheRealCosign(t *testing.T) {
+// TestCosignVerifiesKeptSBOMs: the files have the bytes that cosign attached, in both
+// layouts and formats.
+func TestCosignVerifiesKeptSBOMs(t *testing.T) {
 	t.Parallel()
-	ours, theirs := keys(t)
+	trusted, other := newKeyPairs(t)
+	const root = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}` // no authorities: a key needs none
 	for _, file := range []string{"sbom.json", "root.json"} {
-		text := `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}` // of nobody: a key needs none
-		if err := os.WriteFile(filepath.Join(ours, file), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(filepath.Join(trusted, file), []byte(root), 0o600))
 	}
 	repository, digest := pushOne(t, "1")
+	image := repository + "@" + digest.String()
+	cosignAttest(t, trusted, "false", "spdxjson", "sbom.json", image)
+	cosignAttest(t, trusted, "true", "cyclonedx", "sbom.json", image)
 	want := map[string]string{}
-	for form, bundles := range map[string]string{"spdxjson": "false", "cyclonedx": "true"} {
-		cosign(t, ours, "attest", "--key", "cosign.key", "--tlog-upload=false", "--new-bundle-format="+bundles, "--type", form, "--predicate", "sbom.json", repository+"@"+digest.String())
-	}
-	for _, place := range attached.Attestations {
-		found, err := attached.Find(t.Context(), digestIn(t, repository, digest), place, nil)
+	for _, location := range discovery.AttestationLocations {
+		found, err := discovery.Find(t.Context(), digestIn(t, repository, digest), location, nil)
 		if err != nil || len(found) != 1 {
-			t.Fatalf("%s: %d found, %v", place, len(found), err)
+			t.Fatalf("%s: %d found, %v", location, len(found), err)
 		}
-		want[sum(found[0].Whole)] = string(found[0].Whole)
+		want[digestOf(found[0].File)] = string(found[0].File)
 	}
-	kept, told := sbomsOf(t, repository+":1", mustSign(t, ours))
-	if len(kept) != 2 || told != "" {
-		t.Fatalf("%d kept, told %q", len(kept), told)
+	sboms, notes := sbomsOf(t, repository+":1", signedBy(t, trusted))
+	if len(sboms) != 2 || notes != "" {
+		t.Fatalf("%d SBOMs, notes %q", len(sboms), notes)
 	}
-	for _, s := range kept {
+	for _, s := range sboms {
 		if want[s.SHA256] != string(s.Content) {
-			t.Errorf("%s is not what was fetched", s.Form)
+			t.Errorf("%s differs from the attachment", s.Format)
 		}
-		if err := os.WriteFile(filepath.Join(ours, s.Form), s.Content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(filepath.Join(trusted, s.Format), s.Content, 0o600))
 	}
-	subject := []string{"--insecure-ignore-tlog", "--digest", digest.Hex, "--digestAlg", "sha256"}
-	envelope := append([]string{"verify-blob-attestation", "--type", "spdxjson", "--signature", SPDX}, subject...)
-	bundled := append([]string{"verify-blob-attestation", "--type", "cyclonedx", "--bundle", CycloneDX, "--new-bundle-format", "--trusted-root", "root.json"}, subject...)
-	cosign(t, ours, append(envelope, "--key", "cosign.pub")...)
-	cosign(t, ours, append(bundled, "--key", "cosign.pub")...)
-	if kept, told = sbomsOf(t, repository+":1", mustSign(t, theirs)); len(kept) != 0 || strings.Count(told, "not kept as SBOM of ") != 2 {
-		t.Errorf("by another key: %d kept, told %q", len(kept), told)
+	subject := []string{"--insecure-ignore-tlog", "--digest", digest.Hex, "--digestAlg", "sha256", "--key", "cosign.pub"}
+	envelope := []string{"verify-blob-attestation", "--type", "spdxjson", "--signature", SPDX}
+	bundled := []string{"verify-blob-attestation", "--type", "cyclonedx", "--bundle", CycloneDX, "--new-bundle-format", "--trusted-root", "root.json"}
+	cosign(t, trusted, append(envelope, subject...)...)
+	cosign(t, trusted, append(bundled, subject...)...)
+	sboms, notes = sbomsOf(t, repository+":1", signedBy(t, other))
+	if len(sboms) != 0 || strings.Count(notes, "SBOM of "+repository+":1 skipped: ") != 2 {
+		t.Errorf("by another key: %d SBOMs, notes %q", len(sboms), notes)
 	}
 }
 
-// tagAttestation puts a bundle there in cosign 2's layout: certificate and log entry are
+// tagAttestation attaches a bundle in cosign 2's layout: certificate and log entry are
 // annotations beside the envelope.
 func tagAttestation(t *testing.T, image name.Digest, b *bundlepb.Bundle) {
 	t.Helper()
 	envelope, err := protojson.Marshal(b.GetDsseEnvelope())
-	if err != nil {
-		t.Fatal(err)
-	}
-	layer, err := static.NewAttestation(envelope, static.WithBundle(rekorBundle(b.VerificationMaterial.TlogEntries[0])),
-		static.WithCertChain(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.VerificationMaterial.GetCertificate().RawBytes}), nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	m := b.VerificationMaterial
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.GetCertificate().RawBytes})
+	layer, err := static.NewAttestation(envelope, static.WithBundle(rekorBundle(m.TlogEntries[0])), static.WithCertChain(certificate, nil))
+	must(t, err)
 	entity, err := ociremote.SignedEntity(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := mutate.AttachAttestationToEntity(entity, layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ociremote.WriteAttestations(image.Repository, made); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	attested, err := mutate.AttachAttestationToEntity(entity, layer)
+	must(t, err)
+	must(t, ociremote.WriteAttestations(image.Repository, attested))
 }
 
-// TestCertificateIsKeptWithTheEnvelope: an envelope whose certificate stands beside it in
-// the registry would say nothing alone. The file can be verified again all the same.
-func TestCertificateIsKeptWithTheEnvelope(t *testing.T) {
+// TestKeepsCertificateWithEnvelope: an envelope alone could not be verified again where its
+// certificate is an annotation.
+func TestKeepsCertificateWithEnvelope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newVirtualSigstore(t)
 	repository, digest := pushOne(t, "1")
-	tagAttestation(t, digestIn(t, repository, digest), w.keyless(release, actions, statement(spdx, digest), soon()))
-	policy := w.policy(keylessPolicy)
-	kept, told := sbomsOf(t, repository+":1", policy)
-	if len(kept) != 1 || told != "" {
-		t.Fatalf("%d kept, told %q", len(kept), told)
+	tagAttestation(t, digestIn(t, repository, digest), s.keylessBundle(release, actions, statement(spdxType, digest), inValidity()))
+	p := s.policy(keylessPolicy)
+	sboms, notes := sbomsOf(t, repository+":1", p)
+	if len(sboms) != 1 || notes != "" {
+		t.Fatalf("%d SBOMs, notes %q", len(sboms), notes)
 	}
 	var b bundle.Bundle
-	if err := b.UnmarshalJSON(kept[0].Content); err != nil {
-		t.Fatal(err)
+	must(t, b.UnmarshalJSON(sboms[0].Content))
+	signature, err := verifyFirst(t, p, discovery.Attachment{Bundle: &b}, digest)
+	must(t, err)
+	if signature.Signer != release+" (by "+actions+")" || signature.Certificate == "" || signature.Time.IsZero() {
+		t.Errorf("got %+v", signature)
 	}
-	rule := &policy.Rules[0]
-	signature, err := rule.signers[0].verify(t.Context(), attached.Attachment{Bundle: &b}, over(attached.Attachment{}, digest), policy.demands(rule))
-	if err != nil || signature.Signer != release+" (by "+actions+")" || signature.Certificate == "" || signature.Time.IsZero() {
-		t.Errorf("%+v, %v", signature, err)
-	}
-	again, _ := sbomsOf(t, repository+":1", policy)
-	if again[0].SHA256 != kept[0].SHA256 {
-		t.Error("another file the second time")
+	again, _ := sbomsOf(t, repository+":1", p)
+	if again[0].SHA256 != sboms[0].SHA256 {
+		t.Error("the second search returns another file")
 	}
 }
 
-// TestSBOMsAreInOneOrder: of the index and of the image for the platform, each once, in
-// whatever order they were attached.
-func TestSBOMsAreInOneOrder(t *testing.T) {
+// TestSBOMsAreSorted: those of the index and of the platform image, each once, in whatever
+// order they are attached.
+func TestSBOMsAreSorted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	key := w.newKey("a.pub")
-	policy := w.policy("rules: [{match: '**', key: a.pub}]")
-	type made struct {
+	s := newVirtualSigstore(t)
+	key := s.newKey("a.pub")
+	p := s.policy("rules: [{match: '**', key: a.pub}]")
+	type attestation struct {
 		image  v1.Hash
 		bundle *bundlepb.Bundle
 	}
-	var attestations []made
+	var attestations []attestation
 	var orders [][]string
 	for range 2 {
 		repository := image.Serve(t, nil) + "/web"
-		index, inner := pushIndex(t, repository, "the same")
+		index, platform := pushIndex(t, repository, "1")
 		if attestations == nil {
-			for _, d := range []v1.Hash{index, inner, inner} {
-				attestations = append(attestations, made{d, w.byKey(key, statement(spdx, d))})
+			for _, d := range []v1.Hash{index, platform, platform} {
+				attestations = append(attestations, attestation{d, s.keyBundle(key, statement(spdxType, d))})
 			}
 		}
-		for _, m := range attestations {
-			attach(t, repository, m.image, m.bundle)
+		for _, a := range attestations {
+			attach(t, repository, a.image, a.bundle)
 		}
 		slices.Reverse(attestations)
-		kept, _ := sbomsOf(t, repository+":1", policy)
+		sboms, _ := sbomsOf(t, repository+":1", p)
 		var order []string
-		for _, s := range kept {
+		for _, s := range sboms {
 			order = append(order, s.SHA256)
 		}
 		if len(order) != 3 || !slices.IsSorted(order) {
-			t.Errorf("kept %v", order)
+			t.Errorf("got %v", order)
 		}
 		orders = append(orders, order)
 	}
@@ -263,54 +228,54 @@ func TestSBOMsAreInOneOrder(t *testing.T) {
 	}
 }
 
-// TestNobodyIsAskedForSBOMsInVain: without a rule there are no signers, so what is attached
-// does not matter. Where there is one, a registry that does not answer is no answer.
-func TestNobodyIsAskedForSBOMsInVain(t *testing.T) {
+// TestSBOMsNeedARule: without a rule there are no signers, and no request. With one, an
+// unavailable registry is an error.
+func TestSBOMsNeedARule(t *testing.T) {
 	t.Parallel()
-	ours, _ := keys(t)
-	var asked atomic.Int32
+	trusted, _ := newKeyPairs(t)
+	var requests atomic.Int32
 	repository := image.Serve(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, ".att") {
-				asked.Add(1)
+				requests.Add(1)
 				w.WriteHeader(http.StatusTooManyRequests)
 				return
 			}
 			next.ServeHTTP(w, r)
 		})
 	}) + "/web"
-	digest := image.Push(t, image.Make(t, v1.Config{}, image.Layer(t, image.File("a", "1"))), repository+":1")
-	signWith(t, repository+"@"+digest.String(), ours)
-	verified, err := check(t, repository+":1", mustSign(t, ours), Enforce)
-	if err != nil || asked.Load() != 0 {
-		t.Fatalf("verification asks %d times for attestations that no rule demands: %v", asked.Load(), err)
+	digest := image.Push(t, newImage(t, "1"), repository+":1")
+	signWith(t, repository+"@"+digest.String(), trusted)
+	verified, err := check(t, repository+":1", signedBy(t, trusted), Enforce)
+	if err != nil || requests.Load() != 0 {
+		t.Fatalf("Check sends %d requests for attestations that no rule requires: %v", requests.Load(), err)
 	}
-	for mode, policy := range map[string]*Policy{Off: nil, Warn: {Default: MustBePinned}} {
-		verified, err := check(t, repository+":1", policy, mode)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if found, err := verified.SBOMs(t.Context(), progress.Silent()); err != nil || len(found) != 1 || found[0] != nil || asked.Load() != 0 {
-			t.Errorf("%s: asked %d times, %v, %v", mode, asked.Load(), found, err)
+	for mode, p := range map[string]*policy.Policy{Off: nil, Warn: {Default: policy.RequireDigest}} {
+		without, err := check(t, repository+":1", p, mode)
+		must(t, err)
+		found, err := without.SBOMs(t.Context(), progress.Silent())
+		if err != nil || len(found) != 1 || found[0] != nil || requests.Load() != 0 {
+			t.Errorf("%s: %d requests, %v, %v", mode, requests.Load(), found, err)
 		}
 	}
-	if _, err := verified.SBOMs(t.Context(), progress.Silent()); !errors.Is(err, component.ErrUnavailable) || asked.Load() == 0 {
-		t.Errorf("asked %d times: %v", asked.Load(), err)
+	_, err = verified.SBOMs(t.Context(), progress.Silent())
+	if !errors.Is(err, component.ErrUnavailable) || requests.Load() == 0 {
+		t.Errorf("%d requests: %v", requests.Load(), err)
 	}
 }
 
-// TestLargeSBOM: an SBOM has more room than a signature would need, and not all there is.
-func TestLargeSBOM(t *testing.T) {
+// TestLimitsSizeOfSBOM: base64 makes an SBOM larger by a third.
+func TestLimitsSizeOfSBOM(t *testing.T) {
 	t.Parallel()
-	ours, _ := keys(t)
-	for size, want := range map[int]int{4 << 20: 1, 13 << 20: 0} { // in base64 a third more
+	trusted, _ := newKeyPairs(t)
+	for size, want := range map[int]int{4 << 20: 1, 13 << 20: 0} {
 		repository, digest := pushOne(t, "1")
-		if _, err := registry.Attest(t.Context(), digestIn(t, repository, digest), ours, spdx, map[string]string{"name": strings.Repeat("x", size)}); err != nil {
-			t.Fatal(err)
-		}
-		kept, told := sbomsOf(t, repository+":1", mustSign(t, ours))
-		if len(kept) != want || (want == 0) != strings.Contains(told, "16777216 are allowed") {
-			t.Errorf("%d bytes: %d kept, told %q", size, len(kept), told)
+		sbom := map[string]string{"name": strings.Repeat("x", size)}
+		_, err := registry.Attest(t.Context(), digestIn(t, repository, digest), trusted, spdxType, sbom)
+		must(t, err)
+		sboms, notes := sbomsOf(t, repository+":1", signedBy(t, trusted))
+		if len(sboms) != want || (want == 0) != strings.Contains(notes, "exceed the limit of 16777216") {
+			t.Errorf("%d bytes: %d SBOMs, notes %q", size, len(sboms), notes)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/signer"
 )
 
 // Version is the version of the format.
@@ -77,7 +77,7 @@ type Component struct {
 
 	Rule       string             `json:"rule,omitempty"`       // policy rule that applied
 	Verdict    string             `json:"verdict,omitempty"`    // signed, accepted, refused (with --verify warn) or unchecked
-	Signatures []verify.Signature `json:"signatures,omitempty"` // valid signatures, sorted by signer
+	Signatures []signer.Signature `json:"signatures,omitempty"` // valid signatures, sorted by signer
 	SBOMs      []string           `json:"sboms,omitempty"`      // paths of Files
 }
 

@@ -16,7 +16,8 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/progress"
-	"github.com/org/linuxkit-action/internal/verify"
+	"github.com/org/linuxkit-action/internal/verify/report"
+	"github.com/org/linuxkit-action/internal/verify/signer"
 )
 
 const validList = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
@@ -71,8 +72,8 @@ func TestJSONFormat(t *testing.T) {
 	}
 	set.Components = []Component{
 		{Role: "kernel", Name: "kernel", Reference: "r", IndexDigest: "sha256:1", Bytes: 5},
-		{Role: "init", Name: "runc", Reference: "s", IndexDigest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: verify.Signed,
-			Signatures: []verify.Signature{{Signer: "me", Certificate: "cc", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}},
+		{Role: "init", Name: "runc", Reference: "s", IndexDigest: "sha256:2", Signer: "me", Bytes: 6, Rule: "rule 1 (**)", Verdict: report.Signed,
+			Signatures: []signer.Signature{{Signer: "me", Certificate: "cc", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}},
 	}
 	set.SetSBOMs("s", []string{"os-sbom-init-runc.intoto.json"})
 	text, err := set.JSON()

@@ -17,7 +17,7 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
 )
 
-// serve answers the question for referrers with a list, and has nothing else.
+// serve serves a list of referrers and nothing else.
 func serve(t *testing.T, list v1.IndexManifest) name.Digest {
 	t.Helper()
 	text, err := json.Marshal(list)
@@ -41,7 +41,8 @@ func serve(t *testing.T, list v1.IndexManifest) name.Digest {
 	return digest
 }
 
-func dangling(artifactType string, n int) v1.IndexManifest {
+// missing lists referrers that do not exist.
+func missing(artifactType string, n int) v1.IndexManifest {
 	list := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
 	for range n {
 		list.Manifests = append(list.Manifests, v1.Descriptor{
@@ -52,46 +53,45 @@ func dangling(artifactType string, n int) v1.IndexManifest {
 	return list
 }
 
-// TestWhatIsNotThereIsOneAttachmentsFault: who may write to the list can make that
-// attachment useless, but cannot keep the others from being found.
-func TestWhatIsNotThereIsOneAttachmentsFault(t *testing.T) {
+// TestMissingReferrerIsMalformed: an entry without content does not hide the others.
+func TestMissingReferrerIsMalformed(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		artifactType string
 		listed, want int
 	}{
-		{"text/plain", 3, 0},
-		{bundleType + ".v0.3+json", 1, 1},
-		{"", 2, 2},
-		{bundleType + ".v0.3+json", MaxAttachments + 5, MaxAttachments + 1}, // one that says so
+		{artifactType: "text/plain", listed: 3},
+		{artifactType: bundleType + ".v0.3+json", listed: 1, want: 1},
+		{listed: 2, want: 2},
+		{artifactType: bundleType + ".v0.3+json", listed: MaxAttachments + 5, want: MaxAttachments + 1}, // one for the rest
 	} {
-		found, err := Find(t.Context(), serve(t, dangling(tt.artifactType, tt.listed)), Referring, nil)
+		found, err := Find(t.Context(), serve(t, missing(tt.artifactType, tt.listed)), Referrers, nil)
 		if err != nil || len(found) != tt.want {
 			t.Errorf("%d of %q: %d found, %v", tt.listed, tt.artifactType, len(found), err)
 		}
 		for _, a := range found {
 			if !errors.Is(a.Err, ErrMalformed) {
-				t.Errorf("no fault: %+v", a)
+				t.Errorf("not malformed: %+v", a)
 			}
 		}
 	}
 }
 
-func TestNothingAttached(t *testing.T) {
+func TestFindsNothing(t *testing.T) {
 	t.Parallel()
 	host := image.Serve(t, func(http.Handler) http.Handler { return registry.New() })
 	digest, err := name.NewDigest(host + "/web@sha256:" + strings.Repeat("a", 64))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, place := range []Place{Sig, Att, Referring} {
-		if found, err := Find(t.Context(), digest, place, nil); err != nil || len(found) != 0 {
-			t.Errorf("%s: %v, %v", place, found, err)
+	for _, location := range []Location{SignatureTag, AttestationTag, Referrers} {
+		if found, err := Find(t.Context(), digest, location, nil); err != nil || len(found) != 0 {
+			t.Errorf("%s: %v, %v", location, found, err)
 		}
 	}
 }
 
-func TestRegistryDownIsAnError(t *testing.T) {
+func TestUnavailableRegistryIsAnError(t *testing.T) {
 	t.Parallel()
 	host := image.Serve(t, func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
@@ -100,21 +100,23 @@ func TestRegistryDownIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Find(t.Context(), digest, Sig, []remote.Option{remote.WithRetryStatusCodes()}); !errors.Is(component.Classify(err), component.ErrUnavailable) {
+	_, err = Find(t.Context(), digest, SignatureTag, []remote.Option{remote.WithRetryStatusCodes()})
+	if !errors.Is(component.Classify(err), component.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// FuzzConvert: whatever stands in the layers and annotations of cosign 2's layout, there
-// is a bundle or a fault, never both and never neither.
+// FuzzConvert: a layer of cosign 2 with any content is either a bundle or malformed.
 func FuzzConvert(f *testing.F) {
-	f.Add([]byte(`{"critical":{}}`), "c2ln", "", `{"SignedEntryTimestamp":"AA==","Payload":{"body":"e30=","integratedTime":1,"logIndex":0,"logID":"aa"}}`, "", false)
+	const entry = `{"SignedEntryTimestamp":"AA==","Payload":{"body":"e30=","integratedTime":1,"logIndex":0,"logID":"aa"}}`
+	f.Add([]byte(`{"critical":{}}`), "c2ln", "", entry, "", false)
 	f.Add([]byte(`{"payloadType":"t","payload":"e30=","signatures":[{"sig":"AA=="}]}`), "", "", "", `{"SignedRFC3161Timestamp":"AA=="}`, true)
 	f.Add([]byte(``), "!", "-----BEGIN CERTIFICATE-----", "{", "[]", true)
 	f.Add([]byte(`{}`), "", "no certificate", "", "", false)
-	f.Fuzz(func(t *testing.T, payload []byte, signature, certificate, entry, stamp string, attestation bool) {
+	f.Fuzz(func(t *testing.T, payload []byte, signature, certificate, entry, timestamp string, attestation bool) {
 		layer, err := static.NewSignature(payload, signature, static.WithAnnotations(map[string]string{
-			static.BundleAnnotationKey: entry, static.CertificateAnnotationKey: certificate, static.RFC3161TimestampAnnotationKey: stamp,
+			static.BundleAnnotationKey: entry, static.CertificateAnnotationKey: certificate,
+			static.RFC3161TimestampAnnotationKey: timestamp,
 		}))
 		if err != nil {
 			t.Fatal(err)

@@ -20,21 +20,21 @@ func (r *Report) Markdown() string {
 	}
 	out.WriteString("\n\n| component | image | digest | verdict | signers or reason | rule |\n|---|---|---|---|---|---|\n")
 	for _, c := range r.Components {
-		fmt.Fprintf(&out, "| %s | %s | <code>%s</code> | %s %s | %s | %s |\n", markup.Text(c.uses()), markup.Text(c.Image),
-			c.shortDigest(), marks[c.Verdict], c.Verdict, c.explanation(), markup.Text(c.Rule))
+		fmt.Fprintf(&out, "| %s | %s | <code>%s</code> | %s %s | %s | %s |\n", markup.Escape(c.uses()), markup.Escape(c.Image),
+			c.shortDigest(), marks[c.Verdict], c.Verdict, c.explanation(), markup.Escape(c.Rule))
 	}
 	out.WriteByte('\n')
-	return string(markup.Mute([]byte(out.String())))
+	return string(markup.EscapeCommands([]byte(out.String())))
 }
 
 // explanation returns a table cell: the reason, or one line for each signature.
 func (c Component) explanation() string {
 	if c.Verdict == Refused {
-		return markup.Text(c.Reason)
+		return markup.Escape(c.Reason)
 	}
 	var lines []string
 	for _, s := range c.Signatures {
-		lines = append(lines, markup.Text(describe(s)))
+		lines = append(lines, markup.Escape(describe(s)))
 	}
 	return strings.Join(lines, "<br>")
 }

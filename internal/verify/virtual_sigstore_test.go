@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/internal/verify/policy"
 	cosignbundle "github.com/sigstore/cosign/v2/pkg/cosign/bundle"
 	"github.com/sigstore/cosign/v2/pkg/oci"
 	"github.com/sigstore/cosign/v2/pkg/oci/mutate"
@@ -29,26 +31,24 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// Who signs in the tests.
+// The identity that signs in the tests.
 const (
 	actions = "https://token.actions.githubusercontent.com"
 	release = "release@acme.example"
 )
 
-// world is a Sigstore of ours: it gives certificates, log entries and timestamps.
-type world struct {
+// virtualSigstore issues certificates, log entries and timestamps.
+type virtualSigstore struct {
 	t   testing.TB
 	ca  *ca.VirtualSigstore
 	dir string // with trusted_root.json
 }
 
-func newWorld(t testing.TB) *world {
+func newVirtualSigstore(t testing.TB) *virtualSigstore {
 	t.Helper()
 	virtual, err := ca.NewVirtualSigstore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t, virtual, t.TempDir()}
+	must(t, err)
+	s := &virtualSigstore{t: t, ca: virtual, dir: t.TempDir()}
 	logs := virtual.RekorLogs()
 	for id, log := range logs {
 		if log.ID, err = hex.DecodeString(id); err != nil {
@@ -56,35 +56,25 @@ func newWorld(t testing.TB) *world {
 		}
 	}
 	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, virtual.FulcioCertificateAuthorities(), nil, virtual.TimestampingAuthorities(), logs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	text, err := trusted.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.write("trusted_root.json", text)
-	return w
+	must(t, err)
+	s.write("trusted_root.json", text)
+	return s
 }
 
-func (w *world) write(name string, text []byte) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, name), text, 0o600); err != nil {
-		w.t.Fatal(err)
-	}
+func (s *virtualSigstore) write(name string, text []byte) {
+	s.t.Helper()
+	must(s.t, os.WriteFile(filepath.Join(s.dir, name), text, 0o600))
 }
 
-// policy reads a policy that stands beside the world's files.
-func (w *world) policy(text string) *Policy {
-	w.t.Helper()
-	policy, err := ParsePolicy(filepath.Join(w.dir, "policy.yml"), []byte(text))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return policy
+// policy parses a policy in the folder with trusted_root.json.
+func (s *virtualSigstore) policy(text string) *policy.Policy {
+	s.t.Helper()
+	return parsePolicy(s.t, s.dir, text)
 }
 
-// statement is what cosign 3 signs, or an attestation.
+// statement is an in-toto statement, with a predicate type.
 func statement(predicate string, image v1.Hash) []byte {
 	text, _ := json.Marshal(map[string]any{
 		"_type": "https://in-toto.io/Statement/v1", "predicateType": predicate, "predicate": map[string]any{},
@@ -94,13 +84,11 @@ func statement(predicate string, image v1.Hash) []byte {
 }
 
 // keyless makes a bundle with a certificate, a log entry with proof, and a timestamp.
-func (w *world) keyless(subject, issuer string, text []byte, logged time.Time) *bundlepb.Bundle {
-	w.t.Helper()
-	made, err := w.ca.AttestAtTime(subject, issuer, text, logged, true)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	b := &bundlepb.Bundle{MediaType: bundleType, VerificationMaterial: w.material(made)}
+func (s *virtualSigstore) keylessBundle(subject, issuer string, text []byte, logged time.Time) *bundlepb.Bundle {
+	s.t.Helper()
+	made, err := s.ca.AttestAtTime(subject, issuer, text, logged, true)
+	must(s.t, err)
+	b := &bundlepb.Bundle{MediaType: bundleType, VerificationMaterial: s.material(made)}
 	content, _ := made.SignatureContent()
 	b.Content = &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
 		Payload: text, PayloadType: content.EnvelopeContent().RawEnvelope().PayloadType,
@@ -111,12 +99,10 @@ func (w *world) keyless(subject, issuer string, text []byte, logged time.Time) *
 
 const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
-func (w *world) material(made sigstore.SignedEntity) *bundlepb.VerificationMaterial {
-	w.t.Helper()
+func (s *virtualSigstore) material(made sigstore.SignedEntity) *bundlepb.VerificationMaterial {
+	s.t.Helper()
 	content, err := made.VerificationContent()
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(s.t, err)
 	entries, _ := made.TlogEntries()
 	stamps, _ := made.Timestamps()
 	m := &bundlepb.VerificationMaterial{
@@ -124,7 +110,7 @@ func (w *world) material(made sigstore.SignedEntity) *bundlepb.VerificationMater
 		TimestampVerificationData: &bundlepb.TimestampVerificationData{},
 	}
 	for _, e := range entries {
-		m.TlogEntries = append(m.TlogEntries, w.promised(e.TransparencyLogEntry()))
+		m.TlogEntries = append(m.TlogEntries, s.withPromise(e.TransparencyLogEntry()))
 	}
 	for _, s := range stamps {
 		m.TimestampVerificationData.Rfc3161Timestamps = append(m.TimestampVerificationData.Rfc3161Timestamps, &commonpb.RFC3161SignedTimestamp{SignedTimestamp: s})
@@ -132,117 +118,94 @@ func (w *world) material(made sigstore.SignedEntity) *bundlepb.VerificationMater
 	return m
 }
 
-// promised adds what the testing CA leaves out of an entry: its kind, and the log's
-// promise to include it.
-func (w *world) promised(e *rekorpb.TransparencyLogEntry) *rekorpb.TransparencyLogEntry {
-	w.t.Helper()
+// withPromise adds what the testing CA omits in an entry: kind and inclusion promise.
+func (s *virtualSigstore) withPromise(e *rekorpb.TransparencyLogEntry) *rekorpb.TransparencyLogEntry {
+	s.t.Helper()
 	var kind struct{ Kind, APIVersion string }
-	if err := json.Unmarshal(e.CanonicalizedBody, &kind); err != nil {
-		w.t.Fatal(err)
-	}
-	promise, err := w.ca.RekorSignPayload(tlog.RekorPayload{
+	must(s.t, json.Unmarshal(e.CanonicalizedBody, &kind))
+	promise, err := s.ca.RekorSignPayload(tlog.RekorPayload{
 		Body: base64.StdEncoding.EncodeToString(e.CanonicalizedBody), IntegratedTime: e.IntegratedTime,
 		LogIndex: e.LogIndex, LogID: hex.EncodeToString(e.LogId.KeyId),
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(s.t, err)
 	e.KindVersion = &rekorpb.KindVersion{Kind: kind.Kind, Version: kind.APIVersion}
 	e.InclusionPromise = &rekorpb.InclusionPromise{SignedEntryTimestamp: promise}
 	return e
 }
 
-// newKey makes a key pair whose public half is in the file.
-func (w *world) newKey(file string) sign.Keypair {
-	w.t.Helper()
+// newKey generates a key pair and writes the public key into the folder.
+func (s *virtualSigstore) newKey(file string) sign.Keypair {
+	s.t.Helper()
 	key, err := sign.NewEphemeralKeypair(nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(s.t, err)
 	pem, err := key.GetPublicKeyPem()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.write(file, []byte(pem))
+	must(s.t, err)
+	s.write(file, []byte(pem))
 	return key
 }
 
 // byKey makes a bundle that a key signs.
-func (w *world) byKey(key sign.Keypair, text []byte) *bundlepb.Bundle {
-	w.t.Helper()
+func (s *virtualSigstore) keyBundle(key sign.Keypair, text []byte) *bundlepb.Bundle {
+	s.t.Helper()
 	b, err := sign.Bundle(&sign.DSSEData{Data: text, PayloadType: "application/vnd.in-toto+json"}, key, sign.BundleOptions{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(s.t, err)
 	return b
 }
 
-// attach lets a bundle refer to an image, as cosign does.
+// attach pushes a bundle that refers to an image, as cosign 3 does.
 func attach(t testing.TB, repository string, image v1.Hash, b *bundlepb.Bundle) {
 	t.Helper()
 	text, err := protojson.Marshal(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	attachRaw(t, repository, image, text)
 }
 
 func attachRaw(t testing.TB, repository string, image v1.Hash, text []byte) {
 	t.Helper()
-	if err := ociremote.WriteAttestationNewBundleFormat(digestIn(t, repository, image), text, signPredicate); err != nil {
-		t.Fatal(err)
-	}
+	must(t, ociremote.WriteAttestationNewBundleFormat(digestIn(t, repository, image), text, signPredicate))
 }
 
 func digestIn(t testing.TB, repository string, image v1.Hash) name.Digest {
 	t.Helper()
 	digest, err := name.NewDigest(repository + "@" + image.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return digest
 }
 
-// tag signs a payload without a key, in cosign 2's layout. change may spoil the payload
-// after that.
-func (w *world) tag(repository string, image v1.Hash, claimed v1.Hash, subject string, change func([]byte) []byte) {
-	w.t.Helper()
-	text := []byte(`{"critical":{"identity":{"docker-reference":"x"},"image":{"docker-manifest-digest":"` + claimed.String() + `"},"type":"cosign container image signature"},"optional":null}`)
-	made, err := w.ca.Sign(subject, actions, text)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if change != nil {
-		text = change(text)
+// simpleSigning returns the payload that cosign 2 signs.
+func simpleSigning(image v1.Hash) []byte {
+	return fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":"x"},"image":{"docker-manifest-digest":"%s"},`+
+		`"type":"cosign container image signature"},"optional":null}`, image)
+}
+
+// signTag signs a payload for the digest claimed without a key, in cosign 2's layout.
+// edit, if it is not nil, changes the payload after signing.
+func (s *virtualSigstore) signTag(repository string, image, claimed v1.Hash, subject string, edit func([]byte) []byte) {
+	s.t.Helper()
+	text := simpleSigning(claimed)
+	made, err := s.ca.Sign(subject, actions, text)
+	must(s.t, err)
+	if edit != nil {
+		text = edit(text)
 	}
 	content, _ := made.SignatureContent()
 	certificate, _ := made.VerificationContent()
 	pem, err := cryptoutils.MarshalCertificateToPEM(certificate.Certificate())
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(s.t, err)
 	entries, _ := made.TlogEntries()
 	layer, err := static.NewSignature(text, base64.StdEncoding.EncodeToString(content.Signature()),
-		static.WithCertChain(pem, nil), static.WithBundle(rekorBundle(w.promised(entries[0].TransparencyLogEntry()))))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	writeTag(w.t, digestIn(w.t, repository, image), layer)
+		static.WithCertChain(pem, nil), static.WithBundle(rekorBundle(s.withPromise(entries[0].TransparencyLogEntry()))))
+	must(s.t, err)
+	writeTag(s.t, digestIn(s.t, repository, image), layer)
 }
 
 func writeTag(t testing.TB, image name.Digest, layer oci.Signature) {
 	t.Helper()
 	entity, err := ociremote.SignedEntity(image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	signed, err := mutate.AttachSignatureToEntity(entity, layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ociremote.WriteSignatures(image.Repository, signed); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, ociremote.WriteSignatures(image.Repository, signed))
 }
 
 // rekorBundle is a log entry as cosign 2 writes it.
