@@ -144,18 +144,6 @@ func (o *options) testFlags(c *cobra.Command) {
 	f.StringVar(&o.report, "report", "", "`DIR` for the report: JSON, HTML, JUnit, Markdown, console log")
 }
 
-func (o *options) signFlags(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVar(&o.sign, "sign", signByKey, "signing mode: `key|off`; off releases without signatures")
-	f.StringVar(&o.key, "key", "", "cosign `KEY` to sign with: a file, env://VARIABLE or a KMS reference; $COSIGN_PASSWORD is its password")
-}
-
-// Values of --sign.
-const (
-	signByKey = "key"
-	signOff   = "off"
-)
-
 // check rejects invalid options before the first step runs.
 func (o *options) check() error {
 	for _, err := range []error{
@@ -163,7 +151,7 @@ func (o *options) check() error {
 		oneOf("verify", cmp.Or(o.verify, verify.Warn), verify.Modes...),
 		oneOf("init", o.init, build.InitChoices...),
 		oneOf("accel", o.accel, "auto", "kvm", "tcg"),
-		oneOf("sign", cmp.Or(o.sign, signByKey), signByKey, signOff),
+		oneOf("sign", cmp.Or(o.sign, signByKey), signModes...),
 	} {
 		if err != nil {
 			return err

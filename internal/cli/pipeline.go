@@ -250,15 +250,9 @@ func (p *pipeline) expected() (spec.Spec, error) {
 // release signs the files and writes them to the release folder.
 func (p *pipeline) release(ctx context.Context, set *artifacts.Set, output string) ([]string, error) {
 	p.show.Step("publish")
-	var signer publish.Signer
-	if p.sign != signOff {
-		if p.key == "" {
-			return nil, fmt.Errorf("%w: no signing key; pass --key or --sign off", errUsage)
-		}
-		var err error
-		if signer, err = publish.LoadKey(ctx, p.key); err != nil {
-			return nil, err
-		}
+	signer, err := p.signer(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: p.show})
 }
