@@ -8,18 +8,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/linuxkit-action/fixtures/tools"
 	"github.com/sigstore/sigstore-go/pkg/tuf"
 )
 
 // initialize runs cosign initialize with dir as the home folder.
 func initialize(t *testing.T, dir string, args ...string) {
 	t.Helper()
-	program, err := filepath.Abs("../../bin/cosign")
+	program, err := tools.Path("cosign")
 	must(t, err)
 	run := exec.CommandContext(t.Context(), program, append([]string{"initialize"}, args...)...)
 	run.Env = []string{"HOME=" + dir}
 	if out, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("cosign initialize: %v; build it with make bin/cosign\n%s", err, out)
+		t.Fatalf("cosign initialize: %v\n%s", err, out)
 	}
 }
 

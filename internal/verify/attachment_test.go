@@ -195,10 +195,14 @@ func TestRejectsReferrersOfWrongMediaType(t *testing.T) {
 
 func TestRejectsTamperedSignatureTags(t *testing.T) {
 	t.Parallel()
+	same := func(d v1.Hash) v1.Hash { return d }
+	signed := func(subject string, signedDigest func(v1.Hash) v1.Hash) attachFunc {
+		return func(s *virtualSigstore, r string, d v1.Hash) { s.signTag(r, d, signedDigest(d), subject, nil) }
+	}
 	checkCases(t, newVirtualSigstore(t), keylessPolicy, map[string]attachmentCase{
-		"valid":            {attach: func(s *virtualSigstore, r string, d v1.Hash) { s.signTag(r, d, d, release, nil) }},
-		"another identity": {attach: func(s *virtualSigstore, r string, d v1.Hash) { s.signTag(r, d, d, "eve@evil.example", nil) }, want: "expected SAN value"},
-		"of another image": {attach: func(s *virtualSigstore, r string, d v1.Hash) { s.signTag(r, d, otherDigest(d), release, nil) }, want: wrongDigest},
+		"valid":            {attach: signed(release, same)},
+		"another identity": {attach: signed("eve@evil.example", same), want: "expected SAN value"},
+		"of another image": {attach: signed(release, otherDigest), want: wrongDigest},
 		"payload edited": {attach: func(s *virtualSigstore, r string, d v1.Hash) {
 			s.signTag(r, d, otherDigest(d), release, func(text []byte) []byte {
 				return []byte(strings.ReplaceAll(string(text), otherDigest(d).Hex, d.Hex))

@@ -74,12 +74,13 @@ func TestVerifiesCosignByKey(t *testing.T) {
 			cosignAttest(s.t, dir, bundles, "vuln", "predicate.json", image)
 		}
 	}
+	signatureOnly := func(s *virtualSigstore, r string, d v1.Hash) { cosignSign(s.t, trusted, "false", r+"@"+d.String()) }
 	const policy = "rules: [{match: '**', key: cosign.pub, attestations: [{type: vuln}]}]"
 	checkCases(t, &virtualSigstore{t: t, dir: trusted}, policy, map[string]attachmentCase{
 		"tags":                   {attach: by(trusted, "false")},
 		"bundles":                {attach: by(trusted, "true")},
 		"tags by another key":    {attach: by(other, "false"), want: "no attestation " + vulnType + " by key cosign.pub"},
 		"bundles by another key": {attach: by(other, "true"), want: "no attestation " + vulnType + " by key cosign.pub"},
-		"signature only":         {attach: func(s *virtualSigstore, r string, d v1.Hash) { cosignSign(s.t, trusted, "false", r+"@"+d.String()) }, want: "no attestation"},
+		"signature only":         {attach: signatureOnly, want: "no attestation"},
 	})
 }

@@ -135,73 +135,89 @@ func TestRejectsTamperedBundlesOfCosign(t *testing.T) {
 	p := startServices(t)
 	token := p.token(t, sigstore.Release)
 	made := newImage(t, "tampered")
-	signedIn := func(sign func(name.Digest, string) error) *bundlepb.Bundle {
+	signedBy := func(sign func(name.Digest, string) error) []byte {
 		repository := p.repository(referrersAPI)
 		digest := digestIn(t, repository, image.Push(t, made, repository+":1"))
 		must(t, sign(digest, token))
-		b := &bundlepb.Bundle{}
-		must(t, protojson.Unmarshal(bundleOf(t, digest), b))
-		return b
+		return bundleOf(t, digest)
 	}
-	second, first, other := signedIn(p.trusted.Sign), signedIn(p.trusted.Sign), signedIn(p.other.Sign)
-	changed := func(change func(*bundlepb.VerificationMaterial)) []byte {
-		b := &bundlepb.Bundle{}
-		text, err := protojson.Marshal(first)
-		must(t, err)
-		must(t, protojson.Unmarshal(text, b))
-		change(b.VerificationMaterial)
-		text, err = protojson.Marshal(b)
-		must(t, err)
-		return text
+	whole := signedBy(p.trusted.Sign)
+	second, other := materialOf(t, signedBy(p.trusted.Sign)), materialOf(t, signedBy(p.other.Sign))
+	checkBundle := func(t *testing.T, bundle []byte, want string) {
+		t.Parallel()
+		repository := p.repository(referrersTag)
+		digest := image.Push(t, made, repository+":1")
+		attachRaw(t, repository, digest, bundle)
+		checkVerdict(t, repository, p.policy(t, ""), want)
 	}
-	whole := changed(func(*bundlepb.VerificationMaterial) {})
-	for name, tt := range map[string]struct {
-		bundle []byte
-		want   string
-	}{
-		"valid":     {whole, ""},
-		"truncated": {whole[:len(whole)/2], "malformed bundle"},
-		"log entry of another signature": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.TlogEntries = second.VerificationMaterial.TlogEntries
-		}), "transparency log signature does not match"},
-		"inclusion proof of another entry": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.TlogEntries[0].InclusionProof = second.VerificationMaterial.TlogEntries[0].InclusionProof
-			m.TlogEntries[0].LogIndex = second.VerificationMaterial.TlogEntries[0].LogIndex
-		}), "failed to verify log inclusion"},
-		"checkpoint of another log": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.TlogEntries[0].InclusionProof.Checkpoint = other.VerificationMaterial.TlogEntries[0].InclusionProof.Checkpoint
-		}), "failed to verify log inclusion"},
-		"log entry without inclusion proof": {changed(func(m *bundlepb.VerificationMaterial) {
+	t.Run("valid", func(t *testing.T) { checkBundle(t, whole, "") })
+	t.Run("truncated", func(t *testing.T) { checkBundle(t, whole[:len(whole)/2], "malformed bundle") })
+	for name, tt := range tamperedMaterial(second, other) {
+		t.Run(name, func(t *testing.T) { checkBundle(t, withMaterial(t, whole, tt.change), tt.want) })
+	}
+}
+
+func materialOf(t *testing.T, text []byte) *bundlepb.VerificationMaterial {
+	t.Helper()
+	b := &bundlepb.Bundle{}
+	must(t, protojson.Unmarshal(text, b))
+	return b.VerificationMaterial
+}
+
+// withMaterial returns a bundle with changed verification material.
+func withMaterial(t *testing.T, text []byte, change func(*bundlepb.VerificationMaterial)) []byte {
+	t.Helper()
+	b := &bundlepb.Bundle{}
+	must(t, protojson.Unmarshal(text, b))
+	change(b.VerificationMaterial)
+	changed, err := protojson.Marshal(b)
+	must(t, err)
+	return changed
+}
+
+type materialCase struct {
+	change func(*bundlepb.VerificationMaterial)
+	want   string
+}
+
+// tamperedMaterial replaces parts by those of a second signature of the same signer, or of
+// another Sigstore.
+func tamperedMaterial(second, other *bundlepb.VerificationMaterial) map[string]materialCase {
+	const noTime = "no proof of the signing time: no timestamp, and no log entry with a time"
+	return map[string]materialCase{
+		"log entry of another signature": {change: func(m *bundlepb.VerificationMaterial) {
+			m.TlogEntries = second.TlogEntries
+		}, want: "transparency log signature does not match"},
+		"inclusion proof of another entry": {change: func(m *bundlepb.VerificationMaterial) {
+			m.TlogEntries[0].InclusionProof = second.TlogEntries[0].InclusionProof
+			m.TlogEntries[0].LogIndex = second.TlogEntries[0].LogIndex
+		}, want: "failed to verify log inclusion"},
+		"checkpoint of another log": {change: func(m *bundlepb.VerificationMaterial) {
+			m.TlogEntries[0].InclusionProof.Checkpoint = other.TlogEntries[0].InclusionProof.Checkpoint
+		}, want: "failed to verify log inclusion"},
+		"log entry without inclusion proof": {change: func(m *bundlepb.VerificationMaterial) {
 			m.TlogEntries[0].InclusionProof = nil
-		}), "malformed bundle"},
-		"log entry with a forged time": {changed(func(m *bundlepb.VerificationMaterial) {
+		}, want: "malformed bundle"},
+		"log entry with a forged time": {change: func(m *bundlepb.VerificationMaterial) {
 			m.TlogEntries[0].IntegratedTime = 1
 			m.TimestampVerificationData = nil
-		}), "no proof of the signing time"},
-		"log entry without timestamp": {changed(func(m *bundlepb.VerificationMaterial) {
+		}, want: noTime},
+		"log entry without timestamp": {change: func(m *bundlepb.VerificationMaterial) {
 			m.TimestampVerificationData = nil
-		}), "no proof of the signing time: no timestamp, and no log entry with a time"},
-		"timestamp of another signature": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.TimestampVerificationData = second.VerificationMaterial.TimestampVerificationData
-		}), "hashed messages don't match"},
-		"timestamp by another authority": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.TimestampVerificationData = other.VerificationMaterial.TimestampVerificationData
-		}), "pkcs7: No certificate for signer"},
-		"certificate of another signature": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.Content = second.VerificationMaterial.Content
-		}), "transparency log certificate does not match"},
-		"certificate of another signature, not logged": {changed(func(m *bundlepb.VerificationMaterial) {
-			m.Content, m.TlogEntries = second.VerificationMaterial.Content, nil
-		}), "could not verify envelope"},
-		"timestamp without log entry": {changed(func(m *bundlepb.VerificationMaterial) { m.TlogEntries = nil }), ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			repository := p.repository(referrersTag)
-			digest := image.Push(t, made, repository+":1")
-			attachRaw(t, repository, digest, tt.bundle)
-			checkVerdict(t, repository, p.policy(t, ""), tt.want)
-		})
+		}, want: noTime},
+		"timestamp of another signature": {change: func(m *bundlepb.VerificationMaterial) {
+			m.TimestampVerificationData = second.TimestampVerificationData
+		}, want: "hashed messages don't match"},
+		"timestamp by another authority": {change: func(m *bundlepb.VerificationMaterial) {
+			m.TimestampVerificationData = other.TimestampVerificationData
+		}, want: "pkcs7: No certificate for signer"},
+		"certificate of another signature": {change: func(m *bundlepb.VerificationMaterial) {
+			m.Content = second.Content
+		}, want: "transparency log certificate does not match"},
+		"certificate of another signature, not logged": {change: func(m *bundlepb.VerificationMaterial) {
+			m.Content, m.TlogEntries = second.Content, nil
+		}, want: "could not verify envelope"},
+		"timestamp without log entry": {change: func(m *bundlepb.VerificationMaterial) { m.TlogEntries = nil }},
 	}
 }
 
@@ -209,24 +225,36 @@ func TestRejectsTamperedBundlesOfCosign(t *testing.T) {
 func TestRejectsAttachmentsCopiedFromAnotherImage(t *testing.T) {
 	t.Parallel()
 	p := startServices(t)
-	token := p.token(t, sigstore.Release)
-	type copyCase struct {
-		sign func(name.Digest) error
-		move func(*testing.T, name.Digest, name.Digest)
-		more string // of the rule
-		want string
-	}
-	runConcurrently(t, map[string]copyCase{
+	runConcurrently(t, copyCases(p, p.token(t, sigstore.Release)), func(t *testing.T, tt copyCase) {
+		repository, digest := p.push(t, referrersTag)
+		other := image.Push(t, newImage(t, "other"+repository), repository+":other")
+		from := digestIn(t, repository, other)
+		must(t, tt.sign(from))
+		tt.copy(t, from, digest)
+		checkVerdict(t, repository, p.policy(t, tt.more), tt.want)
+	})
+}
+
+// copyCase signs one image and copies the signature to another.
+type copyCase struct {
+	sign func(name.Digest) error
+	copy func(t *testing.T, from, to name.Digest)
+	more string // fields of the rule
+	want string
+}
+
+func copyCases(p *realServices, token string) map[string]copyCase {
+	return map[string]copyCase{
 		"bundle": {
 			sign: func(d name.Digest) error { return p.trusted.Sign(d, token) },
-			move: func(t *testing.T, from, to name.Digest) {
+			copy: func(t *testing.T, from, to name.Digest) {
 				attachRaw(t, to.Context().Name(), hashOf(t, to), bundleOf(t, from))
 			},
 			want: "signature is for digest ",
 		},
 		"bundle with text layer": {
 			sign: func(d name.Digest) error { return p.trusted.Sign(d, token) },
-			move: func(t *testing.T, from, to name.Digest) {
+			copy: func(t *testing.T, from, to name.Digest) {
 				layer := static.NewLayer(bundleOf(t, from), types.MediaType("text/plain"))
 				must(t, cosignoci.WriteReferrer(to, bundleType, []v1.Layer{layer}, nil))
 			},
@@ -234,19 +262,19 @@ func TestRejectsAttachmentsCopiedFromAnotherImage(t *testing.T) {
 		},
 		"tag": {
 			sign: func(d name.Digest) error { return p.trusted.SignTag(d, token) },
-			move: func(t *testing.T, from, to name.Digest) {
+			copy: func(t *testing.T, from, to name.Digest) {
 				copySignatures(t, from.Context().Name(), hashOf(t, from), hashOf(t, to))
 			},
 			want: "signature is for digest ",
 		},
 		"tag, payload edited": {
 			sign: func(d name.Digest) error { return p.trusted.SignTag(d, token) },
-			move: editPayload,
+			copy: editPayload,
 			want: "could not verify message",
 		},
 		"attestation": {
 			sign: func(d name.Digest) error { return p.trusted.Attest(d, token, "slsaprovenance1", p.predicate) },
-			move: func(t *testing.T, from, to name.Digest) {
+			copy: func(t *testing.T, from, to name.Digest) {
 				must(t, p.trusted.Sign(to, token))
 				attachRaw(t, to.Context().Name(), hashOf(t, to), bundleOf(t, from))
 			},
@@ -255,7 +283,7 @@ func TestRejectsAttachmentsCopiedFromAnotherImage(t *testing.T) {
 		},
 		"attestation at a tag": {
 			sign: func(d name.Digest) error { return p.trusted.AttestTag(d, token, "vuln", p.predicate) },
-			move: func(t *testing.T, from, to name.Digest) {
+			copy: func(t *testing.T, from, to name.Digest) {
 				must(t, p.trusted.SignTag(to, token))
 				stored, err := remote.Image(attestationTag(t, from))
 				must(t, err)
@@ -266,19 +294,12 @@ func TestRejectsAttachmentsCopiedFromAnotherImage(t *testing.T) {
 		},
 		"attestation instead of a signature": {
 			sign: func(name.Digest) error { return nil },
-			move: func(t *testing.T, _, to name.Digest) {
+			copy: func(t *testing.T, _, to name.Digest) {
 				must(t, p.trusted.Attest(to, token, "slsaprovenance1", p.predicate))
 			},
 			want: ", only attestation https://slsa.dev/provenance/v1",
 		},
-	}, func(t *testing.T, tt copyCase) {
-		repository, digest := p.push(t, referrersTag)
-		other := image.Push(t, newImage(t, "other"+repository), repository+":other")
-		from := digestIn(t, repository, other)
-		must(t, tt.sign(from))
-		tt.move(t, from, digest)
-		checkVerdict(t, repository, p.policy(t, tt.more), tt.want)
-	})
+	}
 }
 
 func attestationTag(t *testing.T, image name.Digest) name.Tag {
@@ -302,7 +323,8 @@ func editPayload(t *testing.T, from, to name.Digest) {
 	annotations, err := layers[0].Annotations()
 	must(t, err)
 	edited := strings.ReplaceAll(string(payload), hashOf(t, from).Hex, hashOf(t, to).Hex)
-	layer, err := cosignstatic.NewSignature([]byte(edited), annotations[cosignstatic.SignatureAnnotationKey], cosignstatic.WithAnnotations(annotations))
+	signature := annotations[cosignstatic.SignatureAnnotationKey]
+	layer, err := cosignstatic.NewSignature([]byte(edited), signature, cosignstatic.WithAnnotations(annotations))
 	must(t, err)
 	writeTag(t, to, layer)
 }
@@ -327,7 +349,8 @@ func TestRejectsTimestampOfAnotherAttestation(t *testing.T) {
 	const timestamp = cosignstatic.RFC3161TimestampAnnotationKey
 	first, second := manifest.Layers[0].Annotations, manifest.Layers[1].Annotations
 	first[timestamp] = second[timestamp]
-	changed, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{Layer: layers[0], Annotations: first})
+	base := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
+	changed, err := mutate.Append(base, mutate.Addendum{Layer: layers[0], Annotations: first})
 	must(t, err)
 	must(t, remote.Write(attestationTag(t, digest), changed))
 	checkVerdict(t, repository, required, "hashed messages don't match")

@@ -55,7 +55,8 @@ func newVirtualSigstore(t testing.TB) *virtualSigstore {
 			t.Fatal(err)
 		}
 	}
-	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, virtual.FulcioCertificateAuthorities(), nil, virtual.TimestampingAuthorities(), logs)
+	fulcio, timestamps := virtual.FulcioCertificateAuthorities(), virtual.TimestampingAuthorities()
+	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, fulcio, nil, timestamps, logs)
 	must(t, err)
 	text, err := trusted.MarshalJSON()
 	must(t, err)
@@ -105,15 +106,17 @@ func (s *virtualSigstore) material(made sigstore.SignedEntity) *bundlepb.Verific
 	must(s.t, err)
 	entries, _ := made.TlogEntries()
 	stamps, _ := made.Timestamps()
+	certificate := &commonpb.X509Certificate{RawBytes: content.Certificate().Raw}
 	m := &bundlepb.VerificationMaterial{
-		Content:                   &bundlepb.VerificationMaterial_Certificate{Certificate: &commonpb.X509Certificate{RawBytes: content.Certificate().Raw}},
+		Content:                   &bundlepb.VerificationMaterial_Certificate{Certificate: certificate},
 		TimestampVerificationData: &bundlepb.TimestampVerificationData{},
 	}
 	for _, e := range entries {
 		m.TlogEntries = append(m.TlogEntries, s.withPromise(e.TransparencyLogEntry()))
 	}
 	for _, s := range stamps {
-		m.TimestampVerificationData.Rfc3161Timestamps = append(m.TimestampVerificationData.Rfc3161Timestamps, &commonpb.RFC3161SignedTimestamp{SignedTimestamp: s})
+		data := m.TimestampVerificationData
+		data.Rfc3161Timestamps = append(data.Rfc3161Timestamps, &commonpb.RFC3161SignedTimestamp{SignedTimestamp: s})
 	}
 	return m
 }

@@ -110,7 +110,8 @@ func TestUnavailableRegistryIsAnError(t *testing.T) {
 func FuzzConvert(f *testing.F) {
 	const entry = `{"SignedEntryTimestamp":"AA==","Payload":{"body":"e30=","integratedTime":1,"logIndex":0,"logID":"aa"}}`
 	f.Add([]byte(`{"critical":{}}`), "c2ln", "", entry, "", false)
-	f.Add([]byte(`{"payloadType":"t","payload":"e30=","signatures":[{"sig":"AA=="}]}`), "", "", "", `{"SignedRFC3161Timestamp":"AA=="}`, true)
+	const envelope = `{"payloadType":"t","payload":"e30=","signatures":[{"sig":"AA=="}]}`
+	f.Add([]byte(envelope), "", "", "", `{"SignedRFC3161Timestamp":"AA=="}`, true)
 	f.Add([]byte(``), "!", "-----BEGIN CERTIFICATE-----", "{", "[]", true)
 	f.Add([]byte(`{}`), "", "no certificate", "", "", false)
 	f.Fuzz(func(t *testing.T, payload []byte, signature, certificate, entry, timestamp string, attestation bool) {

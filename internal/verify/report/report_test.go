@@ -45,7 +45,8 @@ var (
 // TestJSON fixes the form of verify.json.
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	text, err := newReport(newComponent("acme/web", Signed, withCertificate, withKey), refused("acme/db", "no signature by key a.pub")).JSON()
+	web, db := newComponent("acme/web", Signed, withCertificate, withKey), refused("acme/db", "no signature by key a.pub")
+	text, err := newReport(web, db).JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
