@@ -68,7 +68,7 @@ func Run(ctx context.Context, set *artifacts.Set, s spec.Spec, o Options) (*repo
 		b.Notes = append(b.Notes, notes...)
 		boots = append(boots, b)
 	}
-	r := report.New(set, boots)
+	r := report.New(report.Image{Name: set.Name, Arch: set.Arch, Init: set.Init}, boots)
 	if o.ReportDir != "" {
 		if err := renameConsole(r, o.ReportDir); err != nil {
 			return nil, err

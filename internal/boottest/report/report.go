@@ -17,7 +17,6 @@ import (
 
 	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
-	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/markup"
 )
 
@@ -27,12 +26,17 @@ const Version = 1
 // Report is the content of report.json. The embedded Boot is the decisive one: the first
 // that is not ready, or else the first.
 type Report struct {
-	Version int    `json:"version"`
-	Name    string `json:"name"` // of the image
-	Arch    string `json:"arch"`
-	Init    string `json:"init"`
+	Version int `json:"version"`
+	Image
 	Boot
 	Boots []Boot `json:"boots"` // one for each format
+}
+
+// Image describes the build whose files were booted.
+type Image struct {
+	Name string `json:"name"`
+	Arch string `json:"arch"`
+	Init string `json:"init"` // "builtin", or the reference of the image that contains it
 }
 
 // Boot is the result of booting one format.
@@ -53,9 +57,9 @@ func (b Boot) endMS() int64 {
 	return b.Stages[len(b.Stages)-1].ToMS
 }
 
-// New returns the report on at least one boot of a build.
-func New(set *artifacts.Set, boots []Boot) *Report {
-	r := &Report{Version: Version, Name: set.Name, Arch: set.Arch, Init: set.Init, Boot: boots[0], Boots: boots}
+// New returns the report on at least one boot of an image.
+func New(image Image, boots []Boot) *Report {
+	r := &Report{Version: Version, Image: image, Boot: boots[0], Boots: boots}
 	for _, b := range boots {
 		if b.Verdict != judge.Ready {
 			r.Boot = b

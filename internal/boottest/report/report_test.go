@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/org/linuxkit-action/internal/boottest/judge"
-	"github.com/org/linuxkit-action/internal/build/artifacts"
 )
 
 // injection is text of a guest with commands of GitHub's runner, HTML and Markdown.
@@ -57,7 +56,7 @@ func failedBoot() Boot {
 }
 
 func newReport(boots ...Boot) *Report {
-	return New(&artifacts.Set{Name: "box", Arch: "amd64", Init: "builtin"}, boots)
+	return New(Image{Name: "box", Arch: "amd64", Init: "builtin"}, boots)
 }
 
 func golden(t *testing.T, name string, got []byte) {
