@@ -70,7 +70,8 @@ type Format struct {
 }
 
 // Output is one file of a format. It is written either as a stream, or to a file that
-// can seek. A file may be sparse.
+// can seek. A file may be sparse. Outputs with the same Suffix and Kind are the same file,
+// which formats of one build share.
 type Output struct {
 	Kind     string // of package artifacts
 	Suffix   string // appended to the name of the build
@@ -180,7 +181,24 @@ func chooseFormats(arch string, opts Options) ([]Format, error) {
 		return nil, fmt.Errorf("%w: --size: %s has no disk; omit --size, or build a disk format", ErrUsage,
 			strings.Join(opts.Formats, ", "))
 	}
-	return chosen, nil
+	return chosen, checkConflicts(chosen)
+}
+
+// checkConflicts rejects formats that write different files under one name.
+func checkConflicts(chosen []Format) error {
+	type writer struct{ format, kind string }
+	writers := map[string]writer{} // by suffix
+	for _, f := range chosen {
+		for _, o := range f.Outputs {
+			first, exists := writers[o.Suffix]
+			if exists && first.kind != o.Kind {
+				return fmt.Errorf("%w: formats %s and %s both write NAME%s; build them with different --name or --output",
+					ErrUsage, first.format, f.Name, o.Suffix)
+			}
+			writers[o.Suffix] = writer{format: f.Name, kind: o.Kind}
+		}
+	}
+	return nil
 }
 
 // has reports whether the system can provide a part.

@@ -10,13 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/build/initrd"
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/progress"
 )
 
 func TestFormatTableIsConsistent(t *testing.T) {
 	t.Parallel()
-	names, suffixes := map[string]bool{}, map[string]string{}
+	names := map[string]bool{}
 	for _, f := range Formats() {
 		if names[f.Name] || f.Summary == "" || len(f.Outputs) == 0 {
 			t.Errorf("%s: duplicate, without a summary, or without outputs", f.Name)
@@ -32,11 +34,37 @@ func TestFormatTableIsConsistent(t *testing.T) {
 			if o.File == nil && f.Size.applies() {
 				t.Errorf("%s: %s has a size rule, and cannot seek", f.Name, o.Kind)
 			}
-			if other, taken := suffixes[o.Suffix]; taken {
-				t.Errorf("%s and %s both write NAME%s", other, f.Name, o.Suffix)
-			}
-			suffixes[o.Suffix] = f.Name
 		}
+	}
+}
+
+func TestFormatsShareEqualFiles(t *testing.T) {
+	t.Parallel()
+	kernelInitrd, _ := LookupFormat("kernel+initrd")
+	other := Format{Name: "other", Outputs: kernelInitrd.Outputs[:1]}
+	if err := checkConflicts([]Format{kernelInitrd, other}); err != nil {
+		t.Fatal(err)
+	}
+	s := &System{Root: tree.New(), Kernel: tree.File(0o644, []byte("kernel"))}
+	opts := Options{Name: "os", Output: t.TempDir(), Codec: initrd.Codec{Name: "none"}, Report: progress.Silent()}
+	set, err := writeOutputs(t.Context(), s, []Format{kernelInitrd, other}, sboms{}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := set.Find("kernel+initrd", artifacts.KindKernel)
+	second, found := set.Find("other", artifacts.KindKernel)
+	if !found || first.Path != second.Path || first.SHA256 != second.SHA256 {
+		t.Errorf("got %+v and %+v", first, second)
+	}
+}
+
+func TestRejectsFormatsWithDifferentFilesOfOneName(t *testing.T) {
+	t.Parallel()
+	tarFormat, _ := LookupFormat("tar")
+	other := Format{Name: "other", Outputs: []Output{{Kind: "other", Suffix: ".tar"}}}
+	err := checkConflicts([]Format{tarFormat, other})
+	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "formats tar and other both write NAME.tar") {
+		t.Errorf("got %v", err)
 	}
 }
 

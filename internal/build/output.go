@@ -49,6 +49,11 @@ func (p *product) writeFormat(ctx context.Context, folder *artifacts.Folder, set
 			continue
 		}
 		base := p.opts.Name + output.Suffix
+		if file, written := set.FindPath(base); written {
+			file.Format = format.Name // another format has written it
+			set.Files = append(set.Files, file)
+			continue
+		}
 		if missing {
 			return fmt.Errorf("%s: the system has no %s; add a kernel to the manifest, or build another format", base, part)
 		}

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/manifest"
@@ -63,7 +62,8 @@ const maxSBOMName = 100
 func nameSBOM(set *artifacts.Set, name string, use manifest.Use) string {
 	stem := fmt.Sprintf("%s-sbom-%s-%s", name, use.Role, use.Name[:min(len(use.Name), maxSBOMName)])
 	base := stem + artifacts.SBOMSuffix
-	for n := 2; slices.ContainsFunc(set.Files, func(f artifacts.File) bool { return f.Path == base }); n++ {
+	listed := func(path string) bool { _, found := set.FindPath(path); return found }
+	for n := 2; listed(base); n++ {
 		base = fmt.Sprintf("%s-%d%s", stem, n, artifacts.SBOMSuffix)
 	}
 	return base

@@ -100,6 +100,15 @@ func (s *Set) Find(format, kind string) (File, bool) {
 	return File{}, false
 }
 
+// FindPath returns the file with a path.
+func (s *Set) FindPath(path string) (File, bool) {
+	i := slices.IndexFunc(s.Files, func(f File) bool { return f.Path == path })
+	if i < 0 {
+		return File{}, false
+	}
+	return s.Files[i], true
+}
+
 // SetSBOMs sets the SBOM files of the components with a reference.
 func (s *Set) SetSBOMs(reference string, sboms []string) {
 	for i := range s.Components {
@@ -205,12 +214,12 @@ func loadFile(path string) (*Set, error) {
 // formatOf returns the set with the files of one format only: that of the named file. It
 // returns nil if the set does not list the file.
 func (s *Set) formatOf(base string) *Set {
-	i := slices.IndexFunc(s.Files, func(f File) bool { return f.Path == base })
-	if i < 0 {
+	file, listed := s.FindPath(base)
+	if !listed {
 		return nil
 	}
 	subset := *s
-	subset.Files = slices.DeleteFunc(slices.Clone(s.Files), func(f File) bool { return f.Format != s.Files[i].Format })
+	subset.Files = slices.DeleteFunc(slices.Clone(s.Files), func(f File) bool { return f.Format != file.Format })
 	return &subset
 }
 
