@@ -15,7 +15,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=
 # CGO_ENABLED=0 links the program statically: it does not depend on the C library of the base.
-RUN CGO_ENABLED=0 GOFLAGS="'-ldflags=-s -w -X=github.com/org/linuxkit-action/internal/cli.release=${VERSION}'" make build
+RUN CGO_ENABLED=0 make build VERSION="$VERSION"
 
 FROM ${BASE}
 RUN apt-get update \

@@ -8,6 +8,8 @@ SOAK     ?= 200
 # The same flags everywhere: build, test and the tools then share compiled packages.
 export GOFLAGS := -trimpath $(GOFLAGS)
 STRIP    := -ldflags="-s -w"
+# of the program, for the container of a release; go install takes it from the module
+VERSION  :=
 # PID 1 is small rather than fast: without inlining in these packages it is 5 % smaller.
 PLAIN    := github.com/org/linuxkit-action/... golang.org/x/sys/... os strings strconv syscall time
 INIT     := CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOFLAGS= $(GO) build -trimpath -buildvcs=false $(STRIP) $(PLAIN:%=-gcflags=%=-l)
@@ -47,7 +49,7 @@ payload:
 	@$(GO) run ./internal/build/payload/pack $(PAYLOAD)/init-amd64 $(PAYLOAD)/init-arm64
 
 build: payload
-	@$(GO) build $(STRIP) -o $(BIN)/linuxkit-action ./cmd/linuxkit-action
+	@$(GO) build -ldflags="-s -w $(VERSION:%=-X=github.com/org/linuxkit-action/internal/cli.release=%)" -o $(BIN)/linuxkit-action ./cmd/linuxkit-action
 
 cross:
 	@for target in linux/arm64 darwin/amd64 darwin/arm64; do \
