@@ -141,8 +141,9 @@ func TestRejectsTamperedBundlesOfCosign(t *testing.T) {
 		must(t, sign(digest, token))
 		return bundleOf(t, digest)
 	}
-	whole := signedBy(p.trusted.Sign)
+	// The second is made first, so that its certificate is valid when the whole is signed.
 	second, other := materialOf(t, signedBy(p.trusted.Sign)), materialOf(t, signedBy(p.other.Sign))
+	whole := signedBy(p.trusted.Sign)
 	checkBundle := func(t *testing.T, bundle []byte, want string) {
 		t.Parallel()
 		repository := p.repository(referrersTag)

@@ -319,7 +319,7 @@ func TestReportsMistakesWithPosition(t *testing.T) {
 		"_predicate: id: \"x\"":                                                    nothing,
 		"predicateType: string":                                                    nothing,
 		"_type: \"x\", predicate: id: \"x\"":                                       `write "_type"`,
-		"predicate: matchN(1, [{id: 1}, {id!: 2}])":                                   "CUE:1:24: id: a value without this field would match; write id!:",
+		"predicate: matchN(1, [{id: 1}, {id!: 2}])":                                   "id: a value without this field would match; write id!:",
 		list + "#F: a!: b: 1\npredicate: l: list.MatchN(>0, #F)":                      "CUE:2:9: b: a value without this field would match",
 		"import l \"list\"\nlet f = {a: 1}\npredicate: l: l.MatchN(>0, f)":            "CUE:2:10: a: a value",
 		json + "predicate: Data: json.Validate({\"a\": 1})":                           "CUE:2:33: a: a value",
