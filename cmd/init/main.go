@@ -1,5 +1,5 @@
 // Command init is PID 1 of a machine. The builder installs it as /init, with links to it
-// named modprobe, poweroff, reboot, halt and linuxkit-init, the operator's command.
+// named init and modprobe. The operator's command is linuxkit-init.
 //
 // The godebug settings disable the runtime's search for CPU limits in cgroups: PID 1 has
 // none, and the search takes longer than a call of modprobe.

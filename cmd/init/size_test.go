@@ -19,7 +19,7 @@ func TestCompressedSize(t *testing.T) {
 	if built, _ := filepath.Glob("../../internal/build/payload/bin/init-amd64*"); len(built) == 0 {
 		t.Skip("no payload; run make payload")
 	}
-	binary, err := payload.Init("amd64")
+	binary, err := payload.Program(payload.Init, "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,18 @@ var systemFolders = map[string]uint32{
 // files, and the Go runtime opens /dev/null in their place or aborts.
 const devNull = "dev/null"
 
-// commands are links to PID 1, which acts by the name it is called with.
-var commands = []string{"sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/halt", "usr/bin/linuxkit-init"}
+// Paths of the two programs.
+const (
+	initPath     = "init"
+	operatorPath = "usr/bin/linuxkit-init"
+)
+
+// links are links to the program that acts by the name it is called with. The kernel calls
+// modprobe, before PID 1 runs and whenever it needs a module, so PID 1 is that command.
+var links = map[string]string{
+	"sbin/init": initPath, "sbin/modprobe": initPath,
+	"sbin/poweroff": operatorPath, "sbin/reboot": operatorPath, "sbin/halt": operatorPath,
+}
 
 // chooseInit selects the PID 1 of the system, and installs the built-in one if needed.
 func (a *assembler) chooseInit() error {
@@ -48,11 +58,7 @@ func (a *assembler) chooseInit() error {
 		return errors.New("--init manifest: no init image contains /init; add linuxkit/init to init:, or omit --init")
 	}
 	a.Init = builtin
-	binary, err := payload.Init(a.Arch)
-	if err != nil {
-		return err
-	}
-	return a.installInit(binary)
+	return a.installInit()
 }
 
 // replacesInit reports whether the built-in PID 1 replaces /init of the manifest.
@@ -60,14 +66,11 @@ func (a *assembler) replacesInit() bool {
 	return a.opts.Init == InitBuiltin || a.opts.Init == InitAuto && a.manifest.RequestsBuiltinInit()
 }
 
-// installInit adds the built-in PID 1 with the folders and links that it needs.
-func (a *assembler) installInit(binary []byte) error {
+// installInit adds the built-in PID 1 and the operator's command, with the folders and
+// links that they need.
+func (a *assembler) installInit() error {
 	a.protectReadonlyVolumes()
 	origin := tree.Origin{Source: sourceInit, Location: "init", Place: "the built-in PID 1"}
-	a.Root.Remove("init")
-	if err := a.Root.Put("init", tree.File(0o755, binary).From(origin)); err != nil {
-		return err
-	}
 	for _, name := range slices.Sorted(maps.Keys(systemFolders)) {
 		if err := a.putIfAbsent(name, tree.Folder(systemFolders[name]).From(origin)); err != nil {
 			return err
@@ -76,15 +79,30 @@ func (a *assembler) installInit(binary []byte) error {
 	if err := a.putIfAbsent(devNull, tree.CharDevice(0o666, 1, 3).From(origin)); err != nil {
 		return err
 	}
-	for _, name := range commands {
-		if old, exists := a.Root.Get(name); exists && old.Type != tar.TypeDir && !a.replacesInit() {
-			continue // the manifest provides this command
+	a.Root.Remove(initPath)
+	for path, program := range map[string]string{initPath: payload.Init, operatorPath: payload.Operator} {
+		binary, err := payload.Program(program, a.Arch)
+		if err != nil {
+			return err
 		}
-		if err := a.Root.Put(name, tree.Symlink("/init").From(origin)); err != nil {
+		if err := a.putCommand(path, tree.File(0o755, binary).From(origin)); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		if err := a.putCommand(name, tree.Symlink("/"+links[name]).From(origin)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putCommand adds a command, unless the manifest provides it.
+func (a *assembler) putCommand(name string, inode *tree.Inode) error {
+	if old, exists := a.Root.Get(name); exists && old.Type != tar.TypeDir && !a.replacesInit() {
+		return nil
+	}
+	return a.Root.Put(name, inode)
 }
 
 func (a *assembler) putIfAbsent(name string, inode *tree.Inode) error {

@@ -3,21 +3,16 @@ package pid1
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
-	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/record"
+	"github.com/org/linuxkit-action/internal/pid1/snapshot"
 )
 
-// span is a part of the boot and its duration in whole milliseconds, so that consecutive
-// spans add up to the total.
-type span struct {
-	name string
-	took time.Duration
-}
+// span is a part of the boot.
+type span = snapshot.Span
 
 // uptime is console.Uptime in whole milliseconds.
 func uptime() time.Duration { return console.Uptime().Truncate(time.Millisecond) }
@@ -25,18 +20,13 @@ func uptime() time.Duration { return console.Uptime().Truncate(time.Millisecond)
 // endSpan records the time from since to now, and sets since to now.
 func (m *machine) endSpan(name string, since *time.Duration) {
 	now := uptime()
-	s := span{name, now - *since}
+	s := span{Name: name, Took: now - *since}
 	*since = now
 	m.loop.Post(func() { m.spans = append(m.spans, s) })
 }
 
 // bootTimes is an account of the time of a boot.
-type bootTimes struct {
-	total    time.Duration
-	spans    []span // that add up to the total, slowest first
-	parallel []span // services that the boot did not wait for
-	complete bool   // all services were ready
-}
+type bootTimes struct{ snapshot.Boot }
 
 const (
 	servicePrefix = "service/"
@@ -47,72 +37,46 @@ const (
 // bootTimes returns the consecutive spans of the boot: its stages, and then the critical path
 // of the services.
 func (m *machine) bootTimes() bootTimes {
-	b := bootTimes{total: uptime() - m.origin, complete: m.ready, spans: slices.Clone(m.spans)}
+	b := bootTimes{snapshot.Boot{Total: uptime() - m.origin, Complete: m.ready, Spans: slices.Clone(m.spans)}}
 	if m.ready {
-		b.total = m.readyAt - m.origin
+		b.Total = m.readyAt - m.origin
 	}
 	from := m.origin
 	for _, s := range m.spans {
-		from += s.took
+		from += s.Took
 	}
 	if m.services == nil {
-		b.spans = append(b.spans, span{m.phase, m.origin + b.total - from})
+		b.Spans = append(b.Spans, span{Name: m.phase, Took: m.origin + b.Total - from})
 		return b.sorted()
 	}
-	waiting := span{name: waitingName}
-	for _, step := range m.services.CriticalPath(from, m.origin+b.total) {
+	waiting := span{Name: waitingName}
+	for _, step := range m.services.CriticalPath(from, m.origin+b.Total) {
 		if step.Name == "" {
-			waiting.took += step.Took
+			waiting.Took += step.Took
 			continue
 		}
-		b.spans = append(b.spans, span{servicePrefix + step.Name, step.Took})
+		b.Spans = append(b.Spans, span{Name: servicePrefix + step.Name, Took: step.Took})
 	}
-	b.spans = append(b.spans, waiting)
+	b.Spans = append(b.Spans, waiting)
 	m.services.StartTimes(b.addParallel)
 	return b.sorted()
 }
 
 // addParallel adds a service, unless it is on the critical path.
 func (b *bootTimes) addParallel(name string, took time.Duration) {
-	s := span{servicePrefix + name, took.Truncate(time.Millisecond)}
-	if !slices.ContainsFunc(b.spans, func(other span) bool { return other.name == s.name }) {
-		b.parallel = append(b.parallel, s)
+	s := span{Name: servicePrefix + name, Took: took.Truncate(time.Millisecond)}
+	if !slices.ContainsFunc(b.Spans, func(other span) bool { return other.Name == s.Name }) {
+		b.Parallel = append(b.Parallel, s)
 	}
 }
 
 // sorted sorts the spans, slowest first, and drops those of 0 ms.
 func (b bootTimes) sorted() bootTimes {
-	b.spans = slices.DeleteFunc(b.spans, func(s span) bool { return s.took == 0 })
-	for _, list := range [][]span{b.spans, b.parallel} {
-		slices.SortStableFunc(list, func(x, y span) int { return cmp.Compare(y.took, x.took) })
+	b.Spans = slices.DeleteFunc(b.Spans, func(s span) bool { return s.Took == 0 })
+	for _, list := range [][]span{b.Spans, b.Parallel} {
+		slices.SortStableFunc(list, func(x, y span) int { return cmp.Compare(y.Took, x.Took) })
 	}
 	return b
-}
-
-// barWidth is the width of a bar of 100 %.
-const barWidth = 40
-
-// String formats the times as tables.
-func (b bootTimes) String() string {
-	text := milliseconds(b.total) + " ms until all services were ready\n\n"
-	if !b.complete {
-		text = milliseconds(b.total) + " ms, boot in progress\n\n"
-	}
-	rows := [][]string{{"MS", "", "", "STEP"}}
-	for _, s := range b.spans {
-		share := int(100 * s.took / max(b.total, 1))
-		bar := strings.Repeat("#", share*barWidth/100)
-		rows = append(rows, []string{milliseconds(s.took), strconv.Itoa(share) + "%", bar, control.Sanitize(s.name)})
-	}
-	text += table(append(rows, []string{milliseconds(b.total), "100%", "", "total"}), 0, 1)
-	if len(b.parallel) == 0 {
-		return text
-	}
-	rows = [][]string{{"MS", "IN PARALLEL"}}
-	for _, s := range b.parallel {
-		rows = append(rows, []string{milliseconds(s.took), control.Sanitize(s.name)})
-	}
-	return text + "\n" + table(rows, 0)
 }
 
 // blameSize limits the list of spans, so that the record fits one line.
@@ -122,7 +86,7 @@ const blameSize = record.MaxLen - 80
 func (m *machine) emitBlame() {
 	b := m.bootTimes()
 	m.console.Emit(record.Blame,
-		record.Field{Key: record.KeyTotal, Value: milliseconds(b.total)},
+		record.Field{Key: record.KeyTotal, Value: milliseconds(b.Total)},
 		record.Field{Key: record.KeyItems, Value: b.items(blameSize)})
 }
 
@@ -130,12 +94,12 @@ func (m *machine) emitBlame() {
 // are one item, "others", so that the list adds up to the total.
 func (b bootTimes) items(size int) string {
 	var text strings.Builder
-	rest := b.total
-	for i, s := range b.spans {
-		item := escape(s.name) + ":" + milliseconds(s.took)
+	rest := b.Total
+	for i, s := range b.Spans {
+		item := escape(s.Name) + ":" + milliseconds(s.Took)
 		others := ",others:" + milliseconds(rest)
 		room := size - len(others)
-		if i == len(b.spans)-1 {
+		if i == len(b.Spans)-1 {
 			room = size // there are no others
 		}
 		if text.Len()+1+len(item) > room {
@@ -146,7 +110,7 @@ func (b bootTimes) items(size int) string {
 			text.WriteByte(',')
 		}
 		text.WriteString(item)
-		rest -= s.took
+		rest -= s.Took
 	}
 	return strings.TrimPrefix(text.String(), ",")
 }

@@ -1,24 +1,30 @@
 package pid1
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/snapshot"
 )
 
 const ms = time.Millisecond
 
-func TestBlameOutput(t *testing.T) {
+func TestBlameIsSorted(t *testing.T) {
 	t.Parallel()
-	a := bootTimes{
-		total: 3412 * ms, complete: true,
-		spans:    []span{{"early", 12 * ms}, {"kernel", 2100 * ms}, {"onboot/dhcp", 800 * ms}, {waitingName, 0}, {"service/\x1bweb", 500 * ms}},
-		parallel: []span{{"service/a", 20 * ms}, {"service/b", 300 * ms}},
-	}.sorted()
-	golden(t, "blame", a.String())
-	a.complete, a.parallel = false, nil
-	golden(t, "blame-so-far", a.String())
+	b := bootTimes{snapshot.Boot{
+		Spans:    []span{{Name: "early", Took: 12 * ms}, {Name: "kernel", Took: 2100 * ms}, {Name: waitingName, Took: 0}},
+		Parallel: []span{{Name: "service/a", Took: 20 * ms}, {Name: "service/b", Took: 300 * ms}},
+	}}.sorted()
+	want := snapshot.Boot{
+		Spans:    []span{{Name: "kernel", Took: 2100 * ms}, {Name: "early", Took: 12 * ms}},
+		Parallel: []span{{Name: "service/b", Took: 300 * ms}, {Name: "service/a", Took: 20 * ms}},
+	}
+	if !reflect.DeepEqual(b.Boot, want) {
+		t.Errorf("got %+v, want %+v", b.Boot, want)
+	}
 }
 
 // sum returns the sum of the items of a blame record.
@@ -38,7 +44,10 @@ func sum(t *testing.T, items string) int {
 
 func TestBlameItemsAddUp(t *testing.T) {
 	t.Parallel()
-	a := bootTimes{total: 1820 * ms, spans: []span{{"early", 20 * ms}, {"service/web", 1000 * ms}, {"onboot/a,b:c", 800 * ms}}}.sorted()
+	a := bootTimes{snapshot.Boot{
+		Total: 1820 * ms,
+		Spans: []span{{Name: "early", Took: 20 * ms}, {Name: "service/web", Took: 1000 * ms}, {Name: "onboot/a,b:c", Took: 800 * ms}},
+	}}.sorted()
 	for size, want := range map[int]string{
 		blameSize: "service/web:1000,onboot/a%2Cb%3Ac:800,early:20",
 		46:        "service/web:1000,others:820",
@@ -52,10 +61,10 @@ func TestBlameItemsAddUp(t *testing.T) {
 	for n := range 200 {
 		long := bootTimes{}
 		for i := range n {
-			long.spans = append(long.spans, span{"onboot/number-" + strconv.Itoa(i), time.Duration(i) * ms})
-			long.total += time.Duration(i) * ms
+			long.Spans = append(long.Spans, span{Name: "onboot/number-" + strconv.Itoa(i), Took: time.Duration(i) * ms})
+			long.Total += time.Duration(i) * ms
 		}
-		if items := long.sorted().items(blameSize); n > 1 && sum(t, items) != int(long.total/ms) || len(items) > blameSize {
+		if items := long.sorted().items(blameSize); n > 1 && sum(t, items) != int(long.Total/ms) || len(items) > blameSize {
 			t.Fatalf("%d parts: %d bytes, sum %s", n, len(items), items)
 		}
 	}
@@ -63,9 +72,10 @@ func TestBlameItemsAddUp(t *testing.T) {
 
 func TestBootTimesDuringBoot(t *testing.T) {
 	t.Parallel()
-	m := &machine{origin: uptime() - 1000*ms, phase: "onboot", spans: []span{{"kernel", 300 * ms}, {"early", 100 * ms}}}
+	m := &machine{origin: uptime() - 1000*ms, phase: "onboot"}
+	m.spans = []span{{Name: "kernel", Took: 300 * ms}, {Name: "early", Took: 100 * ms}}
 	a := m.bootTimes()
-	if len(a.spans) != 3 || a.spans[0].name != "onboot" || a.spans[0].took != a.total-400*ms || a.complete {
+	if len(a.Spans) != 3 || a.Spans[0].Name != "onboot" || a.Spans[0].Took != a.Total-400*ms || a.Complete {
 		t.Errorf("%+v: want the rest of the time in the current phase", a)
 	}
 }

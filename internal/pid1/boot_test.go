@@ -3,6 +3,7 @@ package pid1
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -190,11 +191,14 @@ func TestUnusedSignalsAreIgnored(t *testing.T) {
 	g.powerOff()
 }
 
-func TestUnknownNamePrintsUsage(t *testing.T) {
+func TestOtherNamesExecuteTheOperatorsCommand(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(initBinary)
-	out, _ := cmd.CombinedOutput() // its exit code is checked
-	if code := cmd.ProcessState.ExitCode(); code != 2 || string(out) != usage {
-		t.Errorf("exit %d, %q", code, out)
+	cmd := exec.Command(initBinary, "status")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: filepath.Dir(initBinary), Cloneflags: syscall.CLONE_NEWUSER}
+	cmd.Path, cmd.Dir = "/init", "/" // without /usr/bin/linuxkit-init
+	out, _ := cmd.CombinedOutput()   // its exit code is checked
+	want := "linuxkit-init: exec /usr/bin/linuxkit-init: no such file or directory\n"
+	if code := cmd.ProcessState.ExitCode(); code != 1 || string(out) != want {
+		t.Errorf("exit %d, %q, want %q", code, out, want)
 	}
 }

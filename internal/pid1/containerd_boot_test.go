@@ -209,7 +209,7 @@ func TestContainerdCrashDuringStart(t *testing.T) {
 		restarted := make(chan struct{})
 		go func() {
 			defer close(restarted)
-			g.run("/init", "restart", "web")
+			g.run("/"+toolName, "restart", "web")
 		}()
 		time.Sleep(pause * time.Millisecond)
 		g.kill("containerd")

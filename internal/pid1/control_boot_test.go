@@ -34,7 +34,7 @@ func (g *guest) run(args ...string) (string, int) {
 // checkCommand checks the output and exit code of a command of the operator.
 func (g *guest) checkCommand(want string, code int, args ...string) {
 	g.Helper()
-	if out, got := g.run(append([]string{"/init"}, args...)...); out != want || got != code {
+	if out, got := g.run(append([]string{"/" + toolName}, args...)...); out != want || got != code {
 		g.Errorf("%s: exit %d, %q, want exit %d, %q", args, got, out, code, want)
 	}
 }
@@ -42,7 +42,7 @@ func (g *guest) checkCommand(want string, code int, args ...string) {
 // shutDown shuts down by a command, which may be killed before it exits.
 func (g *guest) shutDown(verb string) {
 	g.Helper()
-	if out, code := g.run("/init", verb); out != "" || code > 0 {
+	if out, code := g.run("/"+toolName, verb); out != "" || code > 0 {
 		g.Errorf("%s: exit %d, %q", verb, code, out)
 	}
 }
@@ -50,7 +50,7 @@ func (g *guest) shutDown(verb string) {
 // row returns the fields of the status line that begins with name.
 func (g *guest) row(name string) []string {
 	g.Helper()
-	out, code := g.run("/init", "status")
+	out, code := g.run("/"+toolName, "status")
 	for line := range strings.Lines(out) {
 		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == name {
 			return fields
@@ -88,7 +88,7 @@ func TestOperatorCommands(t *testing.T) {
 	g.checkCommand("==> /run/log/onboot/onboot.000-hello.log <==\n\n"+
 		"==> /run/log/onboot/onboot.000-hello.out.log <==\nhello\n", 0, "logs", "hello")
 	g.checkCommand("linuxkit-init: helo: no log with this name; did you mean hello?\n", 1, "logs", "helo")
-	out, code := g.run("/init", "logs")
+	out, code := g.run("/"+toolName, "logs")
 	if code != 0 || !strings.HasPrefix(out, "linuxkit-init: 1 start version=dev") || !strings.Contains(out, " exited service=web code=0 ") {
 		t.Errorf("logs: exit %d, %s", code, out)
 	}
@@ -118,7 +118,7 @@ func TestBlameAddsUp(t *testing.T) {
 		!strings.Contains(items, ",onboot/two:") || !strings.Contains(items, "service/") {
 		t.Errorf("%s: total %d, %v", items, total, err)
 	}
-	out, code := g.run("/init", "blame")
+	out, code := g.run("/"+toolName, "blame")
 	parts, _, found := strings.Cut(out, "total\n")
 	lines := strings.Split(strings.TrimSpace(parts), "\n")
 	if code != 0 || !found || lines[0] != r.Get("total")+" ms until all services were ready" {
@@ -146,16 +146,13 @@ func TestStatusDuringBoot(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
 	im.bundle("onboot", "000-hang", "ignoreTERM", "")
-	if err := os.Symlink("/init", filepath.Join(im.dir, toolName)); err != nil {
-		t.Fatal(err)
-	}
 	im.bundle("services", "web", "stay", "0")
 	g := im.boot()
 	g.until("state phase=onboot onboot=hang:running")
 	if row := strings.Join(g.row("hang"), " "); row != "hang running" {
 		t.Errorf("status: %s", row)
 	}
-	out, code := g.run("/init", "blame")
+	out, code := g.run("/"+toolName, "blame")
 	if code != 0 || !strings.Contains(out, " ms, boot in progress\n") || !strings.Contains(out, "  onboot\n") {
 		t.Errorf("blame: exit %d, %s", code, out)
 	}
@@ -189,7 +186,7 @@ func TestStartFailedService(t *testing.T) {
 func TestKexecWithoutKernel(t *testing.T) {
 	t.Parallel()
 	im := newImage(t)
-	if err := os.Symlink("/init", filepath.Join(im.dir, "reboot")); err != nil {
+	if err := os.Symlink(toolName, filepath.Join(im.dir, "reboot")); err != nil {
 		t.Fatal(err)
 	}
 	g := im.boot()
@@ -205,7 +202,7 @@ func TestKexecWithoutKernel(t *testing.T) {
 	if err := os.Remove(g.path(control.Path)); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := g.run("/init", "status"); code != 1 || !strings.Contains(out, control.Path+": no such file or directory") {
+	if out, code := g.run("/"+toolName, "status"); code != 1 || !strings.Contains(out, control.Path+": no such file or directory") {
 		t.Errorf("without a socket: exit %d, %q", code, out)
 	}
 	if out, code := g.run("/reboot"); code > 0 || out != "" { // by a signal

@@ -31,7 +31,7 @@ type image struct {
 	bindPID string // where the pid namespace of bundles is bound to
 }
 
-// newImage returns an image with this PID 1.
+// newImage returns an image with this PID 1 and the operator's command.
 func newImage(t *testing.T) image {
 	t.Helper()
 	if _, err := exec.LookPath("runc"); err != nil {
@@ -40,6 +40,7 @@ func newImage(t *testing.T) image {
 	im := image{T: t, dir: t.TempDir()}
 	t.Cleanup(im.removeCgroups)
 	im.copy(initBinary, "init")
+	im.copy(toolBinary, toolName)
 	im.file("etc/init.d/.keep", "", 0o644)
 	return im
 }

@@ -24,7 +24,7 @@ const (
 	envLevel = "PID1_TEST_LEVEL"
 )
 
-var initBinary, guestBinary string
+var initBinary, toolBinary, guestBinary string
 
 func TestMain(m *testing.M) {
 	if root := os.Getenv(envRoot); root != "" {
@@ -39,8 +39,10 @@ func runTests(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	initBinary, guestBinary = filepath.Join(dir, "init"), filepath.Join(dir, "guest")
-	for path, pkg := range map[string]string{initBinary: "../../cmd/init", guestBinary: "./testdata/guest"} {
+	initBinary, toolBinary, guestBinary = filepath.Join(dir, "init"), filepath.Join(dir, toolName), filepath.Join(dir, "guest")
+	for path, pkg := range map[string]string{
+		initBinary: "../../cmd/init", toolBinary: "../../cmd/linuxkit-init", guestBinary: "./testdata/guest",
+	} {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -2,11 +2,14 @@ package pid1
 
 import (
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
+	"github.com/org/linuxkit-action/internal/pid1/snapshot"
 	"github.com/org/linuxkit-action/internal/pid1/suggest"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
@@ -16,6 +19,9 @@ const (
 	loopTimeout  = 5 * time.Second  // for the loop to handle a request
 	startTimeout = 90 * time.Second // for a start: up to a minute for the runtime, and then for readiness
 )
+
+// toolName is the name of the operator's command, which is another program.
+const toolName = "linuxkit-init"
 
 // serveControl starts to serve the control socket.
 func (m *machine) serveControl() {
@@ -30,9 +36,9 @@ func (m *machine) serveControl() {
 func (m *machine) handle(r control.Request) control.Response {
 	switch r.Verb {
 	case "status":
-		return m.callLoop(func() control.Response { return control.Response{Text: m.snapshot().String()} })
+		return m.callLoop(func() control.Response { return control.Response{Text: m.snapshot().Text()} })
 	case "blame":
-		return m.callLoop(func() control.Response { return control.Response{Text: m.bootTimes().String()} })
+		return m.callLoop(func() control.Response { return control.Response{Text: m.bootTimes().Text()} })
 	case "logs":
 		return control.Response{Text: m.recent.String()}
 	case "stop":
@@ -46,6 +52,23 @@ func (m *machine) handle(r control.Request) control.Response {
 		return m.callLoop(func() control.Response { return errorResponse(m.requestShutdown(how, "operator")) })
 	}
 	return control.Response{Text: "unknown command " + control.Sanitize(r.Verb), Code: control.Invalid}
+}
+
+// snapshot returns the state of the machine for an operator.
+func (m *machine) snapshot() snapshot.Machine {
+	s := snapshot.Machine{Phase: m.phase, Version: Version, Kernel: kernel(), Now: console.Uptime(), Origin: m.origin}
+	for _, o := range m.onboot {
+		s.Onboot = append(s.Onboot, snapshot.Onboot{Name: o.name, Result: o.result})
+	}
+	if m.services == nil {
+		return s
+	}
+	for _, u := range m.services.Status() {
+		s.Services = append(s.Services, snapshot.Service{
+			Name: u.Name, State: string(u.State), Pid: u.Pid, Restarts: u.Restarts, Since: u.Since, Last: u.Last,
+		})
+	}
+	return s
 }
 
 func errorResponse(err error) control.Response {
@@ -113,7 +136,7 @@ func (m *machine) status(name string) supervise.Status {
 func operationResponse(s supervise.Status, done, stop bool) control.Response {
 	text := control.Sanitize(s.Name) + ": " + string(s.State)
 	if s.Last != "" && s.State != supervise.Ready {
-		text += ", " + oneLine(s.Last)
+		text += ", " + strings.ReplaceAll(control.Sanitize(s.Last), "\n", " ")
 	}
 	if !done {
 		text += " (still in progress)"

@@ -21,8 +21,9 @@
 // read a limit, no panic leaves a goroutine (package guard), and all signals are caught, since the
 // Go runtime exits for most of them.
 //
-// On a running machine the same program is the operator's tool: linuxkit-init status, stop and so
-// on send requests to PID 1 on a socket (package control).
+// Operators control a running machine with another program, linuxkit-init (package operator), which
+// sends requests to PID 1 on a socket (package control). Called by any other name and not as PID 1,
+// this program executes that one.
 //
 // PID 1 must stay small: no fmt, net or encoding/json. A test lists the forbidden imports.
 package pid1
@@ -31,8 +32,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/org/linuxkit-action/internal/pid1/containerd"
-	"github.com/org/linuxkit-action/internal/pid1/halt"
 	"github.com/org/linuxkit-action/internal/pid1/modules"
 )
 
@@ -48,15 +50,23 @@ func Main(args []string) int {
 	}
 	switch {
 	case name == "modprobe":
-		return printError(modules.Modprobe(args[1:]))
-	case halt.How(name).Known():
-		return endMachine(halt.How(name), args[1:])
+		return exitCode(modules.Modprobe(args[1:]))
 	case name == containerd.RuncName:
 		return runcShim(args)
-	case name == toolName && len(args) > 1 && isCommand(args[1]): // also as PID 1 of a container
-		return command(args[1:])
 	case os.Getpid() == 1:
 		return boot(args)
 	}
-	return command(args[min(1, len(args)):])
+	return exitCode(&os.PathError{Op: "exec", Path: toolPath, Err: unix.Exec(toolPath, args, os.Environ())})
+}
+
+// toolPath is where the builder installs the operator's command.
+const toolPath = "/usr/bin/" + toolName
+
+// exitCode prints an error to standard error, if there is one, and returns the exit code.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	_, _ = os.Stderr.WriteString(toolName + ": " + err.Error() + "\n") // nowhere to report an error
+	return 1
 }

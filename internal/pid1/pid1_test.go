@@ -70,6 +70,30 @@ func TestSize(t *testing.T) {
 	}
 }
 
+// maxRSS is the promised memory of PID 1 with ten services, in KiB.
+const maxRSS = 8 << 10
+
+func TestMemoryWithTenServices(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	for i := range 10 {
+		im.bundle("services", "s"+strconv.Itoa(i), "stay", "0")
+	}
+	g := im.boot()
+	g.until("milestone name=ready")
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(g.cmd.Process.Pid) + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	rss := number(t, strings.Fields(rest)[0])
+	t.Logf("%d KiB", rss)
+	if rss > maxRSS {
+		t.Errorf("PID 1 uses %d KiB with ten services, want at most %d", rss, maxRSS)
+	}
+	g.powerOff()
+}
+
 // Every goroutine starts in package guard, and every package has a doc comment.
 func TestSourceRules(t *testing.T) {
 	t.Parallel()

@@ -1,62 +1,14 @@
 package pid1
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 	"github.com/org/linuxkit-action/internal/pid1/supervise"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-// golden compares got with a golden file, or writes it with -update.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := "testdata/golden/" + name + ".txt"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s%v", path, got, want, err)
-	}
-}
-
-func TestStatusOutput(t *testing.T) {
-	t.Parallel()
-	s := snapshot{
-		phase: "ready", now: time.Hour, origin: 2 * time.Second,
-		onboot: []onbootStatus{{"sysctl", "0"}, {"dhcpcd", "SIGKILL"}, {"mount\x1b[2J", "error"}, {"metadata", "running"}},
-		services: []supervise.Status{
-			{Name: "web", State: supervise.Ready, Pid: 412, Since: time.Hour - 90*time.Second - 400*ms},
-			{Name: "containerd", State: supervise.Exited, Restarts: 12, Since: time.Hour - 5*time.Second, Last: "signal SIGSEGV"},
-			{Name: "db", State: supervise.Failed, Restarts: 4, Since: time.Minute, Last: "error no such file:\n/run/db"},
-			{Name: "größe", State: supervise.Waiting, Since: 50 * time.Minute},
-		},
-	}
-	volatile := strings.NewReplacer(Version, "VERSION", kernel(), "KERNEL")
-	golden(t, "status", volatile.Replace(s.String()))
-	golden(t, "status-early", volatile.Replace(snapshot{phase: "early", now: 300 * ms}.String()))
-}
-
-func TestHelpOutput(t *testing.T) {
-	t.Parallel()
-	golden(t, "help", usage)
-	for line := range strings.Lines(usage) {
-		command, isCommandLine := strings.CutPrefix(line, "  "+toolName+" ")
-		if verb, _, _ := strings.Cut(command, " "); isCommandLine && !isCommand(verb) {
-			t.Errorf("the help lists %s, which is not a command", verb)
-		}
-	}
-}
 
 func TestOperationResponse(t *testing.T) {
 	t.Parallel()

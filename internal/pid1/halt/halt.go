@@ -35,6 +35,14 @@ var commands = map[How]int{
 // Known reports whether h is one of the kinds.
 func (h How) Known() bool { _, known := commands[h]; return known }
 
+// Signal returns the signal that makes PID 1 begin this kind of shutdown: that of busybox, or of
+// systemd for a kexec.
+func (h How) Signal() unix.Signal {
+	return map[How]unix.Signal{
+		PowerOff: unix.SIGUSR2, Reboot: unix.SIGTERM, Halt: unix.SIGUSR1, Kexec: process.SIGRTMIN + 6,
+	}[h]
+}
+
 // ErrNoKernel is the error of Check for a kexec without a loaded kernel.
 var ErrNoKernel = errors.New("no kernel is loaded; load one with kexec -l of kexec-tools")
 

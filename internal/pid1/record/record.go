@@ -75,7 +75,13 @@ func (r Record) Append(dst []byte) []byte {
 func (r Record) text(fields []Field) []byte {
 	text := strconv.AppendUint(make([]byte, 0, 128), r.Seq, 10)
 	text = append(text, ' ')
-	text = append(text, r.Event...)
+	return appendFields(append(text, r.Event...), fields)
+}
+
+// Text returns the event and the fields without number, CRC and limit of length.
+func (r Record) Text() string { return string(appendFields([]byte(r.Event), r.Fields)) }
+
+func appendFields(text []byte, fields []Field) []byte {
 	for _, f := range fields {
 		text = append(text, ' ')
 		text = append(text, f.Key...)
@@ -180,13 +186,23 @@ func sealed(s []byte) ([]byte, bool) {
 
 func parse(text string) (Record, bool) {
 	seq, rest, _ := strings.Cut(text, " ")
-	event, rest, _ := strings.Cut(rest, " ")
 	n, err := strconv.ParseUint(seq, 10, 64)
-	if err != nil || event == "" {
+	if err != nil {
+		return Record{}, false
+	}
+	r, ok := ParseText(rest)
+	r.Seq = n
+	return r, ok
+}
+
+// ParseText parses what Text returns.
+func ParseText(text string) (Record, bool) {
+	event, rest, _ := strings.Cut(text, " ")
+	if event == "" {
 		return Record{}, false
 	}
 	fields, ok := parseFields(rest)
-	return Record{Seq: n, Event: event, Fields: fields}, ok
+	return Record{Event: event, Fields: fields}, ok
 }
 
 func parseFields(s string) ([]Field, bool) {

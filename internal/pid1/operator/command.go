@@ -1,8 +1,13 @@
-package pid1
+// Package operator is linuxkit-init, the operator's command on a running machine. It is a program
+// of its own, so that PID 1 stays small: it sends requests to PID 1 on a socket (package control),
+// formats the answers, and reads logs itself. Called as poweroff, reboot or halt, it acts as that
+// command.
+package operator
 
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -12,16 +17,16 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 	"github.com/org/linuxkit-action/internal/pid1/logs"
+	"github.com/org/linuxkit-action/internal/pid1/snapshot"
 	"github.com/org/linuxkit-action/internal/pid1/suggest"
 )
 
-// toolName is the name of this program as the operator's tool.
+// toolName is the name of this program.
 const toolName = "linuxkit-init"
 
-const usage = `linuxkit-init is PID 1 of a LinuxKit machine: install it as /init of the image.
-Called as modprobe, poweroff, reboot or halt, it acts as that command.
+const usage = `linuxkit-init controls a running LinuxKit machine. Called as poweroff, reboot or halt,
+it acts as that command. PID 1 of the machine is another program, /init.
 
-On a running machine:
   linuxkit-init status               show all containers, their state and since when
   linuxkit-init blame                show how long each step of the boot took
   linuxkit-init stop NAME            stop a service until it is started again
@@ -40,7 +45,16 @@ const (
 	defaultLines    = 20
 )
 
-var logDirs = []string{serviceLogs, logDir}
+// Directories of logs: those of services, and of onboot and onshutdown.
+var logDirs = []string{"/var/log", "/run/log/onboot"}
+
+// Main runs the command that args name, and returns its exit code.
+func Main(args []string) int {
+	if len(args) > 0 && halt.How(filepath.Base(args[0])).Known() {
+		return endMachine(halt.How(filepath.Base(args[0])), args[1:])
+	}
+	return command(args[min(1, len(args)):])
+}
 
 // isCommand reports whether command handles a word.
 func isCommand(word string) bool {
@@ -72,16 +86,27 @@ func command(args []string) int {
 	if len(args) > maxArgs {
 		return invalid(verb + ": unexpected argument " + args[maxArgs])
 	}
-	return call(control.Request{Verb: verb, Name: strings.Join(args, "")})
-}
-
-// call sends a request to PID 1 and prints the response.
-func call(r control.Request) int {
-	response, err := control.Call(control.Path, r, responseTimeout)
+	response, err := control.Call(control.Path, control.Request{Verb: verb, Name: strings.Join(args, "")}, responseTimeout)
+	if err == nil && response.Code == control.Done {
+		response.Text, err = format(verb, response.Text)
+	}
 	if err != nil {
 		return printError(err)
 	}
 	return printResponse(response)
+}
+
+// format formats the text of a response to a verb.
+func format(verb, text string) (string, error) {
+	switch verb {
+	case "status":
+		m, err := snapshot.ParseMachine(text)
+		return status(m), err
+	case "blame":
+		b, err := snapshot.ParseBoot(text)
+		return blame(b), err
+	}
+	return text, nil
 }
 
 // printResponse prints a response, to standard error unless its code is Done, and returns the code.
@@ -173,10 +198,5 @@ func haltNow(how halt.How) error {
 }
 
 func signalPID1(how halt.How) error {
-	for _, s := range signals {
-		if s.how == how {
-			return os.NewSyscallError("signal PID 1", unix.Kill(1, s.signal))
-		}
-	}
-	return nil
+	return os.NewSyscallError("signal PID 1", unix.Kill(1, how.Signal()))
 }
