@@ -45,3 +45,13 @@ func TestEscapesWorkflowCommands(t *testing.T) {
 		t.Errorf("decoded %q, %v", back, err)
 	}
 }
+
+func TestLineIsShortAndPrintable(t *testing.T) {
+	t.Parallel()
+	if got := Line("a\n::error::b\x1b[31m\u202e"); strings.ContainsAny(got, "\n\x1b\u202e") {
+		t.Errorf("%q", got)
+	}
+	if got := Line(strings.Repeat("ä", 1000)); len(got) > maxLine+len("…") {
+		t.Errorf("%d bytes", len(got))
+	}
+}

@@ -90,7 +90,7 @@ func TestRejectsVaultKeysThatCannotSign(t *testing.T) {
 // is given.
 func checkError(t *testing.T, err, kind error, wants ...string) {
 	t.Helper()
-	if !errors.Is(err, ErrPublish) || errors.Is(err, component.ErrUnavailable) != (kind == component.ErrUnavailable) {
+	if !errors.Is(err, ErrPublish) || errors.Is(err, component.ErrUnavailable) != errors.Is(kind, component.ErrUnavailable) {
 		t.Errorf("not of the kind %v: %v", kind, err)
 	}
 	if kind != nil && !errors.Is(err, kind) {
