@@ -154,7 +154,7 @@ func itemPath(path string, i int, item *yaml.Node) string {
 // table decodes a map with string keys.
 func (d *decoder) table(n *yaml.Node, v reflect.Value, path string, depth int) {
 	out := reflect.MakeMap(v.Type())
-	for _, p := range d.pairs(n, path) {
+	for _, p := range d.pairs(n, path, depth) {
 		element := reflect.New(v.Type().Elem()).Elem()
 		d.value(p.value, element, join(path, p.key.Value), depth+1)
 		out.SetMapIndex(reflect.ValueOf(p.key.Value).Convert(v.Type().Key()), element)

@@ -12,8 +12,9 @@ import (
 type pair struct{ key, value *yaml.Node }
 
 // pairs returns the keys of a mapping, then those of merged mappings (<<) that it does not
-// set. It reports duplicate keys.
-func (d *decoder) pairs(n *yaml.Node, path string) []pair {
+// set. It reports duplicate keys. Merges are followed up to maxDepth, because a mapping can
+// merge itself.
+func (d *decoder) pairs(n *yaml.Node, path string, depth int) []pair {
 	if n.Kind != yaml.MappingNode {
 		d.problem(n, path, "must be a mapping, not %s", describe(n))
 		return nil
@@ -36,25 +37,25 @@ func (d *decoder) pairs(n *yaml.Node, path string) []pair {
 		}
 	}
 	for _, m := range merged {
-		out = d.mergeInto(out, seen, m, path)
+		out = d.mergeInto(out, seen, m, path, depth+1)
 	}
 	return out
 }
 
-func (d *decoder) mergeInto(out []pair, seen map[string]int, n *yaml.Node, path string) []pair {
-	if d.visited++; d.visited > maxNodes {
+func (d *decoder) mergeInto(out []pair, seen map[string]int, n *yaml.Node, path string, depth int) []pair {
+	if d.visited++; d.visited > maxNodes || depth > maxDepth {
 		return out
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		return d.mergeInto(out, seen, n.Alias, path)
+		return d.mergeInto(out, seen, n.Alias, path, depth)
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			out = d.mergeInto(out, seen, item, path)
+			out = d.mergeInto(out, seen, item, path, depth)
 		}
 		return out
 	}
-	for _, p := range d.pairs(n, path) {
+	for _, p := range d.pairs(n, path, depth) {
 		if _, given := seen[p.key.Value]; !given {
 			seen[p.key.Value] = p.key.Line
 			out = append(out, p)
@@ -80,7 +81,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string, depth int)
 		d.problem(n, path, "must be a mapping with the keys %s, not %s", list(fieldsOf(v.Type())), describe(n))
 		return
 	}
-	pairs := d.pairs(n, path)
+	pairs := d.pairs(n, path, depth)
 	at := At{Place: d.place(n), Path: path, keys: map[string]Place{}}
 	fields := fieldsOf(v.Type())
 	for _, p := range pairs {

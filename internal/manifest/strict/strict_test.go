@@ -169,13 +169,14 @@ func TestHostileInputIsRejectedQuickly(t *testing.T) {
 		"alias bomb":      nest.String(),
 		"recursive alias": "items: &a [*a]",
 		"recursive merge": "table: &a {<<: *a}",
+		"wide merge":      "table: &a {<<: [*a, *a, *a]}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var d document
 			begin := time.Now()
 			err := Decode("f.yml", []byte(in), &d)
-			if err == nil && name != "recursive merge" {
+			if err == nil && !strings.HasSuffix(name, "merge") {
 				t.Error("accepted")
 			}
 			if took := time.Since(begin); took > 5*time.Second {
