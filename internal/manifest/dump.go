@@ -48,7 +48,7 @@ func (m *Manifest) canonical() *Manifest {
 		if image == "" {
 			return ""
 		}
-		return Image(expand(string(image)))
+		return Image(Canonical(string(image)))
 	}
 	out.Kernel.Image = full(m.Kernel.Image)
 	out.Init = mapSlice(m.Init, func(i *Init) { i.Image = full(i.Image) })

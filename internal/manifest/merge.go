@@ -17,6 +17,11 @@ func (m *Manifest) merge(later *Manifest) {
 	m.Services = append(m.Services, later.Services...)
 	m.Files = append(m.Files, later.Files...)
 	m.Outputs = append(m.Outputs, later.Outputs...)
+	if m.Trust.Place.File == "" {
+		m.Trust.At = later.Trust.At
+	} else {
+		m.Trust.Inherit(later.Trust.At)
+	}
 	m.Trust.Image = append(m.Trust.Image, later.Trust.Image...)
 	m.Trust.Org = append(m.Trust.Org, later.Trust.Org...)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/org/linuxkit-action/internal/imageref"
 	"github.com/org/linuxkit-action/internal/manifest/gitpkg"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 )
@@ -53,29 +54,15 @@ func packageImage(file, dir string) (string, error) {
 		dir = filepath.Join(filepath.Dir(file), dir)
 	}
 	tag, err := gitpkg.Tag(dir)
-	return expand(tag), err
+	return Canonical(tag), err
 }
 
-// ParseReference parses an image reference with LinuxKit's short forms: "alpine" is
-// docker.io/library/alpine, "linuxkit/init" is docker.io/linuxkit/init. Without tag and
-// digest the tag is latest.
-func ParseReference(image string) (name.Reference, error) {
-	return name.ParseReference(expand(image))
-}
+// ParseReference parses an image reference with LinuxKit's short forms, and normalizes it
+// (package imageref). Without tag and digest the tag is latest.
+func ParseReference(image string) (name.Reference, error) { return imageref.ParseReference(image) }
 
 // Canonical returns a reference as LinuxKit records it: short forms expanded, no tag added.
-func Canonical(image string) string { return expand(image) }
-
-func expand(image string) string {
-	head, _, several := strings.Cut(image, "/")
-	switch {
-	case !several:
-		return "docker.io/library/" + image
-	case strings.Count(image, "/") > 1 || strings.ContainsAny(head, ".:") || head == "localhost":
-		return image
-	}
-	return "docker.io/" + image
-}
+func Canonical(image string) string { return imageref.Canonical(image) }
 
 // shortName returns the last path element of a reference, without tag and digest.
 func shortName(image string) string {
