@@ -50,6 +50,7 @@ var exitCodes = []struct {
 	{policy.ErrUnreadable, exitUsage},
 	{signer.ErrKey, exitUsage},
 	{component.ErrNotFound, exitUsage},
+	{component.ErrSettings, exitUsage},
 	{component.ErrCertificates, exitUsage},
 	{lock.ErrUnreadable, exitUsage},
 	{boottest.ErrSpec, exitUsage},

@@ -22,6 +22,7 @@ import (
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/gha"
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/manifest/strict"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
@@ -91,6 +92,7 @@ func (p *pipeline) load(ctx context.Context, paths []string) (*manifest.Manifest
 	if err != nil {
 		return nil, err
 	}
+	p.warn(strict.Join(m.Unmatched()))
 	return m, build.Check(m, p.allowOutside)
 }
 

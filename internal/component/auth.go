@@ -12,11 +12,42 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn/github"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/org/linuxkit-action/internal/imageref"
 )
 
-// keychain has the credentials of docker login and its helpers, and $GITHUB_TOKEN for
-// ghcr.io.
-var keychain = authn.NewMultiKeychain(authn.DefaultKeychain, github.Keychain)
+// credentials returns those that docker login and its helpers stored for the registry of a
+// repository, under any of its names, or $GITHUB_TOKEN for ghcr.io.
+func credentials(ctx context.Context, repository name.Repository) (authn.Authenticator, error) {
+	host := imageref.OfRegistry(repository.Registry)
+	var keychain authn.Keychain = authn.DefaultKeychain
+	if host == githubRegistry { // the keychain has the token for every port of the host
+		keychain = authn.NewMultiKeychain(keychain, github.Keychain)
+	}
+	for _, alias := range append([]string{repository.RegistryStr()}, imageref.Aliases(host)...) {
+		auth, err := authn.Resolve(ctx, keychain, storedAs{repository, alias})
+		if err != nil {
+			return nil, fmt.Errorf("credentials for %s: %w", alias, err)
+		}
+		if auth != authn.Anonymous {
+			return auth, nil
+		}
+	}
+	return authn.Anonymous, nil
+}
+
+const githubRegistry = "ghcr.io"
+
+// storedAs is a repository at another name of its registry. It implements authn.Resource.
+type storedAs struct {
+	name.Repository
+	host string
+}
+
+// String returns the key of the credentials for the repository.
+func (s storedAs) String() string { return s.host + "/" + s.RepositoryStr() }
+
+// RegistryStr returns the key of the credentials for the registry.
+func (s storedAs) RegistryStr() string { return s.host }
 
 // authTransport authenticates to one repository on the first request, so that a run which
 // the cache can serve needs no credentials. It rejects every request in offline mode.
@@ -47,9 +78,9 @@ func (t *authTransport) authenticate(ctx context.Context) (http.RoundTripper, er
 	if t.authenticated != nil {
 		return t.authenticated, nil
 	}
-	auth, err := authn.Resolve(ctx, keychain, t.repository)
+	auth, err := credentials(ctx, t.repository)
 	if err != nil {
-		return nil, fmt.Errorf("credentials for %s: %w", t.repository.RegistryStr(), err)
+		return nil, err
 	}
 	scopes := []string{t.repository.Scope(transport.PullScope)}
 	base, err := transport.NewWithContext(ctx, t.repository.Registry, auth, t.registry.roundTripper(), scopes)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"github.com/org/linuxkit-action/internal/manifest"
 	"io"
 	"log"
 	"net/http"
@@ -92,19 +93,51 @@ func TestSendsGitHubTokenOnlyToGHCR(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("GITHUB_TOKEN", "t0ken")
 	for repository, want := range map[string]string{
-		"ghcr.io/acme/web": "t0ken", "quay.io/acme/web": "", "ghcr.io.evil.example/acme/web": "",
+		"ghcr.io/acme/web": "t0ken", "quay.io/acme/web": "", "ghcr.io.evil.example/acme/web": "", "ghcr.io:5000/acme/web": "",
 	} {
 		repo, err := name.NewRepository(repository)
 		if err != nil {
 			t.Fatal(err)
 		}
-		auth, err := authn.Resolve(t.Context(), keychain, repo)
+		auth, err := credentials(t.Context(), repo)
 		if err != nil {
 			t.Fatal(err)
 		}
 		config, err := authn.Authorization(t.Context(), auth)
 		if err != nil || config.Password != want {
 			t.Errorf("%s: %q, %v", repository, config.Password, err)
+		}
+	}
+}
+
+// TestFindsCredentialsUnderEveryNameOfTheRegistry: tools store those of Docker Hub under
+// several names.
+func TestFindsCredentialsUnderEveryNameOfTheRegistry(t *testing.T) {
+	t.Setenv("GITHUB_TOKEN", "")
+	t.Setenv("REGISTRY_AUTH_FILE", "")
+	for stored, image := range map[string]string{
+		"https://index.docker.io/v1/": "acme/web", "registry-1.docker.io": "docker.io/acme/web",
+		"ghcr.io": "GHCR.IO:443/acme/web", "localhost:5000": "LOCALHOST:5000/acme/web", "quay.io:443": "quay.io/acme/web",
+	} {
+		dir := t.TempDir()
+		t.Setenv("DOCKER_CONFIG", dir)
+		config := `{"auths": {"` + stored + `": {"username": "u", "password": "p"}}}`
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for other, want := range map[string]string{image: "p", "other.example/acme/web": ""} {
+			reference, err := manifest.ParseReference(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			auth, err := credentials(t.Context(), reference.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := authn.Authorization(t.Context(), auth)
+			if err != nil || found.Password != want {
+				t.Errorf("stored for %s, used for %s: %q, %v", stored, other, found.Password, err)
+			}
 		}
 	}
 }

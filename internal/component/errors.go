@@ -26,6 +26,8 @@ var (
 	ErrMalformed = errors.New("malformed image")
 	// ErrOffline: a request that offline mode does not allow.
 	ErrOffline = errors.New("offline")
+	// ErrSettings: a mirror or a registry without TLS that is not valid.
+	ErrSettings = errors.New("invalid registry settings")
 	// ErrCertificates: certificate authorities that cannot be read, or a registry that none of them signs for.
 	ErrCertificates = errors.New("certificate authorities")
 )

@@ -62,7 +62,7 @@ func linuxPlatform(arch, variant string) string {
 // checkLockedPlatform checks the selected image against the platforms in the lock. People
 // review those, so they must be true.
 func (c *Component) checkLockedPlatform() error {
-	known, _ := c.transport.base.registry.Lock.Find(c.Reference)
+	known, _ := c.transport.base.registry.findLocked(c.Reference)
 	if !c.locked || len(known.Platforms) == 0 {
 		return nil
 	}

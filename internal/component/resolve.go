@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -30,6 +29,9 @@ func Resolve(
 	components, err := group(m, registry)
 	if err != nil {
 		return nil, err
+	}
+	for _, warning := range registry.unmatched(components) {
+		report.Note("warning: %s", warning)
 	}
 	set := &Set{Manifest: m, Arch: arch, Components: components}
 	if err := set.each(func(c *Component) error { return c.resolve(ctx, arch) }); err != nil {
@@ -67,22 +69,27 @@ func (c *Component) wrap(err error) error {
 
 // group returns one component for each distinct reference.
 func group(m *manifest.Manifest, registry *Registry) ([]*Component, error) {
+	if err := registry.Check(); err != nil {
+		return nil, err
+	}
 	var components []*Component
+	known := map[string]*Component{}
 	for _, use := range m.Images() {
 		reference, err := manifest.ParseReference(use.Image)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", use.Place, use, err)
 		}
-		i := slices.IndexFunc(components, func(c *Component) bool { return c.Reference.Name() == reference.Name() })
-		if i >= 0 {
-			components[i].Uses = append(components[i].Uses, use)
+		if c, ok := known[reference.Name()]; ok {
+			c.Uses = append(c.Uses, use)
 			continue
 		}
 		transport, err := registry.transportFor(reference.Context())
 		if err != nil {
 			return nil, err
 		}
-		components = append(components, &Component{Uses: []manifest.Use{use}, Reference: reference, transport: transport})
+		c := &Component{Uses: []manifest.Use{use}, Reference: reference, transport: transport}
+		known[reference.Name()] = c
+		components = append(components, c)
 	}
 	return components, nil
 }
@@ -127,7 +134,7 @@ func (c *Component) resolveReference(ctx context.Context) ([]byte, error) {
 		}
 		return c.get(ctx, "manifests", pinned.DigestStr())
 	}
-	if known, ok := registry.Lock.Find(c.Reference); ok {
+	if known, ok := registry.findLocked(c.Reference); ok {
 		c.locked = true
 		raw, err := c.get(ctx, "manifests", known.IndexDigest.String())
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/org/linuxkit-action/fixtures/image"
+	"github.com/org/linuxkit-action/internal/manifest"
 )
 
 func TestResolve(t *testing.T) {
@@ -50,6 +51,38 @@ func TestRejectsInvalidMirrors(t *testing.T) {
 				continue // a mirror of another registry
 			}
 			t.Errorf("%s: %v", mirror, err)
+		}
+	}
+}
+
+// TestNormalizesSettings: mirrors and registries without TLS match every spelling.
+func TestNormalizesSettings(t *testing.T) {
+	t.Parallel()
+	r := &Registry{Mirrors: []string{"GHCR.io:443=http://a.example", "docker.io=https://b.example/hub"}, Insecure: []string{"Plain.Example.:443"}}
+	for image, want := range map[string]string{
+		"ghcr.io./acme/x": "http://a.example/acme/x", "registry-1.docker.io/acme/x": "https://b.example/hub/acme/x",
+		"alpine": "https://b.example/hub/library/alpine", "PLAIN.example/acme/x": "http://plain.example/acme/x",
+		"127.0.0.2:5000/acme/x": "http://127.0.0.2:5000/acme/x", "quay.io/acme/x": "https://quay.io/acme/x",
+	} {
+		reference, err := manifest.ParseReference(image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		located, err := r.locate(reference.Context())
+		if got := located.Scheme() + "://" + located.Name(); err != nil || got != want {
+			t.Errorf("%s: fetched from %s, %v; want %s", image, got, err, want)
+		}
+	}
+}
+
+func TestRejectsSettingsThatMatchNothing(t *testing.T) {
+	t.Parallel()
+	for _, r := range []*Registry{
+		{Mirrors: []string{"ghcr.io"}}, {Mirrors: []string{"https://ghcr.io=http://a.example"}}, {Mirrors: []string{"ghcr.io/acme=http://a.example"}},
+		{Insecure: []string{"http://a.example"}}, {Insecure: []string{"a.example/x"}}, {Insecure: []string{""}},
+	} {
+		if _, err := resolve(t, "a/b:1", r); !errors.Is(err, ErrSettings) {
+			t.Errorf("%v, %v: %v", r.Mirrors, r.Insecure, err)
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/manifest/strict"
 	"github.com/org/linuxkit-action/internal/verify/discovery"
 	"github.com/org/linuxkit-action/internal/verify/policy"
 	"github.com/org/linuxkit-action/internal/verify/signer"
@@ -17,7 +19,8 @@ import (
 // checker compares components with a policy.
 type checker struct {
 	policy  *policy.Policy
-	trust   manifest.Trust
+	trust   *manifest.TrustMatcher
+	place   strict.Place // of trust in the manifest
 	offline bool
 }
 
@@ -28,9 +31,9 @@ func (c *checker) check(ctx context.Context, image *component.Component) (Result
 	if rule, number := c.policy.RuleFor(name); rule != nil {
 		return c.applyRule(ctx, image, rule, number)
 	}
-	if c.trust.Requires(image.Reference) {
+	if c.trusts(image) {
 		violation := fmt.Errorf("%w: %s: trust requires a signature and no rule names a signer; add a rule that matches %s",
-			ErrRefused, c.trust.Place, policy.ImageName(name))
+			ErrRefused, c.place, policy.ImageName(name))
 		return Result{Component: image, Rule: ruleTrust, Violation: violation, trusted: true}, nil
 	}
 	return c.applyDefault(image), nil
@@ -40,7 +43,7 @@ func (c *checker) applyRule(ctx context.Context, image *component.Component, rul
 	result := Result{
 		Component: image,
 		Rule:      fmt.Sprintf("rule %d (%s)", number, rule.Match),
-		trusted:   c.trust.Requires(image.Reference),
+		trusted:   c.trusts(image),
 		rule:      rule,
 		options:   c.signerOptions(rule),
 	}
@@ -54,6 +57,13 @@ func (c *checker) applyRule(ctx context.Context, image *component.Component, rul
 	}
 	result.Signer = signerNames(result.Signatures)
 	return result, err
+}
+
+// trusts reports whether the manifest's trust lists the image.
+func (c *checker) trusts(image *component.Component) bool {
+	return slices.ContainsFunc(image.Uses, func(use manifest.Use) bool {
+		return c.trust.Requires(use.Image, image.IndexDigest.String(), image.PlatformDigest.String())
+	})
 }
 
 func (c *checker) signerOptions(rule *policy.Rule) signer.Options {

@@ -78,7 +78,8 @@ func Check(ctx context.Context, set *component.Set, p *policy.Policy, opts Optio
 	for _, warning := range p.Warnings {
 		opts.Report.Note("warning: %v", warning)
 	}
-	c := &checker{policy: p, trust: set.Manifest.Trust, offline: opts.Offline}
+	trust := set.Manifest.Trust
+	c := &checker{policy: p, trust: trust.Matcher(), place: trust.Place, offline: opts.Offline}
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maxConcurrent)
 	for i := range set.Components {

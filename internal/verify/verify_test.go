@@ -242,6 +242,8 @@ func TestTrustRequiresSignature(t *testing.T) {
 		"{image: ['" + host + "/acme/web:1']}": true,
 		"{image: ['" + host + "/acme/web:2']}": false,
 		"{image: ['" + host + "/acme/w']}":     false,
+
+		"{image: ['" + host + "/acme/web:2@" + digest.String() + "']}": true, // the tag moved, the digest is the same
 	} {
 		for mode, enforced := range map[string]bool{Enforce: true, Warn: true, Off: false} {
 			err := checkTrust(trust, &policy.Policy{Default: policy.AllowAny}, mode)

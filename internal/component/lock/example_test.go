@@ -15,7 +15,7 @@ images:
       linux/amd64: sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 `
 
-func ExampleLock_Find() {
+func ExampleLock_ByReference() {
 	l, err := lock.Parse("linuxkit.lock", []byte(file))
 	if err != nil {
 		fmt.Println(err)
@@ -26,7 +26,7 @@ func ExampleLock_Find() {
 		fmt.Println(err)
 		return
 	}
-	if image, ok := l.Find(reference); ok {
+	if image, ok := l.ByReference()[reference.Name()]; ok {
 		fmt.Println(image.IndexDigest)
 	}
 	// Output: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa

@@ -150,18 +150,19 @@ func (d *Digest) DecodeYAML(n strict.Node) {
 	d.Hash = hash
 }
 
-// Find returns the entry of a reference in any of its forms: alpine,
-// docker.io/library/alpine:latest.
-func (l *Lock) Find(reference name.Reference) (Image, bool) {
+// ByReference returns the entries by the normalized name of their reference, that of
+// name.Reference. A nil lock has none.
+func (l *Lock) ByReference() map[string]Image {
 	if l == nil {
-		return Image{}, false
+		return nil
 	}
+	entries := make(map[string]Image, len(l.Images))
 	for key, image := range l.Images {
-		if parsed, err := manifest.ParseReference(key); err == nil && parsed.Name() == reference.Name() {
-			return image, true
+		if parsed, err := manifest.ParseReference(key); err == nil {
+			entries[parsed.Name()] = image
 		}
 	}
-	return Image{}, false
+	return entries
 }
 
 // Remove deletes the entry of a reference in any of its forms.

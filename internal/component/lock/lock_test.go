@@ -69,12 +69,12 @@ func TestFindsEveryFormOfReference(t *testing.T) {
 		"alpine": true, "alpine:latest": true, "docker.io/library/alpine": true, "index.docker.io/library/alpine:latest": true,
 		"alpine:3": false, "linuxkit/alpine": false, "alpine@" + digest("a").String(): false,
 	} {
-		if _, ok := l.Find(reference(t, image)); ok != want {
+		if _, ok := l.ByReference()[reference(t, image).Name()]; ok != want {
 			t.Errorf("%s: %v", image, ok)
 		}
 	}
 	var none *Lock
-	if _, ok := none.Find(reference(t, "alpine")); ok {
+	if _, ok := none.ByReference()[reference(t, "alpine").Name()]; ok {
 		t.Error("a nil lock has an image")
 	}
 	l.Remove("alpine:latest")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/org/linuxkit-action/internal/imageref"
 )
 
 // maxPattern bounds a pattern, in characters.
@@ -17,25 +18,45 @@ type pattern struct {
 	re   *regexp.Regexp
 }
 
-// ImageName returns the name that patterns match: registry and repository, with docker.io
-// for Docker Hub.
-func ImageName(repository name.Repository) string {
-	return strings.Replace(repository.Name(), name.DefaultRegistry+"/", "docker.io/", 1)
-}
+// ImageName returns the name that patterns match: registry and repository, normalized.
+func ImageName(repository name.Repository) string { return imageref.OfRepository(repository) }
 
-// newPattern compiles a pattern for whole names. Without a registry it is for Docker Hub,
-// as a reference is.
+// newPattern compiles a pattern for whole names. Its host is normalized as that of a
+// reference; without one it is for Docker Hub. A pattern that no name matches is an error.
 func newPattern(text string) (pattern, error) {
 	if len(text) > maxPattern {
 		return pattern{}, fmt.Errorf("is longer than %d characters", maxPattern)
 	}
-	first, _, _ := strings.Cut(text, "/")
-	if !strings.ContainsAny(first, ".:*") && first != "localhost" {
-		text = "docker.io/" + text
+	full, err := normalizePattern(text)
+	if err != nil {
+		return pattern{}, err
 	}
-	quoted := replaceWildcards(regexp.QuoteMeta(text), `\*`, `.*`, `[^/`+anything+`]*`)
+	quoted := replaceWildcards(regexp.QuoteMeta(full), `\*`, `.*`, `[^/`+anything+`]*`)
 	re, err := regexp.Compile("^" + quoted + "$")
-	return pattern{text, re}, err
+	p := pattern{full, re}
+	if err == nil && !p.possible() {
+		err = fmt.Errorf("%q matches no name: names are REGISTRY/REPOSITORY in lower case without tag, "+
+			"such as docker.io/library/alpine", text)
+	}
+	return p, err
+}
+
+// normalizePattern returns a pattern with its registry. A host with wildcards is unchanged.
+func normalizePattern(text string) (string, error) {
+	host, path, found := strings.Cut(text, "/")
+	switch {
+	case strings.Contains(host, "*"):
+		return text, nil
+	case !found && imageref.IsHost(host):
+		return "", fmt.Errorf("%q matches no name: it is a registry; write %[1]s/**", text)
+	case !found || !imageref.IsHost(host):
+		host, path = imageref.DockerHub, text
+	}
+	host, err := imageref.Host(host)
+	if host == imageref.DockerHub && !strings.Contains(path, "/") && !strings.Contains(path, "**") {
+		path = "library/" + path
+	}
+	return host + "/" + path, err
 }
 
 func replaceWildcards(text, star, double, single string) string {
@@ -59,9 +80,15 @@ func (p pattern) covers(other pattern) bool {
 	return p.re.MatchString(replaceWildcards(other.text, "*", anything, noSlash))
 }
 
-// possible reports whether any name matches: it tries one.
+// possible reports whether any name matches. It tries several.
 func (p pattern) possible() bool {
-	example := replaceWildcards(p.text, "*", "x.x/x", "x.x")
-	repository, err := name.NewRepository(example)
-	return err == nil && ImageName(repository) == example && !strings.Contains(example+"/", "//")
+	for _, double := range []string{"x.x/x", "x.x", "x"} {
+		for _, single := range []string{"x.x", "x"} {
+			example := replaceWildcards(p.text, "*", double, single)
+			if parsed, err := imageref.Parse(example); err == nil && parsed.String() == example && parsed.Repository() == example {
+				return true
+			}
+		}
+	}
+	return false
 }

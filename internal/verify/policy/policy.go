@@ -52,7 +52,7 @@ type Policy struct {
 	TrustedRoot string `yaml:"trustedRoot"` // trusted_root.json, relative to the policy; "" for Sigstore's own
 	Rules       []Rule `yaml:"rules"`
 
-	Warnings []strict.Problem // rules that match nothing, or more than they should
+	Warnings []strict.Problem // rules that never apply, or match more than they should
 
 	trustedRoot sigstore.TrustedRoot
 }
@@ -141,18 +141,13 @@ func (p *Policy) loadTrustedRoot(dir folder) error {
 	return nil
 }
 
-// warnings finds expressions that are not anchored, and rules that never apply: no image
-// has such a name, or an earlier rule matches all that do.
+// warnings finds expressions that are not anchored, and rules that never apply, as an
+// earlier rule matches every name that they match.
 func (p *Policy) warnings() []strict.Problem {
 	var warnings []strict.Problem
 	for i, rule := range p.Rules {
 		if rule.Keyless != nil {
 			warnings = append(warnings, rule.Keyless.warnings...)
-		}
-		if !rule.pattern.possible() {
-			warnings = append(warnings, rule.Problem("match", "%q can never match: names are REGISTRY/REPOSITORY "+
-				"in lower case without tag, such as docker.io/library/alpine", rule.Match))
-			continue
 		}
 		for k, earlier := range p.Rules[:i] {
 			if earlier.pattern.covers(rule.pattern) {

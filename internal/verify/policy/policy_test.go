@@ -111,6 +111,60 @@ func TestPatternsMatchWholeNames(t *testing.T) {
 	}
 }
 
+func TestRejectsPatternsThatMatchNothing(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		"ghcr.io/Acme/web": "matches no name", "ghcr.io/acme/web:1": "matches no name", "https://ghcr.io/acme/**": "matches no name",
+		"ghcr.io": "it is a registry; write ghcr.io/**", "*": "matches no name", "ghcr.io/acme/": "matches no name",
+		"/acme/x": "matches no name", "ghcr.io//x": "matches no name", "ghcr.io/../**": "matches no name",
+		"*.ghcr.io:443/**": "matches no name", "Ghcr.*/**": "matches no name", "127.1/**": "write all four numbers",
+	} {
+		if _, err := newPattern(pattern); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\ngot  %v\nwant %s", pattern, err, want)
+		}
+	}
+}
+
+// TestNoSpellingAvoidsARule: rule and reference are normalized, so every spelling of a
+// registry is the same.
+func TestNoSpellingAvoidsARule(t *testing.T) {
+	t.Parallel()
+	for rule, images := range map[string]string{
+		"localhost:5000/acme/**":       "LOCALHOST:5000/acme/x localhost.:5000/acme/x localhost:05000/acme/x",
+		"ghcr.io/acme/**":              "ghcr.io:443/acme/x GHCR.IO/acme/x ghcr.io./acme/x",
+		"GHCR.io:443/acme/**":          "ghcr.io/acme/x",
+		"docker.io/acme/**":            "acme/x index.docker.io/acme/x registry-1.docker.io/acme/x Docker.io:443/acme/x",
+		"registry-1.docker.io/acme/**": "acme/x",
+		"index.docker.io/alpine":       "alpine docker.io/library/alpine",
+		"alpine":                       "library/alpine",
+		"docker.io/*":                  "alpine",
+		"*.example:5000/acme/x":        "Registry.Example.:5000/acme/x",
+	} {
+		pattern, err := newPattern(rule)
+		must(t, err)
+		for image := range strings.FieldsSeq(images) {
+			reference, err := manifest.ParseReference(image)
+			must(t, err)
+			if !pattern.matches(reference.Context()) {
+				t.Errorf("rule %s does not match %s", rule, image)
+			}
+		}
+	}
+}
+
+func TestRepositoryNamedAsDockerHubIsNoneOfIt(t *testing.T) {
+	t.Parallel()
+	pattern, err := newPattern("docker.io/acme/**")
+	must(t, err)
+	for _, image := range []string{"evil.example/index.docker.io/acme/x", "docker.io.evil.example/acme/x", "index.docker.io:5000/acme/x"} {
+		reference, err := manifest.ParseReference(image)
+		must(t, err)
+		if pattern.matches(reference.Context()) {
+			t.Errorf("a rule for Docker Hub matches %s", image)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	const all = "rules: [{match: '**', "
 	f.Add([]byte("default: signed\nrules: [{match: a/**, key: k}]"))
@@ -129,23 +183,19 @@ func TestWarnsOfRulesThatNeverApply(t *testing.T) {
 	t.Parallel()
 	dir := newKey(t)
 	for rules, want := range map[string]string{
-		"ghcr.io/acme/**, ghcr.io/acme/web": "unreachable: shadowed by rule 1 (ghcr.io/acme/**)",
-		"'**', linuxkit/*":                  "shadowed by rule 1 (**)",
-		"linuxkit/*, docker.io/linuxkit/*":  "shadowed by rule 1 (linuxkit/*)",
-		"ghcr.io/acme/web, ghcr.io/acme/**": "",
-		"ghcr.io/acme/*, ghcr.io/acme/**":   "",
-		"ghcr.io/acme/*, ghcr.io/acme/a/*":  "",
-		"ghcr.io/a*/**, ghcr.io/acme/*-web": "shadowed by rule 1 (ghcr.io/a*/**)",
-		"ghcr.io/Acme/web":                  "can never match",
-		"ghcr.io/acme/web:1":                "can never match",
-		"https://ghcr.io/acme/**":           "can never match",
-		"alpine":                            "can never match",
-		"ghcr.io":                           "can never match",
-		"'*'":                               "can never match",
-		"library/alpine":                    "",
-		"'*.acme.example:5000/**'":          "",
-		"'**/web'":                          "",
-		"localhost:5000/x":                  "",
+		"ghcr.io/acme/**, ghcr.io/acme/web":    "unreachable: shadowed by rule 1 (ghcr.io/acme/**)",
+		"'**', linuxkit/*":                     "shadowed by rule 1 (**)",
+		"linuxkit/*, docker.io/linuxkit/*":     "shadowed by rule 1 (linuxkit/*)",
+		"ghcr.io/acme/web, ghcr.io/acme/**":    "",
+		"ghcr.io/acme/*, ghcr.io/acme/**":      "",
+		"ghcr.io/acme/*, ghcr.io/acme/a/*":     "",
+		"ghcr.io/a*/**, ghcr.io/acme/*-web":    "shadowed by rule 1 (ghcr.io/a*/**)",
+		"alpine, index.docker.io/alpine":       "shadowed by rule 1 (alpine)",
+		"LOCALHOST:5000/**, localhost:05000/x": "shadowed by rule 1 (LOCALHOST:5000/**)",
+		"library/alpine":                       "",
+		"'*.acme.example:5000/**'":             "",
+		"'**/web'":                             "",
+		"localhost:5000/x":                     "",
 	} {
 		var text strings.Builder
 		for rule := range strings.SplitSeq(rules, ", ") {
