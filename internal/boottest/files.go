@@ -5,10 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // bootFiles are the files of a format to boot.
@@ -50,7 +50,7 @@ func locate(set *artifacts.Set, format string) (bootFiles, error) {
 }
 
 func checkDigest(path string, want artifacts.File) error {
-	f, err := os.Open(path)
+	f, err := workspace.Open(path)
 	if err != nil {
 		return fmt.Errorf("%w: %w; build again", ErrBuild, err)
 	}
@@ -59,8 +59,8 @@ func checkDigest(path string, want artifacts.File) error {
 	if _, err := io.Copy(h, f); err != nil {
 		return fmt.Errorf("%w: %w", ErrBuild, err)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != want.SHA256 {
-		return fmt.Errorf("%w: %s: sha256 is %s, the build has %s; build again", ErrBuild, path, got, want.SHA256)
+	if hex.EncodeToString(h.Sum(nil)) != want.SHA256 {
+		return fmt.Errorf("%w: %s: changed since the build: sha256 is not %.80q; build again", ErrBuild, path, want.SHA256)
 	}
 	return nil
 }
@@ -70,15 +70,7 @@ func checkDigest(path string, want artifacts.File) error {
 const maxCmdline = 64 << 10
 
 func readCmdline(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBuild, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxCmdline+1))
-	if err == nil && len(text) > maxCmdline {
-		err = fmt.Errorf("%s is longer than %d bytes", path, maxCmdline)
-	}
+	text, err := workspace.ReadFile(path, maxCmdline)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrBuild, err)
 	}

@@ -2,7 +2,6 @@ package boottest
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/boottest/console"
 	"github.com/org/linuxkit-action/internal/boottest/report"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // stream is the io.Writer of a machine's console. It stores the bytes in the log and sends
@@ -87,7 +87,7 @@ func renameConsole(r *report.Report, dir string) error {
 	if old == "" {
 		return nil
 	}
-	if err := os.Rename(filepath.Join(dir, old), filepath.Join(dir, report.Console)); err != nil {
+	if err := workspace.Rename(dir, old, report.Console); err != nil {
 		return fmt.Errorf("boot-test report: %w", err)
 	}
 	r.Boot.Console = report.Console

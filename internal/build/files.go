@@ -13,6 +13,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // addFiles adds the files of the manifest. It is the last step, so they replace files of
@@ -120,42 +121,48 @@ func (a *assembler) newInode(f manifest.File) (*tree.Inode, error) {
 
 // openSource opens the source of a file, relative to the manifest, and returns its size.
 // A manifest may come from a pull request, so the path must not leave the repository,
-// also not by a symbolic link.
+// also not by a symbolic link, and files with credentials of the job are rejected.
 func openSource(f manifest.File, allowOutside bool) (*os.File, int64, error) {
 	if !f.Local() {
-		return nil, 0, fmt.Errorf("source %s: the manifest is at a URL and has no folder; use contents", f.Source)
+		return nil, 0, fmt.Errorf("source %q: the manifest is at a URL and has no folder; use contents", f.Source)
 	}
-	dir := filepath.Dir(f.Place.File)
-	open := os.Open
 	name := expandHome(f.Source)
-	if allowOutside {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-	} else {
-		root, inside, err := openRepository(dir, name)
-		if err != nil {
-			return nil, 0, err
-		}
-		defer root.Close()
-		open, name = root.Open, inside
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(f.Place.File), name)
 	}
-	file, err := open(name)
+	file, err := openRegular(f.Place.File, name, allowOutside)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; create it, or set optional: true", fs.ErrNotExist)
 		}
-		return nil, 0, fmt.Errorf("source %s: %w", f.Source, err)
+		return nil, 0, fmt.Errorf("source %q: %w", f.Source, err)
 	}
 	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("source %s is not a regular file", f.Source)
-	}
-	if err != nil {
+	if err := errors.Join(err, workspace.CheckSecret(file)); err != nil {
 		file.Close()
-		return nil, 0, err
+		return nil, 0, fmt.Errorf("source %q: %w", f.Source, err)
 	}
 	return file, info.Size(), nil
+}
+
+// openRegular opens a file in the repository of the manifest, or anywhere.
+func openRegular(manifestFile, name string, allowOutside bool) (*os.File, error) {
+	if allowOutside {
+		return workspace.OpenOutside(name)
+	}
+	root, _, err := workspace.Root(manifestFile)
+	if err != nil {
+		return nil, err
+	}
+	full, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	inside, err := filepath.Rel(root, full)
+	if err != nil || !filepath.IsLocal(inside) {
+		return nil, fmt.Errorf("%w %s; move the file there, or use --allow-outside", workspace.ErrOutside, root)
+	}
+	return workspace.OpenIn(root, inside)
 }
 
 // expandHome replaces a leading ~ as LinuxKit does.
@@ -166,33 +173,4 @@ func expandHome(name string) string {
 		}
 	}
 	return name
-}
-
-// openRepository opens the root of the git repository that contains dir, or dir itself if
-// there is none, and returns the path of source in it.
-func openRepository(dir, source string) (*os.Root, string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, "", err
-	}
-	top := dir
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
-			top = at
-			break
-		}
-		if at == filepath.Dir(at) {
-			break
-		}
-	}
-	target := source
-	if !filepath.IsAbs(target) {
-		target = filepath.Join(dir, source)
-	}
-	inside, err := filepath.Rel(top, target)
-	if err != nil || !filepath.IsLocal(inside) {
-		return nil, "", fmt.Errorf("%s is outside the repository; move it into the repository, or use --allow-outside", source)
-	}
-	root, err := os.OpenRoot(top)
-	return root, inside, err
 }

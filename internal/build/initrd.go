@@ -8,6 +8,7 @@ import (
 	"github.com/org/linuxkit-action/internal/build/initrd"
 	"github.com/org/linuxkit-action/internal/build/tarball"
 	"github.com/org/linuxkit-action/internal/component/tree"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // bufferSize is that of the writer in front of the initrd file, in bytes.
@@ -18,7 +19,7 @@ func (p *product) initrd(ctx context.Context) (*tree.Inode, error) {
 	if p.initrdFile != nil {
 		return p.initrdFile, nil
 	}
-	file, err := tempFile(p.opts.Output)
+	file, err := workspace.Temp(p.opts.Output)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // addKernel adds the files of the kernel image: the kernel, and a tar archive of modules
@@ -107,7 +108,7 @@ func bootFile(source *tree.Inode) *tree.Inode {
 
 // decompress replaces the content of a kernel by the uncompressed kernel.
 func (a *assembler) decompress(ctx context.Context, kernel *tree.Inode) error {
-	plain, err := tempFile(a.opts.Output)
+	plain, err := workspace.Temp(a.opts.Output)
 	if err != nil {
 		return err
 	}

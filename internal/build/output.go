@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/progress"
@@ -97,15 +96,6 @@ func writeBytes(content []byte) func(io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	}
-}
-
-// tempFile returns a file without a name in the output folder, which has room for an
-// image. It is gone once it is closed or the process ends.
-func tempFile(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	return atomicfile.Anonymous(dir)
 }
 
 // cancelWriter fails once the run is cancelled.

@@ -280,7 +280,7 @@ func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verifi
 	verified, err := p.verify(ctx, set, rules, mode)
 	if report := verify.ReportOf(verified, err); report != nil {
 		p.summarize(report.Markdown())
-		err = errors.Join(err, p.writeReport(ctx, report))
+		err = errors.Join(err, p.writeReport(report))
 	}
 	if err != nil {
 		return nil, err

@@ -1,17 +1,11 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 
-	"github.com/org/linuxkit-action/internal/build/artifacts"
-	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify/report"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // removeReport removes verify.json of an earlier run, so that it is not taken for the
@@ -20,15 +14,14 @@ func (p *pipeline) removeReport() error {
 	if p.report == "" {
 		return nil
 	}
-	err := os.Remove(p.reportFile())
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err := workspace.Remove(p.reportFile()); err != nil {
+		return fmt.Errorf("%w: --report: %w", errUsage, err)
 	}
-	return fmt.Errorf("%w: --report: %w", errUsage, err)
+	return nil
 }
 
 // writeReport writes verify.json if a folder for reports is given.
-func (p *pipeline) writeReport(ctx context.Context, verification *report.Report) error {
+func (p *pipeline) writeReport(verification *report.Report) error {
 	if p.report == "" {
 		return nil
 	}
@@ -36,11 +29,7 @@ func (p *pipeline) writeReport(ctx context.Context, verification *report.Report)
 	if err != nil {
 		return err
 	}
-	err = artifacts.WriteFile(ctx, p.reportFile(), progress.Silent().Begin("", 0), func(w io.Writer) error {
-		_, err := w.Write(content)
-		return err
-	})
-	if err != nil {
+	if err := workspace.WriteFile(p.reportFile(), content); err != nil {
 		return fmt.Errorf("%w: --report: %w", errUsage, err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // ErrInvalid is wrapped by the error for an invalid manifest.
@@ -106,15 +107,11 @@ func open(ctx context.Context, path string, opts Options) (string, io.ReadCloser
 		r, err := fetch(ctx, path)
 		return path, r, err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return path, nil, err
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return path, nil, fmt.Errorf("%s is a folder; use the path of the manifest in it", path)
 	}
-	return path, f, nil
+	f, err := workspace.Open(path)
+	return path, f, err
 }
 
 func isURL(path string) bool {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/sigstore"
+	"github.com/org/linuxkit-action/internal/workspace"
 	cosignsig "github.com/sigstore/cosign/v2/pkg/signature"
 	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	commonpb "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
@@ -115,7 +116,7 @@ func keyHint(public crypto.PublicKey) (string, error) {
 // whole file into memory, twice (and cosign does three times to verify it).
 func (k *Key) sign(ctx context.Context, path string, digest []byte) ([]byte, error) {
 	if k.signsWholeFile() {
-		f, err := os.Open(path)
+		f, err := workspace.Open(path)
 		if err != nil {
 			return nil, err
 		}

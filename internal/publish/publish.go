@@ -14,12 +14,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // ErrPublish is wrapped by every error of this step.
@@ -84,7 +84,7 @@ func (r *release) fill(ctx context.Context, set *artifacts.Set) error {
 
 // copy adds one file of the build, and fails if its digest has changed.
 func (r *release) copy(ctx context.Context, source string, f artifacts.File) error {
-	in, err := os.Open(source)
+	in, err := workspace.Open(source)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (r *release) copy(ctx context.Context, source string, f artifacts.File) err
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	if got.SHA256 != f.SHA256 {
-		return fmt.Errorf("%s: changed since the build: sha256 is %s, not %s; build again", source, got.SHA256, f.SHA256)
+		return fmt.Errorf("%s: changed since the build: sha256 is not %.80q; build again", source, f.SHA256)
 	}
 	r.sums[f.Path] = got.SHA256
 	return nil

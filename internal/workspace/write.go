@@ -1,7 +1,6 @@
 package workspace
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -99,26 +98,15 @@ func WriteFile(name string, content []byte) error {
 // written under a temporary name, synced and renamed. A name that is in use by anything
 // but a regular file is rejected with ErrLink or ErrNotRegular.
 func Write(dir *os.Root, base string, write func(io.Writer) error) error {
-	if err := Replaceable(dir, base); err != nil {
+	f, err := Create(dir, base)
+	if err != nil {
 		return err
 	}
-	temporary := "." + base + "-" + rand.Text()
-	f, err := dir.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
+	defer f.Close()
+	if err := write(f); err != nil {
 		return plain(base, err)
 	}
-	defer dir.Remove(temporary) // fails after the rename
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return plain(base, err)
-	}
-	if err := dir.Rename(temporary, base); err != nil {
-		return plain(base, err)
-	}
-	return Sync(dir)
+	return f.Commit()
 }
 
 // Replaceable reports, as nil, that base is free or a regular file.
@@ -149,4 +137,21 @@ func Sync(dir *os.Root) error {
 		return plain(dir.Name(), err)
 	}
 	return nil
+}
+
+// OpenDevice opens a FIFO or a device for writing; it returns nil where name is neither.
+// Inside the repository it is rejected with ErrNotRegular.
+func OpenDevice(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return nil, nil //nolint:nilerr // a missing file is no device
+	}
+	root, _, err := Root(name)
+	if err != nil {
+		return nil, err
+	}
+	if Exists(filepath.Join(root, gitFolder)) {
+		return nil, pathError(name, ErrNotRegular, "it is "+kindOf(info.Mode())+" in the repository; remove it")
+	}
+	return os.OpenFile(name, os.O_WRONLY, 0)
 }

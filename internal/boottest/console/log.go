@@ -2,8 +2,10 @@ package console
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
-	"github.com/org/linuxkit-action/internal/atomicfile"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // MaxLog is the size limit of a log, in bytes.
@@ -12,18 +14,24 @@ const MaxLog = 64 << 20
 // Log stores the bytes of the console unchanged in a file, which appears under its name
 // when it is closed.
 type Log struct {
-	file      *atomicfile.File
+	dir       *os.Root
+	file      *workspace.File
 	remaining int64
 	err       error
 }
 
 // CreateLog creates a log that holds at most limit bytes.
 func CreateLog(path string, limit int64) (*Log, error) {
-	f, err := atomicfile.Create(path, 0o644)
+	dir, err := workspace.OpenDir(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("console log: %w", err)
 	}
-	return &Log{file: f, remaining: limit}, nil
+	f, err := workspace.Create(dir, filepath.Base(path))
+	if err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("console log: %w", err)
+	}
+	return &Log{dir: dir, file: f, remaining: limit}, nil
 }
 
 // Write stores p up to the limit. It never fails; Close returns the first error.
@@ -43,9 +51,8 @@ func (l *Log) Truncated() bool { return l.remaining <= 0 }
 
 // Close finishes the file. After an error there is no file.
 func (l *Log) Close() error {
-	if l.err != nil {
-		l.Discard()
-	} else {
+	defer l.Discard()
+	if l.err == nil {
 		l.err = l.file.Commit()
 	}
 	if l.err != nil {
@@ -54,5 +61,8 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// Discard removes the file instead of Close.
-func (l *Log) Discard() { _ = l.file.Close() }
+// Discard removes the file, unless Close has finished it.
+func (l *Log) Discard() {
+	_ = l.file.Close()
+	_ = l.dir.Close()
+}

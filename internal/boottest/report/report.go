@@ -12,12 +12,11 @@ package report
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
-	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/boottest/judge"
 	"github.com/org/linuxkit-action/internal/markup"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // Version is the version of report.json.
@@ -86,19 +85,12 @@ const Console = "console.log"
 // Prepare creates dir if needed and removes the report of an earlier run, which must not
 // be mistaken for that of a run that fails.
 func Prepare(dir string) error {
-	err := os.MkdirAll(dir, 0o755)
+	err := workspace.Remove(filepath.Join(dir, Console))
 	for _, f := range files {
-		err = errors.Join(err, removeIfExists(filepath.Join(dir, f.name)))
+		err = errors.Join(err, workspace.Remove(filepath.Join(dir, f.name)))
 	}
-	if err = errors.Join(err, removeIfExists(filepath.Join(dir, Console))); err != nil {
+	if err != nil {
 		return fmt.Errorf("boot-test report: %w", err)
-	}
-	return nil
-}
-
-func removeIfExists(path string) error {
-	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	return nil
 }
@@ -108,7 +100,7 @@ func (r *Report) Write(dir string) error {
 	for _, f := range files {
 		content, err := f.render(r)
 		if err == nil {
-			err = atomicfile.WriteFile(filepath.Join(dir, f.name), content, 0o644)
+			err = workspace.WriteFile(filepath.Join(dir, f.name), content)
 		}
 		if err != nil {
 			return fmt.Errorf("boot-test report %s: %w", f.name, err)

@@ -8,12 +8,11 @@ package spec
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // maxBytes is the size limit of the file.
@@ -97,12 +96,7 @@ type Regexp struct{ *regexp.Regexp }
 
 // Load reads a spec from a file. Mistakes are returned as one *strict.Error.
 func Load(path string) (Spec, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Spec{}, fmt.Errorf("boot-test spec: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	data, err := workspace.ReadFile(path, maxBytes)
 	if err != nil {
 		return Spec{}, fmt.Errorf("boot-test spec: %w", err)
 	}

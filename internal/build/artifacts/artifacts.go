@@ -11,12 +11,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/org/linuxkit-action/internal/verify/signer"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // Version is the version of the format.
@@ -224,12 +224,7 @@ func (s *Set) formatOf(base string) *Set {
 }
 
 func read(path string) (*Set, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxBytes))
+	b, err := workspace.ReadFile(path, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}

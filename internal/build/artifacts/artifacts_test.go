@@ -18,6 +18,7 @@ import (
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify/report"
 	"github.com/org/linuxkit-action/internal/verify/signer"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 const validList = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
@@ -280,11 +281,11 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(t.Context(), link, task, writer("through", nil)); err != nil {
-		t.Fatal(err)
+	if err := WriteFile(t.Context(), link, task, writer("through", nil)); !errors.Is(err, workspace.ErrLink) {
+		t.Errorf("through a link: error %v, want %v", err, workspace.ErrLink)
 	}
-	if b, _ := os.ReadFile(path); string(b) != "through" {
-		t.Errorf("the link was replaced, not followed: %q", b)
+	if b, _ := os.ReadFile(path); string(b) != "first" {
+		t.Errorf("written through a link: %q", b)
 	}
 }
 

@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,69 +11,88 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
-	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // Folder is an output folder whose files are replaced together. They are written to a
 // hidden staging folder inside it, synced, and renamed by Commit. The file that describes
 // the others is removed first and renamed last, so it never describes old files.
 type Folder struct {
-	dir, staging string
+	dir, staging *os.Root
+	name         string   // of the staging folder in dir
 	lock         *os.File // locked until the process ends: an unlocked staging folder is stale
 	files        []string
 }
 
 // OpenFolder creates the folder if it does not exist, and removes stale staging folders of
-// the same name. The caller must call Abandon, also after Commit.
-func OpenFolder(dir, name string) (*Folder, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	prefix := filepath.Join(dir, "."+name+"-making-")
-	removeStale(prefix)
-	staging, err := os.MkdirTemp(dir, filepath.Base(prefix))
+// the same name. No symbolic link is followed. The caller must call Abandon, also after
+// Commit.
+func OpenFolder(path, name string) (_ *Folder, err error) {
+	dir, err := workspace.OpenDir(path)
 	if err != nil {
 		return nil, err
 	}
-	lock, _ := lockFolder(staging) // a file system without locks has no stale folders to detect
-	return &Folder{dir: dir, staging: staging, lock: lock}, nil
+	prefix := "." + name + "-making-"
+	removeStale(dir, prefix)
+	f := &Folder{dir: dir, name: prefix + rand.Text()}
+	if err = dir.Mkdir(f.name, 0o700); err == nil {
+		f.staging, err = dir.OpenRoot(f.name)
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	f.lock, _ = lockFolder(f.staging) // a file system without locks has no stale folders to detect
+	return f, nil
 }
 
 // Abandon removes the files that are not committed.
 func (f *Folder) Abandon() {
-	os.RemoveAll(f.staging)
+	f.dir.RemoveAll(f.name)
 	f.lock.Close()
+	f.staging.Close()
+	f.dir.Close()
 }
 
 // removeStale removes the staging folders of processes that were killed.
-func removeStale(prefix string) {
-	folders, err := filepath.Glob(prefix + "*")
+func removeStale(dir *os.Root, prefix string) {
+	entries, err := fs.ReadDir(dir.FS(), ".")
 	if err != nil {
-		return // the name is not a valid pattern; its stale folders remain
+		return // the folders remain; creating a file will report the fault
 	}
-	for _, staging := range folders {
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
+		staging, err := dir.OpenRoot(e.Name())
+		if err != nil {
+			continue
+		}
 		if lock, err := lockFolder(staging); err == nil {
-			os.RemoveAll(staging)
+			dir.RemoveAll(e.Name())
 			lock.Close()
 		}
+		staging.Close()
 	}
 }
 
 // lockFolder locks a staging folder. It fails if another process has locked it. Closing
 // the file unlocks it.
-func lockFolder(staging string) (*os.File, error) {
-	f, err := os.Open(staging)
+func lockFolder(staging *os.Root) (*os.File, error) {
+	f, err := staging.Open(".")
 	if err != nil {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", staging, err)
+		return nil, fmt.Errorf("lock %s: %w", staging.Name(), err)
 	}
 	return f, nil
 }
@@ -95,14 +115,14 @@ func (f *Folder) AddFile(ctx context.Context, base string, task progress.Task, w
 		if err := write(out); err != nil {
 			return err
 		}
-		return m.hashFile(out.Name())
+		return m.hashFile(f.staging, base)
 	})
 }
 
 func (f *Folder) add(
 	ctx context.Context, base string, task progress.Task, write func(*os.File, *meter) error,
 ) (File, error) {
-	out, err := os.OpenFile(filepath.Join(f.staging, base), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
+	out, err := f.staging.OpenFile(base, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
 	if err != nil {
 		return File{}, err
 	}
@@ -115,33 +135,35 @@ func (f *Folder) add(
 }
 
 // Staged returns the path of a file that is not committed yet.
-func (f *Folder) Staged(base string) string { return filepath.Join(f.staging, base) }
+func (f *Folder) Staged(base string) string { return filepath.Join(f.dir.Name(), f.name, base) }
 
 // Commit renames every file to its place, and the one named last at the end.
 func (f *Folder) Commit(last string) error {
-	if err := os.Remove(filepath.Join(f.dir, last)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, base := range f.files {
+		if err := workspace.Replaceable(f.dir, base); err != nil {
+			return err
+		}
+	}
+	if err := f.dir.Remove(last); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	others := slices.DeleteFunc(slices.Clone(f.files), func(base string) bool { return base == last })
 	for _, base := range append(others, last) {
-		if err := os.Rename(filepath.Join(f.staging, base), filepath.Join(f.dir, base)); err != nil {
+		if err := f.dir.Rename(path.Join(f.name, base), base); err != nil {
 			return err
 		}
 	}
-	return atomicfile.SyncDir(f.dir)
+	return workspace.Sync(f.dir)
 }
 
-// WriteFile writes one file that belongs to no build, atomically. A symbolic link is
-// followed. A file that is not regular, such as a pipe or a device, is written directly.
-func WriteFile(ctx context.Context, path string, task progress.Task, write func(io.Writer) error) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+// WriteFile writes one file that belongs to no build, atomically. A FIFO or a device
+// outside the repository is written directly; a symbolic link is rejected.
+func WriteFile(ctx context.Context, name string, task progress.Task, write func(io.Writer) error) error {
+	if f, err := workspace.OpenDevice(name); err != nil || f != nil {
+		return writeDevice(f, err, task, write)
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeDirectly(path, task, write)
-	}
-	base := filepath.Base(path)
-	folder, err := OpenFolder(filepath.Dir(path), base)
+	base := filepath.Base(name)
+	folder, err := OpenFolder(filepath.Dir(name), base)
 	if err != nil {
 		return err
 	}
@@ -152,8 +174,7 @@ func WriteFile(ctx context.Context, path string, task progress.Task, write func(
 	return folder.Commit(base)
 }
 
-func writeDirectly(path string, task progress.Task, write func(io.Writer) error) error {
-	out, err := os.OpenFile(path, os.O_WRONLY, 0)
+func writeDevice(out *os.File, err error, task progress.Task, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
@@ -172,8 +193,8 @@ type meter struct {
 }
 
 // hashFile syncs and reads a file, which another program may have replaced.
-func (m *meter) hashFile(path string) error {
-	f, err := os.Open(path)
+func (m *meter) hashFile(dir *os.Root, base string) error {
+	f, err := dir.Open(base)
 	if err != nil {
 		return err
 	}

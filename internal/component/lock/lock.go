@@ -12,15 +12,14 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/org/linuxkit-action/internal/atomicfile"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/workspace"
 	"gopkg.in/yaml.v3"
 )
 
@@ -65,7 +64,7 @@ func Load(path string) (*Lock, error) {
 	if !required {
 		path = DefaultFile
 	}
-	f, err := os.Open(path)
+	f, err := workspace.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && !required {
 		return nil, nil
 	}
@@ -200,7 +199,7 @@ func (l *Lock) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(path, text, 0o644); err != nil {
+	if err := workspace.WriteFile(path, text); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // digest returns a digest of one repeated digit.
@@ -129,8 +130,12 @@ func TestRejectsInvalidLockOnWrite(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("an invalid lock was written")
 	}
-	if err := New().Write(filepath.Join(path, "no", "folder")); err == nil {
-		t.Error("written to a missing directory")
+	outside := filepath.Join(t.TempDir(), "netrc")
+	if err := errors.Join(os.WriteFile(outside, nil, 0o600), os.Symlink(outside, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := New().Write(path); !errors.Is(err, workspace.ErrLink) {
+		t.Errorf("through a link: error %v, want %v", err, workspace.ErrLink)
 	}
 }
 

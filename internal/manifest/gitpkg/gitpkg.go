@@ -2,12 +2,14 @@
 // build.yml in a git repository. The tag is the hash of the content of the folder, so that
 // @pkg:DIR in a manifest refers to the image of exactly that content.
 //
-// The repository is untrusted: git runs with a timeout, its output is bounded, and it
-// executes no programs of the repository's configuration.
+// The repository is untrusted. Git reads the index and the objects only, with a timeout and
+// bounded output: commands that run hooks, filters, a file-system monitor or a transport of
+// the repository's configuration are not used or are disabled. Files of the work tree are
+// read by this program. Unlike git status, a file counts as changed when its bytes differ
+// from the blob, whatever filters the repository configures.
 package gitpkg
 
 import (
-	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,12 +19,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"text/template"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/workspace"
 	"gopkg.in/yaml.v3"
 )
 
@@ -72,13 +74,12 @@ func Tag(dir string) (string, error) {
 
 func read(path string) (settings, error) {
 	s := settings{Org: "linuxkit", Tag: "{{.Hash}}"}
-	f, err := os.Open(path)
+	text, err := workspace.ReadFile(path, maxBuildBytes)
 	if err != nil {
 		return s, err
 	}
-	defer f.Close()
-	if err := yaml.NewDecoder(io.LimitReader(f, maxBuildBytes)).Decode(&s); err != nil {
-		return s, fmt.Errorf("%s: %w", path, err)
+	if err := yaml.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("%s: not a valid build.yml", path)
 	}
 	if s.Image == "" {
 		return s, fmt.Errorf("%s: image is missing", path)
@@ -100,7 +101,11 @@ func expand(tag, hash string) (string, error) {
 // contentHash returns git's tree hash of the folder, combined with those of the extra
 // sources, and with the dirty suffix.
 func contentHash(dir string, extra []string) (string, error) {
-	result, err := treeHash(dir)
+	g, err := newGit(dir)
+	if err != nil {
+		return "", err
+	}
+	result, err := g.treeHash(dir)
 	if err != nil {
 		return "", err
 	}
@@ -110,7 +115,7 @@ func contentHash(dir string, extra []string) (string, error) {
 		if !filepath.IsAbs(from) {
 			from = filepath.Join(dir, from)
 		}
-		hash, err := treeHash(from)
+		hash, err := g.treeHash(from)
 		if err != nil {
 			return "", err
 		}
@@ -120,35 +125,56 @@ func contentHash(dir string, extra []string) (string, error) {
 		sum := sha1.Sum([]byte(result + extraHashes))
 		result = hex.EncodeToString(sum[:])
 	}
-	dirty, err := isDirty(dir)
+	dirty, err := g.isDirty(dir)
 	if err != nil || !dirty {
 		return result, err
 	}
-	sum, err := filesHash(dir)
+	sum, err := g.filesHash(dir)
 	return result + "-dirty-" + sum[:min(7, len(sum))], err
 }
 
 // treeHash returns the hash of the git tree of a folder at HEAD.
-func treeHash(dir string) (string, error) {
-	out, err := git(dir, "rev-parse", "HEAD:./")
+func (g git) treeHash(dir string) (string, error) {
+	if rel, err := filepath.Rel(g.root, dir); err != nil || rel != "." && !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("%q is outside the repository %s", dir, g.root)
+	}
+	out, err := g.run(dir, "rev-parse", "HEAD:./")
 	return strings.TrimSpace(out), err
 }
 
-func isDirty(dir string) (bool, error) {
-	out, err := git(dir, "status", "--porcelain", "--untracked-files=normal", "--", ".")
-	return out != "", err
+// isDirty reports whether the index differs from HEAD, a file from the index, or a file is
+// neither tracked nor ignored.
+func (g git) isDirty(dir string) (bool, error) {
+	for _, args := range [][]string{
+		{"diff-index", "--cached", "--name-only", "HEAD", "--", "."},
+		{"ls-files", "--others", "--exclude-standard", "--", "."},
+	} {
+		if out, err := g.run(dir, args...); err != nil || out != "" {
+			return true, err
+		}
+	}
+	entries, err := g.run(dir, "ls-files", "--stage", "-z", "--", ".")
+	if err != nil {
+		return false, err
+	}
+	for entry := range strings.SplitSeq(strings.TrimSuffix(entries, "\x00"), "\x00") {
+		if same, err := isUnchanged(dir, entry); err != nil || !same {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // filesHash hashes the files in the work tree that are tracked or not ignored.
-func filesHash(dir string) (string, error) {
+func (g git) filesHash(dir string) (string, error) {
 	sum := sha256.New()
-	for _, which := range [][]string{{"ls-files"}, {"ls-files", "--exclude-standard", "--others"}} {
-		list, err := git(dir, which...)
+	for _, which := range [][]string{{"ls-files", "-z"}, {"ls-files", "-z", "--exclude-standard", "--others"}} {
+		list, err := g.run(dir, which...)
 		if err != nil {
 			return "", err
 		}
-		for name := range strings.Lines(list) {
-			if err := addFile(sum, filepath.Join(dir, strings.TrimSuffix(name, "\n"))); err != nil {
+		for name := range strings.SplitSeq(strings.TrimSuffix(list, "\x00"), "\x00") {
+			if err := addFile(sum, filepath.Join(dir, name)); err != nil {
 				return "", err
 			}
 		}
@@ -162,43 +188,11 @@ func addFile(sum hash.Hash, name string) error {
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil
 	}
-	f, err := os.Open(name)
+	f, err := workspace.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	_, err = io.Copy(sum, f)
 	return err
-}
-
-// safeConfig prevents git from executing programs of the repository, and lets it read a
-// checkout of another user, as in a container.
-var safeConfig = []string{
-	"-c", "safe.bareRepository=explicit", "-c", "safe.directory=*", "-c", "core.fsmonitor=false",
-	"-c", "core.quotePath=false",
-}
-
-// git runs git in a folder and returns its output.
-func git(dir string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), gitTimeout)
-	defer cancel()
-	command := exec.CommandContext(ctx, "git", append(append(safeConfig, "-C", dir), args...)...)
-	var out, failure strings.Builder
-	command.Stdout, command.Stderr = &limited{&out}, &limited{&failure}
-	err := command.Run()
-	if err != nil {
-		message := strings.TrimSpace(failure.String())
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, message[strings.LastIndexByte(message, '\n')+1:])
-	}
-	return out.String(), nil
-}
-
-// limited is a buffer of at most maxOutput bytes.
-type limited struct{ *strings.Builder }
-
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxOutput {
-		return 0, fmt.Errorf("git printed more than %d MiB", maxOutput>>20)
-	}
-	return l.Builder.Write(p)
 }

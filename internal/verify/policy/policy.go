@@ -11,9 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
 	"github.com/org/linuxkit-action/internal/sigstore"
+	"github.com/org/linuxkit-action/internal/workspace"
 	"github.com/sigstore/sigstore-go/pkg/root"
 )
 
@@ -64,7 +63,7 @@ func Load(path string) (policy *Policy, found bool, err error) {
 	if optional {
 		path = DefaultFile
 	}
-	f, err := os.Open(path)
+	f, err := workspace.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && optional {
 		return &Policy{Default: RequireDigest}, false, nil
 	}
@@ -163,15 +162,10 @@ func (p *Policy) warnings() []strict.Problem {
 // folder is that of a policy. The names of files in a policy are relative to it.
 type folder string
 
-// read reads a file, at most limit bytes of it.
+// read reads a file of at most limit bytes.
 func (d folder) read(name string, limit int64) ([]byte, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(string(d), name)
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
+	return workspace.ReadFile(name, limit)
 }
