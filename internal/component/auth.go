@@ -83,7 +83,7 @@ func (t *authTransport) authenticate(ctx context.Context) (http.RoundTripper, er
 		return nil, err
 	}
 	scopes := []string{t.repository.Scope(transport.PullScope)}
-	base, err := transport.NewWithContext(ctx, t.repository.Registry, auth, t.registry.roundTripper(), scopes)
+	base, err := transport.NewWithContext(ctx, t.repository.Registry, auth, t.registry.roundTripper(t.repository), scopes)
 	if err == nil {
 		t.authenticated = base
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/org/linuxkit-action/internal/network"
 )
 
 // Errors by kind.
@@ -33,7 +34,7 @@ var (
 )
 
 // classified are the kinds that Classify leaves as they are.
-var classified = []error{ErrNotFound, ErrDigest, ErrUnavailable, ErrMalformed, ErrOffline}
+var classified = []error{ErrNotFound, ErrDigest, ErrUnavailable, ErrMalformed, ErrOffline, network.ErrAddress}
 
 // Classify wraps an error of a registry client with its kind.
 func Classify(err error) error {

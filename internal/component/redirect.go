@@ -3,7 +3,6 @@ package component
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
 )
 
 // maxRedirects bounds the redirects of one request; registries need one or two.
@@ -19,31 +18,16 @@ func originalRequest(request *http.Request) (*http.Request, int) {
 	return request, redirects
 }
 
-// redirectPolicy bounds redirects, and rejects those from a public address to a private
-// one. It is a transport because the HTTP client of go-containerregistry has a
-// CheckRedirect of its own, without a bound.
+// redirectPolicy bounds redirects. It is a transport because the HTTP client of
+// go-containerregistry has a CheckRedirect of its own, without a bound. Package network
+// checks the addresses that redirects lead to.
 type redirectPolicy struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (p redirectPolicy) RoundTrip(request *http.Request) (*http.Response, error) {
-	original, redirects := originalRequest(request)
-	if redirects > maxRedirects {
+	if _, redirects := originalRequest(request); redirects > maxRedirects {
 		return nil, fmt.Errorf("%w: more than %d redirects, the last to %s; check the registry or the mirror",
 			ErrMalformed, maxRedirects, request.URL.Redacted())
 	}
-	if privateHost(request.URL.Hostname()) && !privateHost(original.URL.Hostname()) {
-		return nil, fmt.Errorf("%w: %s redirects to %s, a private address", ErrMalformed, original.URL.Host, request.URL.Host)
-	}
 	return p.base.RoundTrip(request)
-}
-
-// privateHost reports whether a host is localhost or a private, loopback, link-local or
-// unspecified address, such as that of a cloud's metadata service.
-func privateHost(host string) bool {
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host == "localhost"
-	}
-	address = address.Unmap()
-	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast() || address.IsUnspecified()
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/org/linuxkit-action/internal/network"
 )
 
 func TestRejectsRedirectLoops(t *testing.T) {
@@ -28,42 +30,22 @@ func TestRejectsRedirectLoops(t *testing.T) {
 	}
 }
 
-// okTransport answers every request with 200.
-type okTransport struct{}
-
-// RoundTrip implements http.RoundTripper.
-func (okTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	return newResponse(request, cachedResponse{Status: http.StatusOK}, nil), nil
-}
-
-func TestRejectsRedirectsToPrivateAddresses(t *testing.T) {
+// TestRejectsRedirectToMetadataService: a private registry may redirect to private
+// addresses, but never to a link-local one. Package network has tests for the others.
+func TestRejectsRedirectToMetadataService(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		from, to string
-		allowed  bool
-	}{
-		{from: "https://ghcr.io/v2/x", to: "https://cdn.example/x", allowed: true},
-		{from: "https://ghcr.io/v2/x", to: "http://169.254.169.254/latest/meta-data"},
-		{from: "https://ghcr.io/v2/x", to: "http://[::ffff:10.0.0.1]/"},
-		{from: "https://ghcr.io/v2/x", to: "http://[fe80::1]/"},
-		{from: "https://ghcr.io/v2/x", to: "http://localhost:2375/"},
-		{from: "https://8.8.8.8/v2/x", to: "http://127.0.0.1/"},
-		{from: "http://10.0.0.4:5000/v2/x", to: "http://10.0.0.5:9000/x", allowed: true},
-		{from: "http://localhost:5000/v2/x", to: "http://127.0.0.1:9000/x", allowed: true},
-	} {
-		first, err := http.NewRequest(http.MethodGet, tt.from, nil)
-		if err != nil {
-			t.Fatal(err)
+	for _, match := range []string{"/manifests/", "/blobs/LAYER"} {
+		i := &interceptor{match: match, respond: func(_ *interceptor, _ int, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusTemporaryRedirect)
+		}}
+		_, err := pull(t, i, 5000)
+		if !errors.Is(err, network.ErrAddress) || errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: got %v", match, err)
 		}
-		next, err := http.NewRequest(http.MethodGet, tt.to, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		next.Response = &http.Response{Request: first}
-		_, err = redirectPolicy{okTransport{}}.RoundTrip(next)
-		if (err == nil) != tt.allowed || err != nil && !errors.Is(err, ErrMalformed) {
-			t.Errorf("%s to %s: %v", tt.from, tt.to, err)
-		}
+	}
+	_, err := resolve(t, "169.254.169.254/acme/web:1", &Registry{})
+	if !errors.Is(err, network.ErrAddress) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("reference: got %v", err)
 	}
 }
 

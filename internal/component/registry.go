@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/imageref"
+	"github.com/org/linuxkit-action/internal/network"
 )
 
 // Registry configures how images are resolved and fetched. The zero value asks the
@@ -25,8 +25,8 @@ type Registry struct {
 	Cache    *Cache         // of manifests, configs and signatures; nil for none
 	Offline  bool           // only lock and cache, no requests
 
-	once      sync.Once
-	transport http.RoundTripper
+	once  sync.Once
+	pools *network.Pools // see connections
 
 	lockOnce sync.Once
 	locked   map[string]lock.Image // entries of Lock by the name of their reference

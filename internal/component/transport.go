@@ -4,16 +4,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/org/linuxkit-action/internal/network"
 )
 
 // Timeouts of requests to registries.
 const (
-	connectTimeout = 10 * time.Second
 	headerTimeout  = 30 * time.Second // from the request to the header of the response
 	stallTimeout   = 30 * time.Second // without a byte of a layer
 
@@ -26,20 +26,27 @@ const (
 	userAgent    = "linuxkit-action"
 )
 
-// roundTripper returns the transport to all registries, without authentication.
-func (r *Registry) roundTripper() http.RoundTripper {
+// connections returns the pools of connections to all registries.
+func (r *Registry) connections() *network.Pools {
 	r.once.Do(func() {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
+		t := network.DefaultTransport()
 		t.ResponseHeaderTimeout = headerTimeout
 		t.MaxIdleConnsPerHost = maxConcurrent
 		t.DisableCompression = true // digests and ranges refer to the bytes as stored
 		if r.RootCAs != nil {
 			t.TLSClientConfig = &tls.Config{RootCAs: r.RootCAs, MinVersion: tls.VersionTLS12}
 		}
-		r.transport = transport.NewUserAgent(redirectPolicy{retryTransport{limitTransport{t}}}, userAgent)
+		r.pools = network.NewPools(t)
 	})
-	return r.transport
+	return r.pools
+}
+
+// roundTripper returns the transport to the registry of a repository, and to the hosts that
+// it refers to, without authentication.
+func (r *Registry) roundTripper(repository name.Repository) http.RoundTripper {
+	base := r.connections().Transport(repository.RegistryStr())
+	limited := limitTransport{credentialPolicy{base: base, registry: repository.Registry}}
+	return transport.NewUserAgent(redirectPolicy{retryTransport{limited}}, userAgent)
 }
 
 // LoadRootCAs returns the system's certificate authorities and those in the PEM files; nil,

@@ -10,9 +10,11 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/network"
 	"github.com/org/linuxkit-action/internal/workspace"
 )
 
@@ -122,6 +124,9 @@ func isURL(path string) bool {
 // the working directory.
 func isLocal(file string) bool { return !isURL(file) }
 
+// connections returns the pools of connections to the hosts of manifests.
+var connections = sync.OnceValue(func() *network.Pools { return network.NewPools(network.DefaultTransport()) })
+
 // fetch downloads a manifest. Unlike LinuxKit it accepts status 200 only.
 func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
@@ -130,7 +135,7 @@ func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 		cancel()
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Transport: connections().Transport("")}).Do(request)
 	if err != nil {
 		cancel()
 		return nil, err

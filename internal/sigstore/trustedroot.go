@@ -10,6 +10,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/markup"
+	"github.com/org/linuxkit-action/internal/network"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tuf"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -116,12 +117,13 @@ func (f roundTripperFunc) RoundTrip(request *http.Request) (*http.Response, erro
 // retryTransport repeats requests that fail temporarily, until ctx ends: TUF's client has
 // no context. Offline it fails with component.ErrOffline.
 func retryTransport(ctx context.Context, offline bool) http.RoundTripper {
+	base := network.NewPools(network.DefaultTransport()).Transport("")
 	return roundTripperFunc(func(request *http.Request) (*http.Response, error) {
 		if offline {
 			return nil, component.ErrOffline
 		}
 		for attempt := 1; ; attempt++ {
-			response, err := http.DefaultTransport.RoundTrip(request.WithContext(ctx))
+			response, err := base.RoundTrip(request.WithContext(ctx))
 			retry := err != nil || temporaryStatus(response.StatusCode)
 			if !retry || attempt == tufAttempts || ctx.Err() != nil {
 				return response, err
