@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -87,8 +88,8 @@ func (c *Component) transfer(ctx context.Context, w *blobWriter, task progress.T
 			return err
 		}
 	}
-	body := newStallReader(ctx, response.Body, cancel)
-	defer body.timer.Stop()
+	body := newWatchedReader(ctx, response.Body, cancel)
+	defer body.stop()
 	err = w.readFrom(progress.Reader(body, task))
 	if errors.Is(err, errInterrupted) && w.offset >= w.desc.Size {
 		return nil // all content arrived
@@ -125,32 +126,48 @@ func (c *Component) getBlob(ctx context.Context, d v1.Descriptor, offset int64) 
 	return response, checkStatus(response, accepted...)
 }
 
-// stallReader cancels a transfer after stallTimeout without a byte. Its errors wrap
-// errInterrupted, unless the run was cancelled.
-type stallReader struct {
+// watchedReader cancels a transfer after stallTimeout without a byte, and one that is
+// slower than minSpeed. Its errors wrap errInterrupted, unless the run was cancelled or the
+// transfer too slow: a registry could take days with it.
+type watchedReader struct {
 	io.Reader
-	timer *time.Timer
-	cause func() error // of the cancellation, nil before
+	stall, speed *time.Timer
+	received     atomic.Int64 // since the last check of the speed
+	cause        func() error // of the cancellation, nil before
 }
 
-var errStalled = fmt.Errorf("%w: no data for %s", errInterrupted, stallTimeout)
+var (
+	errStalled = fmt.Errorf("%w: no data for %s", errInterrupted, stallTimeout)
+	errSlow    = fmt.Errorf("%w: less than %d bytes/s for %s; try again, or use a mirror", ErrUnavailable, minSpeed, speedWindow)
+)
 
-func newStallReader(ctx context.Context, r io.Reader, cancel context.CancelCauseFunc) *stallReader {
-	return &stallReader{
-		Reader: r,
-		timer:  time.AfterFunc(stallTimeout, func() { cancel(errStalled) }),
-		cause:  func() error { return context.Cause(ctx) },
-	}
+func newWatchedReader(ctx context.Context, r io.Reader, cancel context.CancelCauseFunc) *watchedReader {
+	w := &watchedReader{Reader: r, cause: func() error { return context.Cause(ctx) }}
+	w.stall = time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
+	w.speed = time.AfterFunc(speedWindow, func() {
+		if w.received.Swap(0) < minSpeed*int64(speedWindow/time.Second) {
+			cancel(errSlow)
+			return
+		}
+		w.speed.Reset(speedWindow)
+	})
+	return w
+}
+
+func (w *watchedReader) stop() {
+	w.stall.Stop()
+	w.speed.Stop()
 }
 
 // Read implements io.Reader.
-func (s *stallReader) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	s.timer.Reset(stallTimeout)
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.received.Add(int64(n))
+	w.stall.Reset(stallTimeout)
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
 	}
-	if cause := s.cause(); cause != nil {
+	if cause := w.cause(); cause != nil {
 		return n, cause
 	}
 	return n, fmt.Errorf("%w: %w", errInterrupted, err)

@@ -14,8 +14,12 @@ import (
 
 // Timeouts of requests to registries.
 const (
-	headerTimeout  = 30 * time.Second // from the request to the header of the response
-	stallTimeout   = 30 * time.Second // without a byte of a layer
+	headerTimeout = 30 * time.Second // from the request to the header of the response
+	stallTimeout  = 30 * time.Second // without a byte of a layer
+
+	// The floor of speed of a layer. A transfer that is slower in a window ends.
+	minSpeed    = 1 << 10 // bytes/s
+	speedWindow = 30 * time.Second
 
 	// MetadataTimeout bounds all requests for one component, those for layers excepted.
 	MetadataTimeout = 2 * time.Minute
