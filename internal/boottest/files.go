@@ -40,7 +40,7 @@ func locate(set *artifacts.Set, format string) (bootFiles, error) {
 			return found, fmt.Errorf("%w: format %s has no %s; build again", ErrBuild, format, part.kind)
 		}
 		*part.path = set.Abs(f)
-		if err := checkDigest(*part.path, f); err != nil {
+		if err := checkDigest(set, f); err != nil {
 			return found, err
 		}
 	}
@@ -49,8 +49,8 @@ func locate(set *artifacts.Set, format string) (bootFiles, error) {
 	return found, err
 }
 
-func checkDigest(path string, want artifacts.File) error {
-	f, err := workspace.Open(path)
+func checkDigest(set *artifacts.Set, want artifacts.File) error {
+	f, err := set.Open(want)
 	if err != nil {
 		return fmt.Errorf("%w: %w; build again", ErrBuild, err)
 	}
@@ -60,7 +60,7 @@ func checkDigest(path string, want artifacts.File) error {
 		return fmt.Errorf("%w: %w", ErrBuild, err)
 	}
 	if hex.EncodeToString(h.Sum(nil)) != want.SHA256 {
-		return fmt.Errorf("%w: %s: changed since the build: sha256 is not %.80q; build again", ErrBuild, path, want.SHA256)
+		return fmt.Errorf("%w: %s: changed since the build: sha256 is not %.80q; build again", ErrBuild, set.Abs(want), want.SHA256)
 	}
 	return nil
 }

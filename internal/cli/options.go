@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/build"
+	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/verify"
 	"github.com/spf13/cobra"
@@ -157,8 +158,10 @@ func (o *options) check() error {
 			return err
 		}
 	}
-	if o.name != filepath.Base(o.name) && o.name != "" {
-		return fmt.Errorf("%w: --name %q: not a file name; use --output for the folder", errUsage, o.name)
+	if o.name != "" {
+		if err := artifacts.CheckName(o.name); err != nil {
+			return fmt.Errorf("%w: --name %q: %w; use --output for the folder", errUsage, o.name, err)
+		}
 	}
 	if _, err := build.ParseSize(o.size); err != nil {
 		return err

@@ -208,8 +208,12 @@ func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	if len(formats) == 0 {
 		formats = []string{defaultFormat}
 	}
+	name := cmp.Or(p.name, m.Name)
+	if err := artifacts.CheckName(name); err != nil {
+		return build.Options{}, fmt.Errorf("%w: name %q of the manifest: %w; pass --name", errUsage, name, err)
+	}
 	return build.Options{
-		Name: cmp.Or(p.name, m.Name), Output: p.output, Formats: formats, Size: size, Codec: codec,
+		Name: name, Output: p.output, Formats: formats, Size: size, Codec: codec,
 		Init: p.init, AllowOutside: p.allowOutside, DecompressKernel: p.decompress, NoSBOM: p.noSBOM, Cache: cache, Report: p.show,
 	}, nil
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/progress"
-	"github.com/org/linuxkit-action/internal/workspace"
 )
 
 // ErrPublish is wrapped by every error of this step.
@@ -62,7 +61,13 @@ type release struct {
 
 func (r *release) fill(ctx context.Context, set *artifacts.Set) error {
 	for _, f := range set.Files {
-		if err := r.copy(ctx, set.Abs(f), f); err != nil {
+		if f.Path == Checksums || strings.HasSuffix(f.Path, BundleSuffix) {
+			return fmt.Errorf("%s: name of a file of the release itself; build under another name", f.Path)
+		}
+		if _, copied := r.sums[f.Path]; copied {
+			continue // of several formats
+		}
+		if err := r.copy(ctx, set, f); err != nil {
 			return err
 		}
 	}
@@ -82,9 +87,10 @@ func (r *release) fill(ctx context.Context, set *artifacts.Set) error {
 	return r.folder.Commit(Checksums)
 }
 
-// copy adds one file of the build, and fails if its digest has changed.
-func (r *release) copy(ctx context.Context, source string, f artifacts.File) error {
-	in, err := workspace.Open(source)
+// copy adds one file of the build, and fails if its digest has changed. The error does not
+// contain the digest of the file: who wrote the list could learn a file's content from it.
+func (r *release) copy(ctx context.Context, set *artifacts.Set, f artifacts.File) error {
+	in, err := set.Open(f)
 	if err != nil {
 		return err
 	}
@@ -96,8 +102,8 @@ func (r *release) copy(ctx context.Context, source string, f artifacts.File) err
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
-	if got.SHA256 != f.SHA256 {
-		return fmt.Errorf("%s: changed since the build: sha256 is not %.80q; build again", source, f.SHA256)
+	if got.SHA256 != f.SHA256 || got.Size != f.Size {
+		return fmt.Errorf("%s: changed since the build: sha256 is not %.80q; build again", set.Abs(f), f.SHA256)
 	}
 	r.sums[f.Path] = got.SHA256
 	return nil

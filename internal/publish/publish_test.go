@@ -122,10 +122,47 @@ func TestRejectsFileThatChangedSinceTheBuild(t *testing.T) {
 			if !errors.Is(err, ErrPublish) || !strings.Contains(err.Error(), "os-kernel") {
 				t.Errorf("got %v", err)
 			}
+			sum := sha256.Sum256([]byte("KERNEX"))
+			if strings.Contains(err.Error(), hex.EncodeToString(sum[:])) {
+				t.Errorf("contains the digest of the file: %v", err)
+			}
 			if left, _ := os.ReadDir(dir); len(left) != 0 {
 				t.Errorf("left %v", left)
 			}
 		})
+	}
+}
+
+func TestRejectsLinkAndReservedNames(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, set *artifacts.Set){
+		"link": func(t *testing.T, set *artifacts.Set) {
+			path := filepath.Join(set.Dir(), set.Files[0].Path)
+			must(t, os.Rename(path, path+"-elsewhere"))
+			must(t, os.Symlink(filepath.Base(path)+"-elsewhere", path))
+		},
+		"checksums": func(_ *testing.T, set *artifacts.Set) { set.Files[0].Path = Checksums },
+		"bundle":    func(_ *testing.T, set *artifacts.Set) { set.Files[0].Path = "os-kernel" + BundleSuffix },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := newBuild(t)
+			change(t, set)
+			if _, _, err := makeRelease(t, set, nil); !errors.Is(err, ErrPublish) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestFileOfSeveralFormatsIsReleasedOnce(t *testing.T) {
+	t.Parallel()
+	set := newBuild(t)
+	shared := set.Files[0]
+	shared.Format = "tar"
+	set.Files = append(set.Files, shared)
+	if _, names, err := makeRelease(t, set, nil); err != nil || len(names) != 4 {
+		t.Errorf("%v, %v", names, err)
 	}
 }
 

@@ -63,6 +63,27 @@ func OpenOutside(name string) (*os.File, error) {
 	return regular(f, name)
 }
 
+// OpenExact opens a regular file that is itself no symbolic link. Errors are those of Open,
+// or wrap ErrLink.
+func OpenExact(name string) (*os.File, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, plain(name, err)
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return nil, pathError(name, ErrLink, "replace it by the file it leads to")
+	}
+	f, err := Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+		f.Close()
+		return nil, pathError(name, ErrLink, "it was replaced while it was opened")
+	}
+	return f, nil
+}
+
 // checkGit rejects a path below a .git folder, also one that a link leads to.
 func checkGit(name, rel string) error {
 	target, err := filepath.EvalSymlinks(name)
