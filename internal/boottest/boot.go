@@ -67,13 +67,7 @@ func bootFormat(ctx context.Context, set *artifacts.Set, format string, s spec.S
 func machineOptions(set *artifacts.Set, f bootFiles, s spec.Spec, o Options, console *stream) machine.Options {
 	m := machine.Options{
 		Arch: set.Arch, Accel: o.Accel, Kernel: f.kernel, Initrd: f.initrd, Cmdline: f.cmdline,
-		Memory: s.Memory, CPUs: s.CPUs, Ports: s.Ports(), Console: console,
-	}
-	if o.Memory > 0 {
-		m.Memory = o.Memory
-	}
-	if o.CPUs > 0 {
-		m.CPUs = o.CPUs
+		Memory: s.Memory, CPUs: s.CPUs, Ports: s.Ports(), Console: console, OpenNetwork: s.Network == spec.Open,
 	}
 	for _, d := range s.Disks {
 		m.Disks = append(m.Disks, int64(d.Size))

@@ -50,6 +50,10 @@ func Run(ctx context.Context, set *artifacts.Set, s spec.Spec, o Options) (*repo
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
+	s, err := resources(s, o, thisHost())
+	if err != nil {
+		return nil, err
+	}
 	formats, notes, err := plan(set, s)
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ const (
 
 // args returns the arguments of QEMU. Without configuration files and default devices the
 // guest has the same machine on every host.
-func args(o Options, firmware string, disks []string) []string {
+func args(o Options, firmware string, disks []string, sandbox bool) []string {
 	b := boards[o.Arch]
 	a := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-S",
@@ -88,7 +88,7 @@ func args(o Options, firmware string, disks []string) []string {
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD),
 		"-mon", "chardev=monitor,mode=control",
 		"-device", "virtio-rng-pci",
-		"-netdev", "user,id=net0" + forwards(o.Ports), "-device", "virtio-net-pci,netdev=net0,romfile=",
+		"-netdev", "user,id=net0" + network(o), "-device", "virtio-net-pci,netdev=net0,romfile=",
 		"-kernel", o.Kernel, "-append", o.Cmdline,
 	}
 	if o.Initrd != "" {
@@ -96,6 +96,9 @@ func args(o Options, firmware string, disks []string) []string {
 	}
 	if firmware != "" {
 		a = append(a, "-bios", firmware)
+	}
+	if sandbox {
+		a = append(a, "-sandbox", sandboxPolicy)
 	}
 	for i, d := range disks {
 		a = append(a,
@@ -111,6 +114,27 @@ func cpu(b board, a Accel) string {
 		return "host"
 	}
 	return b.cpu
+}
+
+// sandboxPolicy denies QEMU, by seccomp, new programs, other users and obsolete system
+// calls: code that escapes the guest can do little with this user's files.
+const sandboxPolicy = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+// noSandbox is in QEMU's message where it was built without seccomp.
+const noSandbox = "seccomp support is disabled"
+
+// network returns the options of the user network. Restricted, the guest reaches neither
+// the host nor its network; forwarded ports lead into it all the same.
+func network(o Options) string {
+	if o.OpenNetwork {
+		return forwards(o.Ports)
+	}
+	return ",restrict=on" + forwards(o.Ports)
+}
+
+// environment returns the variables of QEMU: no token, key or configuration of the job.
+func environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 }
 
 // forwards returns the hostfwd options. The host's kernel chooses free ports; readForwards

@@ -13,14 +13,15 @@ func TestArgs(t *testing.T) {
 	got := strings.Join(args(Options{
 		Arch: "amd64", Accel: KVM, Memory: 1024, CPUs: 2, Ports: []int{80, 22},
 		Kernel: "k", Initrd: "i", Cmdline: "console=ttyS0 a,b",
-	}, "fw", []string{"/tmp/a,b/disk0.raw"}), " ")
+	}, "fw", []string{"/tmp/a,b/disk0.raw"}, true), " ")
 	want := "-nodefaults -no-user-config -display none -no-reboot -S -machine q35,accel=kvm -cpu host -m 1024 -smp 2" +
 		" -chardev socket,id=console,fd=3 -serial chardev:console" +
 		" -chardev socket,id=monitor,fd=4,server=on,wait=off -mon chardev=monitor,mode=control" +
 		" -device virtio-rng-pci" +
-		" -netdev user,id=net0,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=tcp:127.0.0.1:0-:22" +
+		" -netdev user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=tcp:127.0.0.1:0-:22" +
 		" -device virtio-net-pci,netdev=net0,romfile=" +
 		" -kernel k -append console=ttyS0 a,b -initrd i -bios fw" +
+		" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny" +
 		" -drive file=/tmp/a,,b/disk0.raw,if=none,id=disk0,format=raw,cache=unsafe -device virtio-blk-pci,drive=disk0"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -38,7 +39,7 @@ func TestCPUModelOfArchitecture(t *testing.T) {
 		"arm64":                {arch: "arm64", accel: TCG, want: "max,pauth-impdef=on"},
 		"amd64 without erms":   {arch: "amd64", accel: TCG, want: "max,-svm,-erms,xlevel=0x80000008"},
 	} {
-		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, "", nil), " ")
+		text := strings.Join(args(Options{Arch: tt.arch, Accel: tt.accel}, "", nil, false), " ")
 		if !strings.Contains(text, " -cpu "+tt.want+" -m ") {
 			t.Errorf("%s: %s", name, text)
 		}
@@ -60,7 +61,7 @@ func TestFirmwareIsFirstExistingPath(t *testing.T) {
 		}
 	}
 	firmware := firstExisting(boards["amd64"].firmware)
-	if text := strings.Join(args(Options{Arch: "amd64"}, firmware, nil), " "); strings.Contains(text, "-bios") {
+	if text := strings.Join(args(Options{Arch: "amd64"}, firmware, nil, false), " "); strings.Contains(text, "-bios") {
 		t.Errorf("amd64 must boot with QEMU's own firmware: %s", text)
 	}
 }
@@ -102,4 +103,21 @@ func FuzzParseUsernet(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestNetworkIsOpenOnRequestOnly(t *testing.T) {
+	t.Parallel()
+	for open, want := range map[bool]string{false: ",restrict=on,hostfwd=tcp:127.0.0.1:0-:80", true: ",hostfwd=tcp:127.0.0.1:0-:80"} {
+		if got := network(Options{Ports: []int{80}, OpenNetwork: open}); got != want {
+			t.Errorf("open %v: got %q, want %q", open, got, want)
+		}
+	}
+}
+
+func TestEnvironmentHasNoSecrets(t *testing.T) {
+	t.Setenv("GITHUB_TOKEN", "secret")
+	t.Setenv("COSIGN_PRIVATE_KEY", "secret")
+	if got := strings.Join(environment(), " "); strings.Contains(got, "secret") {
+		t.Errorf("environment of QEMU: %s", got)
+	}
 }

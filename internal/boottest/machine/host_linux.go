@@ -13,6 +13,32 @@ func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
+// overhead is the address space that QEMU needs beside the memory of the guest: its code,
+// the translated code of TCG, stacks of threads.
+const overhead = 6 << 30
+
+// limitProcess bounds the memory of QEMU, the size of files it writes, and core dumps. The
+// guest is not running yet. A failure leaves QEMU without a limit, as before Linux 2.6.36.
+func limitProcess(pid int, o Options) {
+	limits := map[int]uint64{
+		unix.RLIMIT_AS:    uint64(o.Memory)<<20 + overhead,
+		unix.RLIMIT_CORE:  0,
+		unix.RLIMIT_FSIZE: largest(o.Disks),
+	}
+	for resource, limit := range limits {
+		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: limit, Max: limit}, nil)
+	}
+}
+
+// largest returns the size of the largest disk, in bytes.
+func largest(disks []int64) uint64 {
+	var most int64
+	for _, size := range disks {
+		most = max(most, size)
+	}
+	return uint64(most)
+}
+
 // kvmVersion returns the version of the API behind /dev/kvm.
 func kvmVersion(kvm *os.File) (int, error) {
 	const getAPIVersion = 0xAE00 // KVM_GET_API_VERSION, linux/kvm.h

@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,9 +39,11 @@ type Options struct {
 	Cmdline string // kernel command line
 	Memory  int    // MiB
 	CPUs    int
-	Disks   []int64   // sizes in bytes of empty disks, which Close removes
-	Ports   []int     // TCP ports of the guest to forward; see Addr
-	Console io.Writer // receives the serial console; the guest stops while Write blocks
+	Disks   []int64 // sizes in bytes of empty disks, which Close removes
+	Ports   []int   // TCP ports of the guest to forward; see Addr
+
+	OpenNetwork bool      // the guest may reach the host's network and its loopback
+	Console     io.Writer // receives the serial console; the guest stops while Write blocks
 }
 
 // Machine is a running virtual machine.
@@ -72,7 +75,16 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	return m, nil
 }
 
+// start starts QEMU in its sandbox, or without where it was built without seccomp.
 func start(ctx context.Context, o Options) (*Machine, error) {
+	m, err := startProgram(ctx, o, true)
+	if err != nil && strings.Contains(err.Error(), noSandbox) {
+		return startProgram(ctx, o, false)
+	}
+	return m, err
+}
+
+func startProgram(ctx context.Context, o Options, sandbox bool) (*Machine, error) {
 	path, err := findQEMU(o.Arch)
 	if err != nil {
 		return nil, err
@@ -85,7 +97,7 @@ func start(ctx context.Context, o Options) (*Machine, error) {
 		Accel: o.Accel, dir: dir,
 		events: make(chan Event, 64), done: make(chan struct{}), firstOutput: make(chan struct{}),
 	}
-	if err := m.launch(path, o); err != nil {
+	if err := m.launch(path, o, sandbox); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
@@ -98,7 +110,7 @@ func start(ctx context.Context, o Options) (*Machine, error) {
 }
 
 // launch starts QEMU with a stopped machine, and the goroutines that read from it.
-func (m *Machine) launch(path string, o Options) error {
+func (m *Machine) launch(path string, o Options, sandbox bool) error {
 	disks, err := createDisks(m.dir, o.Disks)
 	if err != nil {
 		return err
@@ -109,7 +121,8 @@ func (m *Machine) launch(path string, o Options) error {
 	}
 	defer s.closeInherited()
 	m.console, m.monitor = s.console, s.monitor
-	m.cmd = exec.Command(path, args(o, firstExisting(boards[o.Arch].firmware), disks)...)
+	m.cmd = exec.Command(path, args(o, firstExisting(boards[o.Arch].firmware), disks, sandbox)...)
+	m.cmd.Env = environment()
 	m.cmd.Stderr = &m.stderr
 	m.cmd.ExtraFiles = s.inherited // as consoleFD and monitorFD
 	exited, err := startProcess(m.cmd)
@@ -118,6 +131,7 @@ func (m *Machine) launch(path string, o Options) error {
 		_ = s.monitor.Disconnect()
 		return err
 	}
+	limitProcess(m.cmd.Process.Pid, o)
 	drained := make(chan struct{})
 	go m.drain(o.Console, drained)
 	go func() {

@@ -14,7 +14,8 @@ const (
 	maxMemory  = 1 << 20 // MiB
 	maxCPUs    = 64
 	maxDisks   = 16
-	maxTimeout = 24 * time.Hour
+	maxTimeout = 30 * time.Minute
+	maxPorts   = 16
 )
 
 func (s *Spec) check() []strict.Problem {
@@ -36,6 +37,12 @@ func (s *Spec) check() []strict.Problem {
 	}
 	if s.Shutdown != "" && s.Shutdown != Graceful && s.Shutdown != Kill {
 		reject("shutdown", "must be graceful or kill, not %.40q", s.Shutdown)
+	}
+	if s.Network != "" && s.Network != Restricted && s.Network != Open {
+		reject("network", "must be restricted or open, not %.40q", s.Network)
+	}
+	if ports := len(s.Ports()); ports > maxPorts {
+		reject("expect", "uses %d ports of the guest; the maximum is %d", ports, maxPorts)
 	}
 	for i, d := range s.Disks {
 		if d.Size == 0 {

@@ -30,6 +30,7 @@ type Spec struct {
 	Shutdown Shutdown      `yaml:"shutdown"`
 	Budget   Budget        `yaml:"budget"`
 	Disks    []Disk        `yaml:"disks"`
+	Network  Network       `yaml:"network"` // what the guest can reach
 	Reboots  unsupported   `yaml:"reboots"`
 }
 
@@ -83,6 +84,15 @@ type Shutdown string
 const (
 	Graceful Shutdown = "graceful" // press the power button: services must stop in time and the guest power off
 	Kill     Shutdown = "kill"     // kill the machine
+)
+
+// Network is what the guest can reach.
+type Network string
+
+// Networks of the guest. Forwarded ports lead into it in both.
+const (
+	Restricted Network = "restricted" // DHCP of the test only; the default
+	Open       Network = "open"       // the host's network and its loopback
 )
 
 // Default returns the spec of a test without a file. Its Shutdown is empty: graceful if
