@@ -12,9 +12,11 @@ import (
 
 // Timeouts that cannot be configured.
 const (
-	onshutdownTimeout = 10 * time.Second // of one onshutdown container; shutdown.timeout limits all of them
+	onshutdownTimeout = 10 * time.Second // of one onshutdown container; onshutdownBudget limits all of them
 	scriptTimeout     = time.Minute      // of one script of /etc/init.d
 	containerdTimeout = time.Minute      // until containerd answers
+	mountTimeout      = time.Minute      // of one mount of the configuration
+	launchMargin      = 5 * time.Second  // for a start to return after its timeout
 )
 
 // readConfig reads the configuration, and logs its mistakes. The default file is optional.
@@ -45,7 +47,7 @@ func (m *machine) configure(path string, c config.Config) {
 	m.loop.Post(func() {
 		defer close(done)
 		if m.stopping == nil { // a shutdown in progress keeps its settings
-			m.config, m.configFile = c, path
+			m.config, m.configFile, m.shutdownTimeout = c, path, c.ShutdownTimeout(nil)
 		}
 	})
 	<-done

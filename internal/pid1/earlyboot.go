@@ -18,12 +18,18 @@ func (m *machine) earlyBoot() options {
 		return m.readOptions()
 	}
 	m.logError(early.MoveRoot(), "running containers: runc cannot pivot away from this root")
-	m.runSteps(early.Steps())
+	m.runSteps(early.Proc())
+	available := early.AvailableMemory()
+	m.runSteps(early.Steps(available))
 	early.ExpediteRCU(true)
 	process.RelaxTimerSlack()
 	m.logError(early.Stdio(), "input and output of scripts")
 	o := m.readOptions()
+	if !o.panicSet {
+		m.logError(early.RebootAfterPanic(), "a reboot after a panic of the kernel or a crash of PID 1")
+	}
 	m.startConsole(o.quiet)
+	m.runSteps(early.Resize(m.config.Tmpfs, available))
 	m.runSteps(early.Cgroups(o.unifiedCgroup))
 	m.mountOptional()
 	return o

@@ -39,6 +39,7 @@ type machine struct {
 	phase           string
 	config          config.Config // see configure
 	configFile      string
+	shutdownTimeout time.Duration     // of the services; see config.ShutdownTimeout
 	runtime         container.Runtime // of onboot and onshutdown
 	null            *os.File
 	onboot          []onbootStatus
@@ -74,6 +75,7 @@ func boot(args []string) int {
 	if m.container {
 		m.origin = uptime()
 	}
+	m.reaper.Spawner = "/proc/self/exe"
 	m.recent.Size = recentSize
 	m.loop = loop.New(m.advance)
 	guard.OnPanic(func(what, why string) { m.console.Log(console.Error, "bug in linuxkit-init: "+what+": "+why) })
@@ -106,7 +108,6 @@ func (m *machine) advance() {
 		m.services.Advance()
 	}
 	m.checkReady()
-	m.checkShutdown()
 	m.emitState()
 	m.wake()
 	if m.events++; m.events%gcInterval == 0 {

@@ -3,6 +3,7 @@ package pid1
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
@@ -44,15 +45,31 @@ func (m *machine) runOnboot(ctx context.Context, began *time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// runOnshutdown runs the onshutdown containers one after another.
-func (m *machine) runOnshutdown(ctx context.Context) {
+// runOnshutdown runs the onshutdown containers one after another, and then the scripts of
+// /etc/shutdown.d. Those that are not started in time are reported as failed.
+func (m *machine) runOnshutdown() {
 	ids, err := bundle.List(bundle.Onshutdown)
 	m.logError(err, "onshutdown")
-	for _, id := range ids {
-		m.run(ctx, oneshot{
-			event: record.Onshutdown, dir: bundle.Onshutdown, id: id, logs: logDir + "/shutdown.",
-			timeout: onshutdownTimeout,
-		})
+	ctx, cancel := context.WithTimeout(context.Background(), onshutdownBudget)
+	defer cancel()
+	var started atomic.Int32
+	m.stage("onshutdown", onshutdownBudget+stageMargin, func() {
+		for _, id := range ids {
+			if ctx.Err() != nil {
+				return
+			}
+			started.Add(1)
+			m.run(ctx, oneshot{
+				event: record.Onshutdown, dir: bundle.Onshutdown, id: id, logs: logDir + "/shutdown.",
+				timeout: onshutdownTimeout,
+			})
+		}
+		m.runScripts(ctx, "/etc/shutdown.d")
+	})
+	for _, id := range ids[started.Load():] {
+		m.console.Emit(record.Failed,
+			record.Field{Key: record.Onshutdown, Value: bundle.Name(id)},
+			record.Field{Key: record.KeyReason, Value: "not started: onshutdown has " + onshutdownBudget.String()})
 	}
 }
 

@@ -50,7 +50,7 @@ func (m *machine) run(ctx context.Context, o oneshot) process.Outcome {
 		record.Field{Key: record.KeyName, Value: name},
 		record.Field{Key: r.Key, Value: r.Value},
 		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(began))})
-	if !r.Success() && ctx.Err() == nil { // an interruption by a shutdown is not a failure
+	if !r.Success() && (ctx.Err() == nil || o.event == record.Onshutdown) { // an onboot interrupted by a shutdown has not failed
 		m.console.Emit(record.Failed,
 			record.Field{Key: o.event, Value: name},
 			record.Field{Key: record.KeyReason, Value: o.reason(r)},
@@ -65,7 +65,11 @@ func (m *machine) run(ctx context.Context, o oneshot) process.Outcome {
 func (m *machine) runJob(ctx context.Context, job *container.Job, timeout time.Duration) process.Outcome {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	run, err := job.Start(ctx, m.runtime)
+	var run *container.Run
+	err := inTime("start", timeout+launchMargin, func() (err error) {
+		run, err = job.Start(ctx, m.runtime)
+		return err
+	})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return process.ErrorOutcome(process.ContextError(ctx))

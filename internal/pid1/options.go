@@ -20,6 +20,7 @@ type options struct {
 	program       string // to execute instead of this one: init=
 	quiet         bool   // the kernel prints no log messages
 	unifiedCgroup bool
+	panicSet      bool // the command line says what happens after a panic
 }
 
 // readOptions reads the kernel command line and the arguments. The kernel passes parameters that it
@@ -37,6 +38,11 @@ func parseOptions(line cmdline.Line, args []string, level string) options {
 	}
 	if v, _ := line.Value("linuxkit.unified_cgroup_hierarchy"); v == "0" {
 		o.unifiedCgroup = false
+	}
+	for _, key := range []string{"panic", "sysctl.kernel.panic"} {
+		if _, set := line.Value(key); set {
+			o.panicSet = true
+		}
 	}
 	if line.Has("debug") {
 		o.setLevel(console.Debug)

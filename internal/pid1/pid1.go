@@ -36,6 +36,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/pid1/containerd"
 	"github.com/org/linuxkit-action/internal/pid1/modules"
+	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
 // Version is the version of this program, set by the linker.
@@ -51,6 +52,8 @@ func Main(args []string) int {
 	switch {
 	case name == "modprobe":
 		return exitCode(modules.Modprobe(args[1:]))
+	case name == process.ExecName:
+		return process.Exec(args[1:])
 	case name == containerd.RuncName:
 		return runcShim(args)
 	case os.Getpid() == 1:

@@ -142,6 +142,10 @@ func TestOptions(t *testing.T) {
 		"init=": {
 			line: "init=/bin/sh", want: with(func(o *options) { o.program = "/bin/sh" }),
 		},
+		"panic=": {line: "panic=30", want: with(func(o *options) { o.panicSet = true })},
+		"sysctl.kernel.panic=": {
+			line: "sysctl.kernel.panic=0", want: with(func(o *options) { o.panicSet = true }),
+		},
 		"cgroup v1": {
 			line: "linuxkit.unified_cgroup_hierarchy=0",
 			want: with(func(o *options) { o.unifiedCgroup = false }),

@@ -63,6 +63,11 @@ func (m *machine) resolveServices() []supervise.Service {
 	}
 	resolved, problems := m.config.Resolve(onboot, names)
 	m.logProblems(m.configFile, problems)
+	m.loop.Post(func() {
+		if m.stopping == nil { // a shutdown in progress keeps its timeout
+			m.shutdownTimeout = m.config.ShutdownTimeout(resolved)
+		}
+	})
 	var services []supervise.Service
 	for _, s := range resolved {
 		s.Env = slices.Concat(m.config.Env, s.Env)

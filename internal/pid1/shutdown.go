@@ -1,7 +1,6 @@
 package pid1
 
 import (
-	"context"
 	"errors"
 	"strconv"
 	"sync/atomic"
@@ -16,21 +15,24 @@ import (
 // flushTimeout limits the wait for the last records to reach the console.
 const flushTimeout = 2 * time.Second
 
-// finalStepsTime is the part of shutdown.timeout that is reserved for the final steps: they begin
-// then even if a service or the boot hangs in the kernel.
-func (m *machine) finalStepsTime() time.Duration { return min(10*time.Second, m.config.Shutdown/3) }
+// Budgets of the stages of a shutdown, so that none takes time from another. Services have
+// shutdown.timeout, and the steps that save data those of package halt.
+const (
+	bootEndBudget    = 15 * time.Second // for a boot in progress to end
+	onshutdownBudget = 30 * time.Second // of all onshutdown containers and scripts
+	processBudget    = 15 * time.Second // to stop containerd and kill all processes
+	stageMargin      = 5 * time.Second  // after which a stage that hangs is abandoned
+)
 
 var errShutdown = errors.New("the machine is shutting down")
 
 // shutdownState is the state of a shutdown in progress.
 type shutdownState struct {
-	how        halt.How
-	began      time.Time
-	expired    bool // the time for the services is over
-	finalSteps bool // the final steps have begun
-	finished   atomic.Bool
-	stopped    int
-	killed     int
+	how      halt.How
+	began    time.Time
+	finished atomic.Bool
+	stopped  atomic.Int32 // services
+	killed   atomic.Int32
 }
 
 // shutdown begins a shutdown. A second request is logged and ignored. It is called on the loop.
@@ -46,52 +48,66 @@ func (m *machine) shutdown(how halt.How, cause string) {
 		record.Field{Key: record.KeyHow, Value: string(how)}, record.Field{Key: record.KeyCause, Value: cause})
 	m.cancel(errShutdown)
 	if m.services != nil {
-		m.services.Shutdown()
+		m.services.Freeze()
 	}
-	m.loop.After(m.config.Shutdown-m.finalStepsTime(), func() { s.expired = true })
-	guard.Go("shutdown deadline", func() {
-		time.Sleep(m.config.Shutdown)
-		m.console.Log(console.Error, "shutdown timed out after "+m.config.Shutdown.String()+"; skipping the remaining steps")
+	guard.Go("shutdown", func() {
+		guard.Do("shutdown", func() { m.shutdownSequence(s) })
 		m.finish(s)
 	})
 }
 
-// checkShutdown begins the final steps of a shutdown once the boot and all services have
-// ended, or their time is over.
-func (m *machine) checkShutdown() {
-	s := m.stopping
-	if s == nil || s.finalSteps {
-		return
+// shutdownSequence runs the stages of a shutdown one after another, in its own goroutine: onshutdown
+// while the services run, as in LinuxKit, or after them; services; all other processes; data.
+func (m *machine) shutdownSequence(s *shutdownState) {
+	m.waitUntil(func() bool { return !m.booting }, bootEndBudget)
+	if !m.config.Shutdown.AfterServices {
+		m.runOnshutdown()
 	}
-	over := !m.booting && (m.services == nil || m.services.Over())
-	if !over && !s.expired {
-		return
+	m.stage("services", m.shutdownTimeout+stageMargin, func() { m.stopServices(s) })
+	if m.config.Shutdown.AfterServices {
+		m.runOnshutdown()
 	}
-	s.finalSteps = true
-	if m.services != nil {
-		s.stopped, s.killed = m.services.Count()
-	}
-	guard.Go("final steps", func() {
-		guard.Do("final steps", func() { m.finalSteps(s) })
-		m.finish(s)
+	m.stage("processes", processBudget, func() {
+		m.containerd.Load().Stop()
+		halt.KillAll(m.reaper)
 	})
-}
-
-// finalSteps runs onshutdown, kills all processes and unmounts all file systems.
-func (m *machine) finalSteps(s *shutdownState) {
-	ctx, cancel := context.WithDeadline(context.Background(), s.began.Add(m.config.Shutdown-m.finalStepsTime()))
-	defer cancel()
-	m.runOnshutdown(ctx)
-	m.runScripts(ctx, "/etc/shutdown.d")
-	m.containerd.Load().Stop()
-	halt.KillAll(m.reaper)
-	halt.Sync()
-	if m.container {
-		return // the mounts belong to the host
+	closeData := halt.Close
+	if m.container { // the mounts belong to the host
+		closeData = halt.Sync
 	}
-	if err := halt.UnmountAll(); err != nil {
+	if err := closeData(); err != nil {
 		m.console.Log(console.Warn, err.Error())
 	}
+}
+
+// stage runs a stage of the shutdown, and abandons it if it hangs.
+func (m *machine) stage(name string, budget time.Duration, fn func()) {
+	if !guard.Within(budget, name, fn) {
+		m.console.Log(console.Error, "shutdown: "+name+": timed out after "+budget.String()+"; continuing")
+	}
+}
+
+// stopServices stops all services, and counts them.
+func (m *machine) stopServices(s *shutdownState) {
+	m.loop.Post(func() {
+		if m.services != nil {
+			m.services.Shutdown()
+		}
+	})
+	over := func() bool { return m.services == nil || m.services.Over() }
+	if !m.waitUntil(over, m.shutdownTimeout) {
+		m.console.Log(console.Error, "shutdown: services did not stop within "+m.shutdownTimeout.String()+"; they are killed")
+	}
+	counted := make(chan struct{})
+	m.loop.Post(func() {
+		defer close(counted)
+		if m.services != nil {
+			stopped, killed := m.services.Count()
+			s.stopped.Store(int32(stopped))
+			s.killed.Store(int32(killed))
+		}
+	})
+	<-counted
 }
 
 // finish writes the last record and ends the machine, once. If reboot(2) fails a container exits with its
@@ -103,8 +119,8 @@ func (m *machine) finish(s *shutdownState) {
 	m.console.Emit(record.Bye,
 		record.Field{Key: record.KeyHow, Value: string(s.how)},
 		record.Field{Key: record.KeyTime, Value: milliseconds(time.Since(s.began))},
-		record.Field{Key: record.KeyStopped, Value: strconv.Itoa(s.stopped)},
-		record.Field{Key: record.KeyKilled, Value: strconv.Itoa(s.killed)})
+		record.Field{Key: record.KeyStopped, Value: strconv.Itoa(int(s.stopped.Load()))},
+		record.Field{Key: record.KeyKilled, Value: strconv.Itoa(int(s.killed.Load()))})
 	m.console.Flush(flushTimeout)
 	m.watchdog.Load().End(s.how)
 	err := halt.Now(s.how)

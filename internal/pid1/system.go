@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/early"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
@@ -53,7 +55,21 @@ func (m *machine) setUpSystem(ctx context.Context) {
 // mounts makes the mounts of the configuration, before the root becomes read-only.
 func (m *machine) mounts() {
 	for _, c := range m.config.Mounts {
-		m.logError(bundle.NewMount(c.Type, c.Source, c.Target, c.Options).Do(), c.Target)
+		m.logError(inTime("mount "+c.Target, mountTimeout, bundle.NewMount(c.Type, c.Source, c.Target, c.Options).Do), c.Target)
+	}
+}
+
+// inTime calls fn, and returns an error if it does not return within d: a file system may not answer.
+func inTime(what string, d time.Duration, fn func() error) error {
+	result := make(chan error, 1)
+	if !guard.Within(d, what, func() { result <- fn() }) {
+		return errors.New(what + ": no answer within " + d.String())
+	}
+	select {
+	case err := <-result:
+		return err
+	default: // it panicked, which guard has reported
+		return nil
 	}
 }
 

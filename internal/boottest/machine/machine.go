@@ -39,8 +39,9 @@ type Options struct {
 	Cmdline string // kernel command line
 	Memory  int    // MiB
 	CPUs    int
-	Disks   []int64 // sizes in bytes of empty disks, which Close removes
-	Ports   []int   // TCP ports of the guest to forward; see Addr
+	Disks   []int64  // sizes in bytes of empty disks, which Close removes
+	Images  []string // paths of raw images of further disks, which the guest may write
+	Ports   []int    // TCP ports of the guest to forward; see Addr
 
 	OpenNetwork bool      // the guest may reach the host's network and its loopback
 	Console     io.Writer // receives the serial console; the guest stops while Write blocks
@@ -121,7 +122,7 @@ func (m *Machine) launch(path string, o Options, sandbox bool) error {
 	}
 	defer s.closeInherited()
 	m.console, m.monitor = s.console, s.monitor
-	m.cmd = exec.Command(path, args(o, firstExisting(boards[o.Arch].firmware), disks, sandbox)...)
+	m.cmd = exec.Command(path, args(o, firstExisting(boards[o.Arch].firmware), append(disks, o.Images...), sandbox)...)
 	m.cmd.Env = environment()
 	m.cmd.Stderr = &m.stderr
 	m.cmd.ExtraFiles = s.inherited // as consoleFD and monitorFD

@@ -124,7 +124,7 @@ func (b *Bundle) Prepare() error {
 		return nil
 	}
 	for len(b.Mounts) > 0 {
-		if err := b.Mounts[0].Do(); err != nil {
+		if err := b.scratch(b.Mounts[0]).Do(); err != nil {
 			return err
 		}
 		if b.Mounts[0].mounts() {
@@ -156,7 +156,37 @@ func (b *Bundle) Release() error {
 		}
 	}
 	b.mounted, b.prepared = nil, false
+	if len(errs) == 0 {
+		_ = os.RemoveAll(scratchDir(b.Dir)) // what is left is removed with the machine
+	}
 	return errors.Join(errs...)
+}
+
+// Scratch is the directory of a tmpfs for what containers and volumes write: they share its limit.
+// Without it each has a tmpfs of its own.
+const Scratch = "/run/linuxkit-init/scratch"
+
+// scratchDir returns the directory of a bundle or volume below Scratch.
+func scratchDir(dir string) string { return filepath.Join(Scratch, dir) }
+
+// scratch returns the bind mount of a directory below Scratch in place of a tmpfs without a size,
+// which the builder puts at DIR/tmp for a writable root.
+func (b *Bundle) scratch(m Mount) Mount {
+	if m.Target != filepath.Join(b.Dir, "tmp") {
+		return m
+	}
+	return shareScratch(b.Dir, m)
+}
+
+func shareScratch(dir string, m Mount) Mount {
+	if _, err := os.Stat(Scratch); err != nil || m.Type != "tmpfs" || len(m.Data) > 0 {
+		return m
+	}
+	source := scratchDir(dir)
+	if os.MkdirAll(source, 0o755) != nil {
+		return m
+	}
+	return NewMount("", source, m.Target, []string{"bind"})
 }
 
 func inside(dir, path string) bool {

@@ -96,6 +96,15 @@ func (c *Config) ManagesDisks() bool {
 		slices.ContainsFunc(c.root.Get("mounts").List(), func(m json.Value) bool { return m.Get("source").Text() == "/dev" })
 }
 
+// HasDevice reports whether the container is given a device whose path begins with prefix.
+func (c *Config) HasDevice(prefix string) bool {
+	return slices.ContainsFunc(c.root.Get("linux").Get("devices").List(), func(d json.Value) bool {
+		return strings.HasPrefix(d.Get("path").Text(), prefix)
+	}) || slices.ContainsFunc(c.root.Get("mounts").List(), func(m json.Value) bool {
+		return strings.HasPrefix(m.Get("source").Text(), prefix)
+	})
+}
+
 // Text returns the changed config.json.
 func (c *Config) Text() string { return string(c.root.Append(nil)) }
 

@@ -116,7 +116,7 @@ func PrepareVolume(dir string) error {
 	if _, err := os.Stat(tmp); errors.Is(err, fs.ErrNotExist) {
 		return NewMount("", lower, merged, []string{"bind", "ro"}).Do()
 	}
-	if err := NewMount("tmpfs", "tmpfs", tmp, nil).Do(); err != nil {
+	if err := shareScratch(dir, NewMount("tmpfs", "tmpfs", tmp, nil)).Do(); err != nil {
 		return err
 	}
 	options := []string{

@@ -23,8 +23,9 @@ type Config struct {
 	Mounts   []Mount  // mounted before onboot, in this order
 	Onboot   Onboot
 	Services []Service // in the order of the file; other services have the defaults
-	Shutdown time.Duration
+	Shutdown Shutdown
 	Watchdog Watchdog
+	Tmpfs    Tmpfs
 }
 
 // Mount is a mount of the machine.
@@ -88,11 +89,21 @@ type Action struct {
 // Stop is how a service is stopped; after Timeout it is killed.
 type Stop struct {
 	Signal  string // such as SIGTERM, or SIGRTMIN+N
+	Who     string // all or main: which processes of the container get the signal
 	Timeout time.Duration
 }
 
+// Shutdown is the configuration of the shutdown.
+type Shutdown struct {
+	Timeout       time.Duration // in which the services must stop; 0 for one that fits them, see ShutdownTimeout
+	AfterServices bool          // onshutdown runs after the services have stopped; LinuxKit runs it before
+}
+
+// Off as the device of a Watchdog means that there is none.
+const Off = "off"
+
 // Watchdog is a hardware watchdog, fed every Interval as long as the event loop of PID 1
-// responds. Without Device there is no watchdog.
+// responds. Without Device it is the first one of the machine, if no container is given it.
 type Watchdog struct {
 	Device   string
 	Interval time.Duration
@@ -103,7 +114,6 @@ func Default() Config {
 	return Config{
 		LogLevel: "info",
 		Onboot:   Onboot{Timeout: 5 * time.Minute},
-		Shutdown: 30 * time.Second,
 		Watchdog: Watchdog{Interval: 10 * time.Second},
 	}
 }
@@ -117,7 +127,7 @@ func DefaultService(name string) Service {
 		Backoff:      Backoff{Initial: 200 * time.Millisecond, Max: 30 * time.Second},
 		StartLimit:   StartLimit{Burst: 5, Interval: time.Minute},
 		OnFailure:    Action{Kind: "log"},
-		Stop:         Stop{Signal: "SIGTERM", Timeout: 10 * time.Second},
+		Stop:         Stop{Signal: "SIGTERM", Who: "all", Timeout: 10 * time.Second},
 	}
 }
 

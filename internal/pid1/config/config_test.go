@@ -28,13 +28,14 @@ func TestParseEveryKey(t *testing.T) {
 	t.Parallel()
 	got, problems := Parse([]byte(fullExample))
 	want := Config{
-		LogLevel: "info", Env: []string{"TZ=UTC"}, Onboot: Onboot{Timeout: 5 * time.Minute}, Shutdown: 30 * time.Second,
-		Mounts: []Mount{{Type: "tmpfs", Source: "tmpfs", Target: "/data", Options: []string{"size=64m"}}},
+		LogLevel: "info", Env: []string{"TZ=UTC"}, Onboot: Onboot{Timeout: 5 * time.Minute},
+		Shutdown: Shutdown{Timeout: 30 * time.Second},
+		Mounts:   []Mount{{Type: "tmpfs", Source: "tmpfs", Target: "/data", Options: []string{"size=64m"}}},
 		Services: []Service{{
 			Name: "web", Line: 7, After: []string{"network", "dhcpcd"}, Requires: []string{"db"},
 			Ready: Ready{TCP: "127.0.0.1:80"}, ReadyTimeout: 30 * time.Second, Restart: "on-failure",
 			Backoff: Backoff{200 * time.Millisecond, 30 * time.Second}, StartLimit: StartLimit{5, time.Minute},
-			OnFailure: Action{Kind: "log"}, Stop: Stop{"SIGTERM", 10 * time.Second}, Env: []string{"DEBUG=1"},
+			OnFailure: Action{Kind: "log"}, Stop: Stop{Signal: "SIGTERM", Who: "all", Timeout: 10 * time.Second}, Env: []string{"DEBUG=1"},
 		}},
 		Watchdog: Watchdog{"/dev/watchdog", 10 * time.Second},
 	}
@@ -84,7 +85,10 @@ func TestServiceKeys(t *testing.T) {
 		"onFailure: {exec: [/bin/alert, x]}": func(s *Service) {
 			s.OnFailure = Action{Kind: "exec", Exec: []string{"/bin/alert", "x"}}
 		},
-		"stop: {signal: QUIT, timeout: 1m30s}":         func(s *Service) { s.Stop = Stop{"SIGQUIT", 90 * time.Second} },
+		"stop: {signal: QUIT, timeout: 1m30s}": func(s *Service) {
+			s.Stop = Stop{Signal: "SIGQUIT", Who: "all", Timeout: 90 * time.Second}
+		},
+		"stop: {who: main}":                            func(s *Service) { s.Stop.Who = "main" },
 		"stop: {signal: SIGRTMIN+3}":                   func(s *Service) { s.Stop.Signal = "SIGRTMIN+3" },
 		"restart: always":                              func(s *Service) { s.Restart = "always" },
 		"backoff: {max: 1h}":                           func(s *Service) { s.Backoff.Max = time.Hour },
@@ -290,7 +294,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		c, _ := Parse([]byte(text))
 		services, _ := c.Resolve([]string{"c"}, []string{"a", "b"})
-		if c.Shutdown <= 0 || c.Onboot.Timeout <= 0 || c.LogLevel == "" || len(services) != 2 {
+		if c.ShutdownTimeout(services) <= 0 || c.Onboot.Timeout <= 0 || c.LogLevel == "" || len(services) != 2 {
 			t.Errorf("invalid config %+v, %+v", c, services)
 		}
 		for _, s := range append(services, c.Services...) {

@@ -29,9 +29,17 @@ func Parse(text []byte) (Config, []Problem) {
 			{"timeout", d.duration(&c.Onboot.Timeout)},
 		})},
 		{"services", d.each(func(n node, at string) { d.service(&c, n, at) })},
-		{"shutdown", d.inside([]field{{"timeout", d.duration(&c.Shutdown)}})},
+		{"onshutdown", d.inside([]field{{"when", func(n node, at string) { d.onshutdown(&c.Shutdown, n, at) }}})},
+		{"shutdown", d.inside([]field{{"timeout", d.duration(&c.Shutdown.Timeout)}})},
+		{"tmpfs", d.inside(d.tmpfs(&c.Tmpfs))},
 		{"watchdog", d.inside([]field{
-			{"device", d.path(&c.Watchdog.Device)},
+			{"device", func(n node, at string) {
+				if n.kind == scalar && n.text == Off {
+					c.Watchdog.Device = Off
+					return
+				}
+				d.path(&c.Watchdog.Device)(n, at)
+			}},
 			{"interval", d.duration(&c.Watchdog.Interval)},
 		})},
 	})

@@ -66,3 +66,10 @@ func (d *decoder) onboot(to *Onboot, n node, at string) {
 		to.Stop = word == "stop"
 	}
 }
+
+func (d *decoder) onshutdown(to *Shutdown, n node, at string) {
+	var word string
+	if d.choice(&word, "before-services", "after-services")(n, at); word != "" {
+		to.AfterServices = word == "after-services"
+	}
+}

@@ -51,6 +51,7 @@ func (c Config) Resolve(onboot, services []string) ([]Service, []Problem) {
 	for _, name := range services {
 		g.visit(name)
 	}
+	c.checkShutdown(g.services, &g.problems)
 	return g.services, g.problems
 }
 

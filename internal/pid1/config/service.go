@@ -45,7 +45,9 @@ func (d *decoder) serviceFields(s *Service) []field {
 			{"interval", d.duration(&s.StartLimit.Interval)},
 		})},
 		{"onFailure", d.action(&s.OnFailure)},
-		{"stop", d.inside([]field{{"signal", d.signal(&s.Stop.Signal)}, {"timeout", d.duration(&s.Stop.Timeout)}})},
+		{"stop", d.inside([]field{
+			{"signal", d.signal(&s.Stop.Signal)}, {"who", d.choice(&s.Stop.Who, "all", "main")}, {"timeout", d.duration(&s.Stop.Timeout)},
+		})},
 		{"env", d.env(&s.Env)},
 	}
 }

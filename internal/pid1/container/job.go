@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
@@ -36,6 +37,7 @@ type Job struct {
 type Run struct {
 	*Process
 	out, err *logs.Pipe
+	stopped  atomic.Pointer[chan struct{}] // closed when Stop has returned; nil until BeginStop
 }
 
 // Start prepares the bundle, once, and starts the container.

@@ -113,6 +113,7 @@ func (r *Runc) call(ctx context.Context, c Container, args ...string) error {
 	status, err := r.reaper.Run(ctx, process.Program{
 		Path: r.path, Args: append([]string{"runc"}, args...), Env: c.Env,
 		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Files: c.Files, RelaxedSlack: true,
+		Direct: r.copy != nil,
 	})
 	if err == nil && status != 0 {
 		err = ErrStart

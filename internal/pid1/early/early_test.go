@@ -7,14 +7,16 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/config"
 )
 
-// table is Steps as shell commands. LinuxKit's rc.init does the same, except that it gives
-// /var/tmp mode 0755 by mistake.
-const table = `mount -t proc -o nosuid,nodev,noexec,relatime proc /proc
-mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=10%,mode=755 tmpfs /run
-mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=10%,mode=1777 tmpfs /tmp
-mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=50%,mode=755 tmpfs /var
+// table is Steps as shell commands for 1000 MiB of available memory. LinuxKit's rc.init does the
+// same, except for the sizes, and that it gives /var/tmp mode 0755 by mistake.
+const table = `mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=102400k,mode=755 tmpfs /run
+mount -t tmpfs -o size=204800k,mode=700 tmpfs /run/linuxkit-init/scratch
+mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=102400k,mode=1777 tmpfs /tmp
+mount -t tmpfs -o nosuid,nodev,noexec,relatime,size=307200k,mode=755 tmpfs /var
 mkdir -m 0755 /var/cache
 mkdir -m 0555 /var/empty
 mkdir -m 0755 /var/lib
@@ -37,14 +39,38 @@ ln -s /proc/self/fd/1 /dev/stdout
 ln -s /proc/self/fd/2 /dev/stderr
 ln -s /proc/kcore /dev/kcore
 mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
-mount -t tmpfs -o nosuid,nodev,noexec,mode=1777 shm /dev/shm
+mount -t tmpfs -o nosuid,nodev,noexec,size=102400k,mode=1777 shm /dev/shm
 mount -t devpts -o nosuid,noexec,gid=5,mode=0620 devpts /dev/pts
 mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 `
 
+func TestSizesOfTmpfsAreBelowTheMemory(t *testing.T) {
+	t.Parallel()
+	d, sum := defaultSizes, 0
+	for _, s := range []config.Size{d.Run, d.Tmp, d.Var, d.Shm, d.Containers} {
+		sum += s.Percent
+	}
+	if sum != 80 {
+		t.Errorf("%d %%, want 80 %% of the available memory", sum)
+	}
+	for text, want := range map[string]int64{
+		"": fallbackMemory, "MemTotal: 1 kB\nMemAvailable:    2048 kB\n": 2 << 20, "MemAvailable: x kB\n": fallbackMemory,
+		"MemAvailable:": fallbackMemory,
+	} {
+		if got := availableMemory(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+	steps := Resize(config.Tmpfs{Var: config.Size{Percent: 50}, Shm: config.Size{Bytes: 64 << 20}}, 1<<30)
+	const want = "mount -o remount,size=524287k /var\nmount -o remount,size=65536k /dev/shm\n"
+	if got := text(steps); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestStepsAreThoseOfLinuxKit(t *testing.T) {
 	t.Parallel()
-	if got := text(Steps()); got != table {
+	if got := text(Steps(1000 << 20)); got != table {
 		t.Errorf("got\n%s\nwant\n%s", got, table)
 	}
 }
@@ -82,7 +108,7 @@ func text(steps []Step) string {
 
 func TestEveryStepHasAnImpact(t *testing.T) {
 	t.Parallel()
-	steps := append(Steps(), Cgroups(true)...)
+	steps := append(Steps(1000<<20), Cgroups(true)...)
 	for _, o := range Optionals() {
 		steps = append(steps, o)
 	}

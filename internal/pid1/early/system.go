@@ -114,6 +114,13 @@ func Stdio() error {
 	return nil
 }
 
+// panicTimeout is the time in seconds from a panic to the reboot.
+const panicTimeout = "10"
+
+// RebootAfterPanic makes the kernel reboot after a panic instead of hanging for ever. The kernel
+// panics too when PID 1 dies, which the Go runtime can do: its fatal errors cannot be recovered.
+func RebootAfterPanic() error { return file.Write("/proc/sys/kernel/panic", panicTimeout) }
+
 // ExpediteRCU makes the kernel end RCU grace periods immediately instead of after 10 to 30
 // ms, at the cost of interrupting all processors. Mounts, unmounts and module loads wait
 // for a grace period, so it shortens the boot; it should be switched off when the machine

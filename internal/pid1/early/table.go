@@ -1,6 +1,11 @@
 package early
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/bundle"
+	"github.com/org/linuxkit-action/internal/pid1/config"
+)
 
 const (
 	noSuidDev  = unix.MS_NOSUID | unix.MS_NODEV
@@ -10,27 +15,43 @@ const (
 	cgroupPath = "/sys/fs/cgroup"
 )
 
-// Steps returns the mounts and files that LinuxKit's rc.init creates (pkg/init), in the
-// same order, without cgroups. /var/tmp has mode 01777; LinuxKit gives it 0755 by mistake.
-func Steps() []Step {
+// Proc returns the step that mounts /proc, on which the sizes of other mounts depend.
+func Proc() []Step {
+	return []Step{Mount{
+		Target:   "/proc",
+		Type:     "proc",
+		Source:   "proc",
+		Flags:    noExecRel,
+		Affected: "process information: runc fails, and services are killed without a stop signal",
+	}}
+}
+
+// Steps returns the mounts and files that LinuxKit's rc.init creates (pkg/init), in the same
+// order, without /proc and cgroups; the file systems in memory have sizes that fit the
+// available memory, in bytes. /var/tmp has mode 01777; LinuxKit gives it 0755 by mistake.
+func Steps(available int64) []Step {
+	size := func(s config.Size) string { return sizeOption(s, available) }
 	steps := []Step{
-		Mount{
-			Target:   "/proc",
-			Type:     "proc",
-			Source:   "proc",
-			Flags:    noExecRel,
-			Affected: "process information: runc fails, and services are killed without a stop signal",
-		},
 		Mount{
 			Target:   "/run",
 			Type:     tmpfs,
 			Source:   tmpfs,
 			Flags:    noExecRel,
-			Data:     "size=10%,mode=755",
+			Data:     size(defaultSizes.Run) + ",mode=755",
 			Affected: "containers: runc stores its state there",
 		},
-		Mount{Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=10%,mode=1777", Affected: "temporary files"},
-		Mount{Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: "size=50%,mode=755", Affected: "logs of services"},
+		Mount{
+			Target: bundle.Scratch, Type: tmpfs, Source: tmpfs, Data: size(defaultSizes.Containers) + ",mode=700",
+			Affected: "the limit of what containers write to their own root",
+		},
+		Mount{
+			Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: size(defaultSizes.Tmp) + ",mode=1777",
+			Affected: "temporary files",
+		},
+		Mount{
+			Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: size(defaultSizes.Var) + ",mode=755",
+			Affected: "logs of services",
+		},
 	}
 	steps = append(steps, varTree()...)
 	steps = append(steps, Mount{
@@ -44,7 +65,10 @@ func Steps() []Step {
 	steps = append(steps, devices()...)
 	return append(steps,
 		Mount{Target: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Flags: noExec, Affected: "POSIX message queues"},
-		Mount{Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: "mode=1777", Affected: "POSIX shared memory"},
+		Mount{
+			Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: size(defaultSizes.Shm) + ",mode=1777",
+			Affected: "POSIX shared memory",
+		},
 		Mount{
 			Target:   "/dev/pts",
 			Type:     "devpts",

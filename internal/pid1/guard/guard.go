@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var reporter atomic.Pointer[func(what, why string)]
@@ -34,6 +35,22 @@ func Do(what string, fn func()) (ok bool) {
 	}()
 	fn()
 	return true
+}
+
+// Within calls fn in a new goroutine and waits for it for at most d. It reports whether fn has
+// returned, or panicked; else fn is abandoned.
+func Within(d time.Duration, what string, fn func()) bool {
+	done := make(chan struct{})
+	Go(what, func() {
+		defer close(done)
+		fn()
+	})
+	select {
+	case <-done:
+		return true
+	case <-time.After(d):
+		return false
+	}
 }
 
 func reportPanic(what, why string) {

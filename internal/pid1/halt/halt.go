@@ -1,6 +1,7 @@
-// Package halt contains the last steps of a shutdown: kill all processes, sync, unmount
-// all file systems and call reboot(2). Each step has a timeout, after which the next one
-// begins: the machine goes down in any case.
+// Package halt contains the last steps of a shutdown: kill all processes, write all data to
+// disk (sync, swapoff, unmount, sync) and call reboot(2). Each step has a timeout of its own,
+// after which the next one begins: the machine goes down in any case, and a step that is
+// slow takes no time from those that save data.
 package halt
 
 import (
@@ -10,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
-	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
@@ -74,8 +74,10 @@ func Now(how How) error {
 const (
 	termWait  = 3 * time.Second
 	killWait  = 2 * time.Second
-	syncWait  = 10 * time.Second
-	mountWait = 2 * time.Second
+	syncWait  = 30 * time.Second
+	swapWait  = 20 * time.Second // of all swap areas
+	mountWait = 2 * time.Second  // of one mount
+	loopWait  = 2 * time.Second  // of all loop devices
 	poll      = 20 * time.Millisecond
 )
 
@@ -106,19 +108,15 @@ func waitUntil(d time.Duration, done func() bool) bool {
 }
 
 // Sync writes all file systems to disk, and waits for at most syncWait.
-func Sync() { within(syncWait, "sync", unix.Sync) }
+func Sync() error { return attempt(syncWait, "sync", "all file systems", sync) }
 
-// within calls fn and waits for it for at most d. It returns whether fn has returned.
-func within(d time.Duration, what string, fn func()) bool {
-	done := make(chan struct{})
-	guard.Go(what, func() {
-		defer close(done)
-		fn()
-	})
-	select {
-	case <-done:
-		return true
-	case <-time.After(d):
-		return false
-	}
+func sync() error {
+	unix.Sync()
+	return nil
+}
+
+// Close writes all data to disk and closes all file systems: sync, swapoff, unmount, sync. It
+// returns the errors of all steps; none of them stops the next one.
+func Close() error {
+	return errors.Join(Sync(), swapOff(), unmountAll(), Sync())
 }

@@ -24,6 +24,26 @@ garbage
 	}
 }
 
+func TestDeepestMountFirst(t *testing.T) {
+	t.Parallel()
+	got := deepestFirst([]mountPoint{
+		{"/", "ext4"}, {"/proc", "proc"}, {"/var/data/inner", "xfs"}, {"/var", "tmpfs"}, {"/var/data", "ext4"}, {"/var/data", "overlay"},
+	})
+	want := []mountPoint{{"/var/data/inner", "xfs"}, {"/var/data", "overlay"}, {"/var/data", "ext4"}, {"/", "ext4"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestParseSwaps(t *testing.T) {
+	t.Parallel()
+	const text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n" +
+		"/dev/vdb                                partition\t1048572\t0\t-2\n/var/data/my\\040swap file\t1024\t0\t-3\ngarbage\n"
+	if got, want := parseSwaps(text), []string{"/dev/vdb", "/var/data/my swap"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func FuzzParseMounts(f *testing.F) {
 	f.Add(`40 27 0:30 / /a\040b rw - overlay overlay rw`)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -40,7 +60,7 @@ func TestAttemptTimesOut(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	start := time.Now()
-	err := attempt("unmount", "/nfs", func() error { <-hang; return nil })
+	err := attempt(mountWait, "unmount", "/nfs", func() error { <-hang; return nil })
 	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "/nfs") {
 		t.Errorf("error %v", err)
 	}
@@ -51,10 +71,10 @@ func TestAttemptTimesOut(t *testing.T) {
 
 func TestAttemptOfCallThatFailsOrPanics(t *testing.T) {
 	t.Parallel()
-	if err := attempt("unmount", "/x", func() error { return os.ErrPermission }); !errors.Is(err, os.ErrPermission) {
+	if err := attempt(mountWait, "unmount", "/x", func() error { return os.ErrPermission }); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("error %v", err)
 	}
-	if err := attempt("unmount", "/x", func() error { panic("boom") }); err != nil {
+	if err := attempt(mountWait, "unmount", "/x", func() error { panic("boom") }); err != nil {
 		t.Errorf("error %v", err)
 	}
 }

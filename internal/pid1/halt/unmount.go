@@ -2,7 +2,6 @@ package halt
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,50 +25,59 @@ var pseudo = map[string]bool{
 
 type mountPoint struct{ path, kind string }
 
-// UnmountAll unmounts all file systems with data in reverse order, and remounts the root
-// read-only. One that is busy or does not respond in time is detached. It returns the
-// errors of those that could not be detached either.
-func UnmountAll() error {
-	text, err := file.Read("/proc/self/mountinfo", maxMountInfo)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, m := range slices.Backward(parseMounts(string(text))) {
-		switch {
-		case pseudo[m.kind]:
-		case m.path == "/":
-			errs = append(errs, attempt("remount read-only", "/", func() error {
-				return unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
-			}))
-		default:
-			errs = append(errs, unmount(m.path))
+// unmountAll unmounts all file systems with data, deepest first, until no more can be unmounted:
+// a mount keeps those busy that it depends on. Those that stay busy, and the root, are remounted
+// read-only, which also writes their data. It returns the errors of those that are still writable.
+func unmountAll() error {
+	before := -1
+	for {
+		text, err := file.Read("/proc/self/mountinfo", maxMountInfo)
+		if err != nil {
+			return err
+		}
+		mounts := deepestFirst(parseMounts(string(text)))
+		if len(mounts) == before {
+			return remountReadOnly(mounts)
+		}
+		before = len(mounts)
+		for _, m := range mounts {
+			if m.path != "/" {
+				_ = unmount(m.path) // it is tried again, and then remounted
+			}
+		}
+		if err := freeLoops(); err != nil {
+			return errors.Join(err, remountReadOnly(mounts))
 		}
 	}
-	return errors.Join(errs...)
 }
+
+// deepestFirst returns the mounts with data: those with the longest paths first, and of those at
+// one path the latest.
+func deepestFirst(all []mountPoint) []mountPoint {
+	var mounts []mountPoint
+	for _, m := range slices.Backward(all) {
+		if !pseudo[m.kind] {
+			mounts = append(mounts, m)
+		}
+	}
+	slices.SortStableFunc(mounts, func(a, b mountPoint) int { return depth(b.path) - depth(a.path) })
+	return mounts
+}
+
+func depth(path string) int { return strings.Count(strings.TrimSuffix(path, "/"), "/") }
 
 func unmount(path string) error {
-	if attempt("unmount", path, func() error { return unix.Unmount(path, unix.UMOUNT_NOFOLLOW) }) == nil {
-		return nil
-	}
-	return attempt("detach", path, func() error { return unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) })
+	return attempt(mountWait, "unmount", path, func() error { return unix.Unmount(path, unix.UMOUNT_NOFOLLOW) })
 }
 
-// attempt calls a system call that can hang, such as on NFS without its server.
-func attempt(op, path string, call func() error) error {
-	result := make(chan error, 1)
-	if !within(mountWait, op+" "+path, func() { result <- call() }) {
-		return &os.PathError{Op: op, Path: path, Err: os.ErrDeadlineExceeded}
+func remountReadOnly(mounts []mountPoint) error {
+	var errs []error
+	for _, m := range mounts {
+		errs = append(errs, attempt(mountWait, "remount read-only", m.path, func() error {
+			return unix.Mount("", m.path, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+		}))
 	}
-	select {
-	case err := <-result:
-		if err != nil {
-			return &os.PathError{Op: op, Path: path, Err: err}
-		}
-	default: // it panicked, which guard has reported
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // parseMounts returns the mount points and types of mountinfo (proc_pid_mountinfo(5)).

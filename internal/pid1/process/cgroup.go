@@ -80,8 +80,13 @@ const killPause = 10 * time.Millisecond
 func (g Cgroup) killEach() {
 	known := map[int]bool{}
 	for end := time.Now().Add(killWait); time.Now().Before(end); {
-		before := len(known)
-		if !kill(string(g), maxDepth, known) {
+		before, found := len(known), false
+		each(string(g), maxDepth, func(pid int) {
+			if unix.Kill(pid, unix.SIGKILL) == nil {
+				known[pid], found = true, true
+			}
+		})
+		if !found {
 			return
 		}
 		if len(known) == before {
@@ -90,24 +95,34 @@ func (g Cgroup) killEach() {
 	}
 }
 
-// kill sends SIGKILL to all processes in a cgroup and its children, adds them to known, and reports
-// whether it found any.
-func kill(dir string, depth int, known map[int]bool) (found bool) {
+// Signal sends a signal to all processes in a cgroup and its children.
+func (g Cgroup) Signal(sig unix.Signal) {
+	g.Each(func(pid int) { _ = unix.Kill(pid, sig) }) // fails only if it has exited
+}
+
+// Each calls fn for all processes in a cgroup and its children, zombies excepted.
+func (g Cgroup) Each(fn func(pid int)) {
+	if g != "" {
+		each(string(g), maxDepth, fn)
+	}
+}
+
+// each calls fn for the processes in a cgroup and its children.
+func each(dir string, depth int, fn func(pid int)) {
 	data, _ := file.Read(dir+"/cgroup.procs", maxProcs) // a cgroup that is gone has no processes
 	for _, field := range strings.Fields(string(data)) {
 		pid, err := strconv.Atoi(field) // 0 is a process outside of this pid namespace
-		if err == nil && pid > 1 && pid != os.Getpid() && unix.Kill(pid, unix.SIGKILL) == nil {
-			known[pid], found = true, true
+		if err == nil && pid > 1 && pid != os.Getpid() {
+			fn(pid)
 		}
 	}
 	if depth > 0 {
 		file.Dir(dir, func(name string, isDir bool) {
-			if isDir && kill(dir+"/"+name, depth-1, known) {
-				found = true
+			if isDir {
+				each(dir+"/"+name, depth-1, fn)
 			}
 		})
 	}
-	return found
 }
 
 // IgnoresSignal reports whether sig, whose default action ends a process, has no effect on this

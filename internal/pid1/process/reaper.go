@@ -31,6 +31,8 @@ const sweepEvery = time.Second
 
 // Reaper waits for children. It reaps only while Reap runs.
 type Reaper struct {
+	Spawner string // path of this program, by which Run executes programs; "" to execute them itself
+
 	mu         sync.Mutex
 	claimed    map[int]*Child
 	held       int

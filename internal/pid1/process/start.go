@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +17,12 @@ import (
 
 // ErrTimeout is returned by Run for a program that did not end in time.
 var ErrTimeout = errors.New("timed out and was killed")
+
+// ErrHangs is returned by Run for a program that did not end after SIGKILL either.
+var ErrHangs = errors.New("timed out and hangs in the kernel")
+
+// ExecName is the name by which Run calls Spawner, which must call Exec then.
+const ExecName = "linuxkit-exec"
 
 // killWait is how long to wait for a process after SIGKILL. A process that hangs in the kernel is
 // abandoned.
@@ -32,6 +39,25 @@ type Program struct {
 	Stderr       *os.File
 	Files        []*os.File // descriptors 3 and up
 	RelaxedSlack bool       // keep the relaxed timer slack (RelaxTimerSlack)
+	Direct       bool       // Run executes it without Spawner: it is in memory
+}
+
+// Exec runs a program in the place of this process: the second half of Run. args are the descriptor
+// for an error, the path and the arguments of the program. It returns only on error.
+func Exec(args []string) int {
+	const failed = 127 // as shells exit for a command that cannot be executed
+	if len(args) < 3 {
+		return failed
+	}
+	fd, err := strconv.Atoi(args[0])
+	if err != nil {
+		return failed
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.Exec(args[1], args[2:], os.Environ()); err != nil {
+		_, _ = unix.Write(fd, []byte(err.Error())) // nowhere to report an error
+	}
+	return failed
 }
 
 // Start starts a program and claims its pid.
@@ -66,10 +92,27 @@ func (p Program) descriptors() []uintptr {
 }
 
 // Run starts a program and waits for it. If ctx ends first, Run kills its process group and returns
-// ErrTimeout or the cause of ctx.
+// ErrTimeout or the cause of ctx, or ErrHangs if it does not end.
+//
+// All starts in this process wait while one of them executes a program (syscall.ForkLock, and vfork
+// in the kernel), without end if its file system does not answer. So a process of its own executes
+// the program: Spawner, called as ExecName.
 func (r *Reaper) Run(ctx context.Context, p Program) (syscall.WaitStatus, error) {
 	if ctx.Err() != nil {
 		return 0, &os.PathError{Op: "run", Path: p.Args[0], Err: ContextError(ctx)}
+	}
+	name := p.Args[0]
+	var reason *os.File
+	if r.Spawner != "" && !p.Direct {
+		read, write, err := os.Pipe()
+		if err != nil {
+			return 0, err
+		}
+		defer read.Close()
+		defer write.Close()
+		p.Files = append(p.Files[:len(p.Files):len(p.Files)], write)
+		p.Args = append([]string{ExecName, strconv.Itoa(2 + len(p.Files)), cmp.Or(p.Path, name)}, p.Args...)
+		p.Path, reason = r.Spawner, read
 	}
 	c, err := r.Start(p)
 	if err != nil {
@@ -77,12 +120,29 @@ func (r *Reaper) Run(ctx context.Context, p Program) (syscall.WaitStatus, error)
 	}
 	select {
 	case <-c.Done():
-		return c.Status(), nil
+		return c.Status(), execError(reason, name)
 	case <-ctx.Done():
 	}
 	_ = c.Signal(unix.SIGKILL, true) // fails only if it has exited
-	c.WaitFor(killWait)
-	return 0, &os.PathError{Op: "run", Path: p.Args[0], Err: ContextError(ctx)}
+	err = ContextError(ctx)
+	if !c.WaitFor(killWait) {
+		err = ErrHangs
+	}
+	return 0, &os.PathError{Op: "run", Path: name, Err: err}
+}
+
+// execError returns the error that Exec has written to a pipe, if any.
+func execError(reason *os.File, name string) error {
+	if reason == nil {
+		return nil
+	}
+	text := make([]byte, 256)
+	_ = reason.SetReadDeadline(time.Now()) // what was written is in the pipe
+	n, _ := reason.Read(text)              // an empty pipe is no error
+	if n == 0 {
+		return nil
+	}
+	return &os.PathError{Op: "start", Path: name, Err: errors.New(string(text[:n]))}
 }
 
 // ContextError returns why ctx ended: ErrTimeout for a deadline, else its cause.

@@ -2,12 +2,17 @@ package ready
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
 const (
 	// checkTimeout limits one check.
 	checkTimeout = 5 * time.Second
+	// hangTimeout is how long a check may take to return, its process to be killed included.
+	hangTimeout = 12 * time.Second
 	// firstPause is the time between the first check and the second. It doubles up to maxPause
 	// while the service is not ready.
 	firstPause = 100 * time.Millisecond
@@ -30,8 +35,9 @@ type poller struct {
 // poll runs check until ctx ends, and reports changes.
 func poll(ctx context.Context, interval time.Duration, check func(context.Context) error, report func(Event)) {
 	p := poller{interval: interval, report: report, pause: firstPause}
+	c := checker{check: check}
 	for {
-		err := checkOnce(ctx, check)
+		err := c.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -44,10 +50,38 @@ func poll(ctx context.Context, interval time.Duration, check func(context.Contex
 	}
 }
 
-func checkOnce(ctx context.Context, check func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	return check(ctx)
+// errHangs is the reason while a check does not return: a program or file on a file system that does
+// not answer.
+var errHangs = errors.New("the check hangs in the kernel")
+
+// checker runs checks, one at a time.
+type checker struct {
+	check  func(context.Context) error
+	result chan error // of the check that is running, or nil
+}
+
+// once runs a check, or waits for the last one if that has not returned.
+func (c *checker) once(ctx context.Context) error {
+	if c.result == nil {
+		result := make(chan error, 1)
+		c.result = result
+		guard.Go("readiness check", func() {
+			err := errHangs // after a panic
+			defer func() { result <- err }()
+			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+			defer cancel()
+			err = c.check(ctx)
+		})
+	}
+	select {
+	case err := <-c.result:
+		c.result = nil
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(hangTimeout):
+		return errHangs
+	}
 }
 
 func (p *poller) update(err error) {

@@ -156,7 +156,15 @@ func newCheck(r config.Ready, env Environment) (checkFunc, error) {
 			return err
 		}, nil
 	case len(r.Exec) > 0:
-		return func(ctx context.Context, _ int) error { return env.exec(ctx, r.Exec) }, nil
+		hangs := false // its process; each check would leave another one
+		return func(ctx context.Context, _ int) error {
+			if hangs {
+				return errHangs
+			}
+			err := env.exec(ctx, r.Exec)
+			hangs = errors.Is(err, process.ErrHangs)
+			return err
+		}, nil
 	}
 	return nil, nil
 }

@@ -17,7 +17,8 @@ package record
 //	shutdown    how, cause                                          poweroff, reboot, halt or kexec; text
 //	bye         how, ms, stopped, killed                            stopped and killed are counts of services
 //	log         level, msg                                          debug, info, warn or error; text
-//	log         level, msg, service, killed                         a service was killed; killed is one of Killed…
+//	log         level, msg, service, killed, processes              a service was killed; killed is one of Killed…;
+//	                                                                processes lists those that were left, "12 (sh), …"
 //
 // Every record also has at. Times (ms, at, total and those in items) are decimal
 // milliseconds; at counts from the start of the kernel (CLOCK_BOOTTIME).
@@ -56,32 +57,33 @@ const (
 
 // Keys.
 const (
-	KeyAt       = "at"
-	KeyCause    = "cause"
-	KeyCode     = "code"
-	KeyError    = "error"
-	KeyExit     = "exit"
-	KeyHow      = "how"
-	KeyItems    = "items"
-	KeyKernel   = "kernel"
-	KeyKilled   = "killed" // of bye: a count; of log: one of Killed…
-	KeyLevel    = "level"
-	KeyMessage  = "msg"
-	KeyName     = "name"
-	KeyOnboot   = "onboot"
-	KeyPart     = "part"
-	KeyPhase    = "phase"
-	KeyPid      = "pid"
-	KeyReason   = "reason"
-	KeyRestarts = "restarts"
-	KeyService  = "service"
-	KeyServices = "services"
-	KeySignal   = "signal"
-	KeyStopped  = "stopped"
-	KeyTail     = "tail"
-	KeyTime     = "ms"
-	KeyTotal    = "total"
-	KeyVersion  = "version"
+	KeyAt        = "at"
+	KeyCause     = "cause"
+	KeyCode      = "code"
+	KeyError     = "error"
+	KeyExit      = "exit"
+	KeyHow       = "how"
+	KeyItems     = "items"
+	KeyKernel    = "kernel"
+	KeyKilled    = "killed" // of bye: a count; of log: one of Killed…
+	KeyLevel     = "level"
+	KeyMessage   = "msg"
+	KeyName      = "name"
+	KeyOnboot    = "onboot"
+	KeyPart      = "part"
+	KeyPhase     = "phase"
+	KeyPid       = "pid"
+	KeyProcesses = "processes"
+	KeyReason    = "reason"
+	KeyRestarts  = "restarts"
+	KeyService   = "service"
+	KeyServices  = "services"
+	KeySignal    = "signal"
+	KeyStopped   = "stopped"
+	KeyTail      = "tail"
+	KeyTime      = "ms"
+	KeyTotal     = "total"
+	KeyVersion   = "version"
 )
 
 // Milestones of a boot, in their order.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/config"
+	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
 
@@ -27,8 +28,10 @@ func FromConfig(c config.Service, dir string) Service {
 		Ready:        c.Ready,
 		ReadyTimeout: c.ReadyTimeout,
 		MinUptime:    minUptime,
-		Stop:         Stop{Signal: signalOf(c.Stop.Signal), Timeout: c.Stop.Timeout},
-		Env:          c.Env,
+		Stop: container.Stop{
+			Signal: signalOf(c.Stop.Signal), MainOnly: c.Stop.Who == "main", Timeout: c.Stop.Timeout,
+		},
+		Env: c.Env,
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Supervisor) exited(u *unit, run *container.Run) {
 // ended sets the next state of a service that has ended or could not be started.
 func (s *Supervisor) ended(u *unit, o process.Outcome) {
 	pairs := []string{o.Key, o.Value, record.KeyRestarts, strconv.Itoa(u.restarts)}
-	if !o.Success() && !s.stopping {
+	if !o.Success() && !s.frozen {
 		pairs = append(pairs, record.KeyTail, u.tail())
 	}
 	s.emit(record.Exited, u, pairs...)
@@ -40,7 +40,7 @@ func (s *Supervisor) ended(u *unit, o process.Outcome) {
 	}
 	switch {
 	case u.state == Failed: // it hung in the kernel until now
-	case u.state == Stopping && u.timeout == "" || u.state == Stopped || s.stopping:
+	case u.state == Stopping && u.timeout == "" || u.state == Stopped || s.frozen:
 		u.state = Stopped
 		u.finishRestart()
 	case o.Success() && u.timeout == "" && u.Restart != Always:

@@ -56,7 +56,7 @@ func (s *Supervisor) lookup(name string) (*unit, error) {
 	switch {
 	case u == nil:
 		return nil, ErrUnknown
-	case s.stopping:
+	case s.frozen:
 		return nil, ErrShuttingDown
 	}
 	return u, nil
@@ -64,7 +64,7 @@ func (s *Supervisor) lookup(name string) (*unit, error) {
 
 // reset makes a unit wait for its start, with the start limit and the backoff reset.
 func (u *unit) reset() error {
-	if u.run != nil {
+	if u.run != nil || u.attempt != nil {
 		return ErrHangs
 	}
 	u.state, u.again, u.killed = Waiting, false, false

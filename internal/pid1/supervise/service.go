@@ -13,10 +13,10 @@
 package supervise
 
 import (
-	"syscall"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/config"
+	"github.com/org/linuxkit-action/internal/pid1/container"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
@@ -64,7 +64,7 @@ type Service struct {
 	Ready        config.Ready
 	ReadyTimeout time.Duration
 	MinUptime    time.Duration // how long the process must run to be ready, if Ready is empty
-	Stop         Stop
+	Stop         container.Stop
 	Env          []string // NAME=VALUE, overrides the environment in config.json
 }
 
@@ -76,12 +76,6 @@ type Backoff struct{ Initial, Max time.Duration }
 type StartLimit struct {
 	Burst    int
 	Interval time.Duration
-}
-
-// Stop is the signal that stops a service, and the time until it is killed.
-type Stop struct {
-	Signal  syscall.Signal
-	Timeout time.Duration
 }
 
 // backoffReset is how long a service must have been ready to reset its backoff.

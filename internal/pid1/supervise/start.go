@@ -16,15 +16,39 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
 
-var errPanic = errors.New("panic during the start; this is a bug in linuxkit-init")
+var (
+	errPanic       = errors.New("panic during the start; this is a bug in linuxkit-init")
+	errLaunchHangs = errors.New("the start hangs; a mount, a log or a program is on a file system that does not answer")
+)
+
+// Limits of one start, beside those of the runtime: bundles are mounted, logs are opened and
+// programs are executed on file systems that may not answer.
+const (
+	slotTime    = 10 * time.Second // after which a start does not delay others
+	launchLimit = 2 * time.Minute  // after which a service has failed
+)
+
+// attempt is a start in progress.
+type attempt struct {
+	hasSlot   bool // counts in Supervisor.starts
+	abandoned bool // it hangs; its result is not used
+}
 
 // start starts a service in a goroutine, which then follows its readiness. The goroutine
-// always posts a result, even after a panic.
+// always posts a result, even after a panic, unless the start hangs.
 func (s *Supervisor) start(u *unit) {
-	u.state, u.begun, u.readiness = Starting, time.Now(), readiness{}
+	a := &attempt{hasSlot: true}
+	u.state, u.begun, u.readiness, u.attempt = Starting, time.Now(), readiness{}, a
 	u.starts = append(u.starts, u.begun)
 	u.trimStarts()
 	s.starts++
+	s.loop.After(slotTime, func() { s.releaseSlot(a) })
+	s.loop.After(launchLimit, func() {
+		if u.attempt == a && !a.abandoned {
+			a.abandoned = true
+			s.ended(u, process.ErrorOutcome(errLaunchHangs))
+		}
+	})
 	s.spawn("start of "+u.Name, func(ctx context.Context) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -32,13 +56,21 @@ func (s *Supervisor) start(u *unit) {
 		var probe *ready.Probe
 		err := errPanic
 		guard.Do("start of "+u.Name, func() { run, probe, err = s.launch(ctx, u) })
-		s.loop.Post(func() { s.started(u, run, cancel, err) })
+		s.loop.Post(func() { s.started(u, a, run, cancel, err) })
 		if err == nil {
 			probe.Follow(ctx, run.Pid, func(e ready.Event) {
 				s.loop.Post(func() { s.readinessChanged(u, run, e) })
 			})
 		}
 	})
+}
+
+// releaseSlot lets another service start.
+func (s *Supervisor) releaseSlot(a *attempt) {
+	if a.hasSlot {
+		a.hasSlot = false
+		s.starts--
+	}
 }
 
 // launch starts a service with the sockets and descriptors of its readiness probe.
@@ -60,8 +92,13 @@ func (s *Supervisor) launch(ctx context.Context, u *unit) (run *container.Run, p
 }
 
 // started handles the result of a start.
-func (s *Supervisor) started(u *unit, run *container.Run, stopProbe context.CancelFunc, err error) {
-	s.starts--
+func (s *Supervisor) started(u *unit, a *attempt, run *container.Run, stopProbe context.CancelFunc, err error) {
+	s.releaseSlot(a)
+	u.attempt = nil
+	if a.abandoned {
+		s.discard(u, run, stopProbe)
+		return
+	}
 	if err != nil {
 		if outOfResources(err) {
 			u.starts = u.starts[:max(0, len(u.starts)-1)]
@@ -79,6 +116,18 @@ func (s *Supervisor) started(u *unit, run *container.Run, stopProbe context.Canc
 	}
 }
 
+// discard ends what an abandoned start has started.
+func (s *Supervisor) discard(u *unit, run *container.Run, stopProbe context.CancelFunc) {
+	if run == nil {
+		s.scheduleRestart(u)
+		return
+	}
+	stopProbe()
+	u.deleting = true
+	run.KillAll(run.Cgroup)
+	s.watch(u, run)
+}
+
 // outOfResources reports whether the kernel had no process or memory for a start. Other
 // services have used them up, so such a start does not count for the start limit.
 func outOfResources(err error) bool {
@@ -89,6 +138,7 @@ func outOfResources(err error) bool {
 func (s *Supervisor) watch(u *unit, run *container.Run) {
 	s.spawn("watch of "+u.Name, func(ctx context.Context) {
 		<-run.Done()
+		run.WaitStop()
 		guard.Do("last output of "+u.Name, run.Drain)
 		s.loop.Post(func() { s.exited(u, run) })
 		if ctx.Err() == nil { // a shutdown kills all processes anyway

@@ -3,10 +3,9 @@ package supervise
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/org/linuxkit-action/internal/pid1/console"
 	"github.com/org/linuxkit-action/internal/pid1/container"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 	"github.com/org/linuxkit-action/internal/pid1/record"
 )
@@ -25,26 +24,37 @@ func (s *Supervisor) stop(u *unit) {
 	u.state = Stopping
 	if u.run != nil {
 		s.signal(u)
+		return
 	}
+	a := u.attempt
+	s.loop.After(u.Stop.Timeout, func() {
+		if u.state == Stopping && u.attempt == a && a != nil && !a.abandoned {
+			a.abandoned = true // the start hangs
+			s.ended(u, process.ErrorOutcome(errLaunchHangs))
+		}
+	})
 }
 
-// signal sends the stop signal and sets the deadline. A process in its own pid namespace
-// that does not handle the signal would ignore it until the deadline, so it is killed, as the
-// signal would do outside of the namespace.
+// signal sends the stop signal to the processes of a service, and kills those that do not stop in
+// time. It waits in a goroutine, which is not bound to the boot: a shutdown ends that.
 func (s *Supervisor) signal(u *unit) {
-	run := u.run
-	if process.IgnoresSignal(run.Pid, u.Stop.Signal) {
-		run.KillAll(run.Cgroup)
-	} else {
-		_ = run.Signal(u.Stop.Signal, false) // fails only if it has exited
-	}
-	s.loop.After(u.Stop.Timeout, func() { s.kill(u, run) })
+	run, stop := u.run, u.Stop
+	ended := run.BeginStop()
+	guard.Go("stop of "+u.Name, func() {
+		defer ended()
+		guard.Do("stop of "+u.Name, func() {
+			if left := run.Stop(stop); left != "" {
+				s.loop.Post(func() { s.kill(u, run, left) })
+				run.KillAll(run.Cgroup)
+			}
+		})
+	})
 }
 
-// kill kills a service that did not stop in time. A service that is stopped because it was not
-// ready in time does not count as killed.
-func (s *Supervisor) kill(u *unit, run *container.Run) {
-	if u.run != run || u.state != Stopping || run.Ended() {
+// kill handles the kill of a service that did not stop in time. A service that is stopped because
+// it was not ready in time does not count as killed.
+func (s *Supervisor) kill(u *unit, run *container.Run, left string) {
+	if u.run != run || u.state != Stopping {
 		return
 	}
 	u.killed = u.timeout == ""
@@ -52,7 +62,7 @@ func (s *Supervisor) kill(u *unit, run *container.Run) {
 	if u.timeout != "" {
 		reason = record.KilledReadyTimeout
 	}
-	signal := process.SignalName(unix.Signal(u.Stop.Signal))
+	signal := process.SignalName(u.Stop.Signal)
 	s.console.Emit(record.Log,
 		record.Field{Key: record.KeyLevel, Value: console.Warn.String()},
 		record.Field{
@@ -60,8 +70,8 @@ func (s *Supervisor) kill(u *unit, run *container.Run) {
 			Value: "service " + u.Name + ": not stopped by " + signal + " within " + u.Stop.Timeout.String() + "; killed",
 		},
 		record.Field{Key: record.KeyService, Value: u.Name},
-		record.Field{Key: record.KeyKilled, Value: reason})
-	run.KillAll(run.Cgroup)
+		record.Field{Key: record.KeyKilled, Value: reason},
+		record.Field{Key: record.KeyProcesses, Value: left})
 	s.loop.After(killWait, func() {
 		switch {
 		case u.run != run || u.state != Stopping:

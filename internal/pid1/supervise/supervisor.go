@@ -27,6 +27,7 @@ type Supervisor struct {
 	byName   map[string]*unit
 	reached  map[string]bool // milestones
 	starts   int             // in progress
+	frozen   bool
 	stopping bool
 }
 
@@ -88,7 +89,7 @@ func (s *Supervisor) Advance() {
 			if !u.state.over() && u.state != Stopping && s.dependentsOver(u) {
 				s.stop(u)
 			}
-		case u.state == Waiting && s.starts < maxStarts && !u.deleting:
+		case u.state == Waiting && !s.frozen && s.starts < maxStarts && u.attempt == nil && !u.deleting:
 			s.tryStart(u)
 		}
 		u.times.update(u.state)
@@ -122,9 +123,12 @@ func (s *Supervisor) satisfied(name string, states ...State) bool {
 	return s.reached[name]
 }
 
+// Freeze ends all starts and restarts. Services that run are not touched.
+func (s *Supervisor) Freeze() { s.frozen = true }
+
 // Shutdown stops all services in reverse order.
 func (s *Supervisor) Shutdown() {
-	s.stopping = true
+	s.frozen, s.stopping = true, true
 	for _, u := range s.units {
 		u.killed = u.killed && !u.state.over() // earlier kills do not count
 	}
@@ -160,11 +164,12 @@ func (s *Supervisor) StartTimes(fn func(name string, d time.Duration)) {
 	}
 }
 
-// Count returns how many services stopped by themselves, and how many had to be killed.
+// Count returns how many services stopped by themselves, and how many had to be killed, or are not
+// over.
 func (s *Supervisor) Count() (stopped, killed int) {
 	for _, u := range s.units {
 		switch {
-		case u.killed:
+		case u.killed || !u.state.over():
 			killed++
 		case u.state == Stopped:
 			stopped++

@@ -15,6 +15,7 @@ type unit struct {
 	Service
 	job       *container.Job
 	state     State
+	attempt   *attempt       // the start in progress, or nil
 	run       *container.Run // the running process, or nil
 	begun     time.Time      // start of the current run, or when it lost its readiness
 	readyAt   time.Time

@@ -26,6 +26,9 @@ const (
 	magicClose = "V"
 )
 
+// Device is the first watchdog of a machine.
+const Device = "/dev/watchdog"
+
 // margin is the timeout of the device in intervals. Up to two intervals pass between two
 // writes, because the loop has one to respond.
 const margin = 3

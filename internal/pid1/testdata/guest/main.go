@@ -25,6 +25,7 @@ var verbs = map[string]func(arg string){
 	"flood":      flood,
 	"orphans":    orphans,
 	"ignoreTERM": ignoreTERM,
+	"hang":       hang,
 }
 
 func main() { verbs[os.Args[1]](os.Args[2]) }
@@ -110,6 +111,17 @@ func orphans(arg string) {
 // ignoreTERM ignores SIGTERM.
 func ignoreTERM(string) {
 	signal.Ignore(syscall.SIGTERM)
+	time.Sleep(time.Hour)
+}
+
+// hang mounts a FUSE file system that never answers on the directory arg.
+func hang(arg string) {
+	must(os.MkdirAll(arg, 0o755))
+	fd, err := syscall.Open("/dev/fuse", syscall.O_RDWR, 0)
+	must(err)
+	options := "fd=" + strconv.Itoa(fd) + ",rootmode=40000,user_id=0,group_id=0"
+	must(syscall.Mount("hang", arg, "fuse", 0, options))
+	os.Stderr.WriteString("mounted\n")
 	time.Sleep(time.Hour)
 }
 
