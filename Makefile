@@ -17,12 +17,13 @@ GUEST    := CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOFLAGS= $(GO) buil
 HEAVY    := bench|components|debian|guest|keypair|services|sigstore|tools|vault
 TESTS    := {{.ImportPath}}{{range .TestImports}} {{.}}{{end}}{{range .XTestImports}} {{.}}{{end}}
 
-.PHONY: help demo check test race fuzz cover lint build payload cross bench conformance soak image tools clean need-demo need-test
+.PHONY: help demo check test attack race fuzz cover lint build payload cross bench conformance soak image tools clean need-demo need-test
 
 help:
 	@echo 'make demo         build a system from Debian packages, boot it, sign it'
 	@echo 'make check        vet, and the tests that need no guest and no other program; for each edit'
 	@echo 'make test         all tests, boots included; installs and builds what they need'
+	@echo 'make attack       try every attack in SECURITY.md, and print what stopped it'
 	@echo 'make race         the tests under the race detector'
 	@echo 'make fuzz         each fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make cover        the tests of check, with the coverage of each package'
@@ -105,6 +106,9 @@ cover:
 	$(GO) test -short -vet=off -cover $(CHECKED)
 
 CHECKED = $$($(GO) list -f '$(TESTS)' ./cmd/... ./internal/... | grep -vE 'linuxkit-action/fixtures/($(HEAVY))|internal/pid1 ' | cut -d' ' -f1)
+
+attack: need-test payload $(TOOLS)
+	@$(GO) run ./fixtures/cmd/attack
 
 # The race detector watches the test programs, not PID 1 in a guest. It needs cgo.
 race: need-test build $(TOOLS)
