@@ -14,6 +14,7 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/gha"
 	"github.com/org/linuxkit-action/internal/publish"
+	"github.com/org/linuxkit-action/internal/verify"
 )
 
 // Modes of the action: the last step of the pipeline that runs.
@@ -106,7 +107,27 @@ func inputs(job *gha.Job) (*options, string, error) {
 	if mode != modeBuild && mode != modeTest && mode != modeRelease {
 		return nil, "", fmt.Errorf("%w: input mode %q: unknown; use build, test or release", errUsage, mode)
 	}
-	return o, mode, nil
+	return o, mode, verifyInputs(job, o, mode)
+}
+
+// verifyInputs reads the inputs about verification. A release is enforced by default, and
+// needs a policy.
+func verifyInputs(job *gha.Job, o *options, mode string) error {
+	o.verify = job.Input("verify", "")
+	if mode == modeRelease {
+		o.verify = cmp.Or(o.verify, verify.Enforce)
+		o.requirePolicy = o.verify == verify.Enforce
+	}
+	for name, value := range map[string]*bool{"allow-unverified": &o.allowUnverified, "allow-outside": &o.allowOutside} {
+		switch text := job.Input(name, "false"); text {
+		case "true":
+			*value = true
+		case "false":
+		default:
+			return fmt.Errorf("%w: input %s %q: unknown; use true or false", errUsage, name, text)
+		}
+	}
+	return nil
 }
 
 // tested boots the image. Outputs and summary are written for a failed boot as well.

@@ -55,6 +55,7 @@ var exitCodes = []struct {
 	{lock.ErrUnreadable, exitUsage},
 	{boottest.ErrSpec, exitUsage},
 	{verify.ErrRefused, exitVerification},
+	{publish.ErrUnverified, exitVerification},
 	{sigstore.ErrTrustedRoot, exitVerification},
 	{component.ErrDigest, exitVerification},
 	{component.ErrMalformed, exitAssembly},

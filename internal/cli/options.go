@@ -50,6 +50,9 @@ type options struct {
 
 	sign string
 	key  string
+
+	requirePolicy   bool // a missing policy ends the run: mode release of the action
+	allowUnverified bool
 }
 
 // defaults returns the options of a run without flags.

@@ -137,6 +137,10 @@ func (p *pipeline) openCache() (*component.Cache, error) {
 // trust reads the policy and returns the mode in which it applies.
 func (p *pipeline) trust() (rules *policy.Policy, mode string, err error) {
 	rules, found, err := policy.Load(p.policy)
+	if p.requirePolicy && (!found && err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return nil, "", fmt.Errorf("%w: no policy %s; a release needs one: write it with linuxkit-action policy init and commit it, "+
+			"or set the inputs verify to warn and allow-unverified to true", verify.ErrRefused, cmp.Or(p.policy, policy.DefaultFile))
+	}
 	switch {
 	case p.options.verify != "":
 		mode = p.options.verify
@@ -260,7 +264,9 @@ func (p *pipeline) release(ctx context.Context, set *artifacts.Set, output strin
 	if err != nil {
 		return nil, err
 	}
-	return publish.Release(ctx, set, publish.Options{Output: output, Signer: signer, Report: p.show})
+	return publish.Release(ctx, set, publish.Options{
+		Output: output, Signer: signer, Report: p.show, AllowUnverified: p.allowUnverified,
+	})
 }
 
 // verified runs the pipeline up to verification. It writes the report also if the policy

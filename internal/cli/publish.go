@@ -15,7 +15,8 @@ func newPublish() *cobra.Command {
 		Use:   "publish DIR",
 		Short: "sign the files and write the release folder",
 		Long: "Publish copies the built files into a release folder, compares their digests with NAME-artifacts.json,\n" +
-			"and adds SHA256SUMS and a Sigstore bundle for each file.",
+			"and adds SHA256SUMS and a Sigstore bundle for each file. It rejects a build with components that no\n" +
+			"policy accepted.",
 		Args: needOne("folder that build wrote"),
 		RunE: func(c *cobra.Command, args []string) error {
 			p, set, err := openBuild(o, c, args[0])
@@ -34,6 +35,8 @@ func newPublish() *cobra.Command {
 	}
 	o.output = defaultRelease
 	c.Flags().StringVar(&o.output, "output", o.output, "`DIR` to write to")
+	c.Flags().BoolVar(&o.allowUnverified, "allow-unverified", false,
+		"release components that no policy accepted, and list them in NAME-artifacts.json")
 	o.signFlags(c)
 	o.progressFlag(c)
 	return c

@@ -24,6 +24,9 @@ import (
 // ErrPublish is wrapped by every error of this step.
 var ErrPublish = errors.New("not published")
 
+// ErrUnverified is wrapped by the error for a build with components that no policy accepted.
+var ErrUnverified = errors.New("not verified")
+
 // Checksums is the name of the list of digests, in the format of sha256sum(1).
 const Checksums = "SHA256SUMS"
 
@@ -35,11 +38,17 @@ type Options struct {
 	Output string // folder
 	Signer Signer // nil for a release without signatures
 	Report progress.Reporter
+
+	AllowUnverified bool // release a build with components that no policy accepted, and record them
 }
 
 // Release makes the release folder and returns the names in it, sorted. Errors wrap
-// ErrPublish; the folder is then unchanged.
+// ErrPublish or ErrUnverified; the folder is then unchanged.
 func Release(ctx context.Context, set *artifacts.Set, opts Options) ([]string, error) {
+	set, err := checkVerified(set, opts)
+	if err != nil {
+		return nil, err
+	}
 	folder, err := artifacts.OpenFolder(opts.Output, set.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPublish, err)
@@ -50,6 +59,23 @@ func Release(ctx context.Context, set *artifacts.Set, opts Options) ([]string, e
 		return nil, fmt.Errorf("%w: %w", ErrPublish, err)
 	}
 	return r.names(), nil
+}
+
+// checkVerified rejects a build with unverified components, or records them in the list of
+// the release.
+func checkVerified(set *artifacts.Set, opts Options) (*artifacts.Set, error) {
+	recorded := *set
+	recorded.Unverified = set.FindUnverified()
+	if len(recorded.Unverified) == 0 {
+		return &recorded, nil
+	}
+	components := strings.Join(recorded.Unverified, ", ")
+	if !opts.AllowUnverified {
+		return nil, fmt.Errorf("%w: no policy accepted %s; build under a policy with --verify enforce, or pass --allow-unverified",
+			ErrUnverified, components)
+	}
+	opts.Report.Note("warning: the release contains components that no policy accepted: %s", components)
+	return &recorded, nil
 }
 
 // release is a folder that is being filled.

@@ -22,11 +22,15 @@ type checker struct {
 	trust   *manifest.TrustMatcher
 	place   strict.Place // of trust in the manifest
 	offline bool
+	enforce bool
 }
 
 // check applies the rule for a component, or the default. Images that the manifest's trust
 // lists need a rule, whatever the default is.
 func (c *checker) check(ctx context.Context, image *component.Component) (Result, error) {
+	if c.policy.Missing() && !c.enforce {
+		return Result{Component: image, Rule: ruleNone, unpinned: !image.Pinned()}, nil
+	}
 	name := image.Reference.Context()
 	if rule, number := c.policy.RuleFor(name); rule != nil {
 		return c.applyRule(ctx, image, rule, number)
@@ -86,6 +90,9 @@ func signerNames(signatures []signer.Signature) string {
 
 func (c *checker) applyDefault(image *component.Component) Result {
 	result := Result{Component: image, Rule: ruleDefault + c.policy.Default}
+	if c.policy.Missing() {
+		result.Rule = ruleNone
+	}
 	switch {
 	case c.policy.Default == policy.RequireSigned:
 		result.Violation = fmt.Errorf("%w: no rule names a signer; add a rule that matches %s",

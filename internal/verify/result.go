@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,6 +17,7 @@ const (
 	ruleOff     = "--verify off"
 	ruleTrust   = "trust"
 	ruleDefault = "default: "
+	ruleNone    = "no policy"
 )
 
 // Result is the result for one component.
@@ -26,18 +28,22 @@ type Result struct {
 	Signatures []signer.Signature // those that count; too few where there is a Violation
 	Violation  error              // why the policy refuses the component, or nil; wraps ErrRefused
 
+	unpinned bool // where there is no policy: the reference is a tag, which can move
+
 	trusted bool           // the manifest's trust lists it: a violation is never only a warning
 	rule    *policy.Rule   // nil where no rule applies
 	options signer.Options // for the signers of rule
 }
 
-// Verdict returns report.Signed, Accepted, Refused or Unchecked.
+// Verdict returns report.Signed, Accepted, Refused, Unchecked or NoPolicy.
 func (r Result) Verdict() string {
 	switch {
 	case r.Violation != nil:
 		return report.Refused
 	case r.Rule == ruleOff:
 		return report.Unchecked
+	case r.Rule == ruleNone:
+		return report.NoPolicy
 	case len(r.Signatures) > 0:
 		return report.Signed
 	}
@@ -71,6 +77,9 @@ func ReportOf(verified *Verified, err error) *report.Report {
 
 func (v *Verified) report() *report.Report {
 	r := &report.Report{Version: report.Version, Arch: v.Arch(), Components: []report.Component{}}
+	if slices.ContainsFunc(v.results, func(r Result) bool { return r.Rule == ruleNone }) {
+		r.Command = v.initCommand()
+	}
 	for _, result := range v.results {
 		r.Components = append(r.Components, result.report())
 	}
@@ -89,6 +98,9 @@ func (r Result) report() report.Component {
 	}
 	if c.PlatformDigest != (v1.Hash{}) {
 		out.PlatformDigest = c.PlatformDigest.String()
+	}
+	if r.unpinned {
+		out.Reason = "not pinned"
 	}
 	if r.Violation != nil {
 		out.Reason = strings.TrimPrefix(r.Violation.Error(), ErrRefused.Error()+": ")

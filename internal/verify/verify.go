@@ -64,7 +64,8 @@ func (v *Verified) Results() []Result { return v.results }
 
 // Check compares every component with the policy. The policy may be nil in mode Off. In
 // mode Enforce a violation is a *Refusal. In mode Warn violations are only in the results,
-// except for images that the manifest's own trust lists. In both modes
+// except for images that the manifest's own trust lists. Without a policy file there are
+// violations in mode Enforce only: images that are not pinned, or in trust. In both modes
 // component.ErrUnavailable is returned for a registry, key service or Sigstore that cannot
 // be reached.
 func Check(ctx context.Context, set *component.Set, p *policy.Policy, opts Options) (*Verified, error) {
@@ -79,7 +80,7 @@ func Check(ctx context.Context, set *component.Set, p *policy.Policy, opts Optio
 		opts.Report.Note("warning: %v", warning)
 	}
 	trust := set.Manifest.Trust
-	c := &checker{policy: p, trust: trust.Matcher(), place: trust.Place, offline: opts.Offline}
+	c := &checker{policy: p, trust: trust.Matcher(), place: trust.Place, offline: opts.Offline, enforce: opts.Mode == Enforce}
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maxConcurrent)
 	for i := range set.Components {
@@ -93,6 +94,9 @@ func Check(ctx context.Context, set *component.Set, p *policy.Policy, opts Optio
 	}
 	if err := enforce(verified.results, opts); err != nil {
 		return nil, &Refusal{Report: verified.report(), violations: err}
+	}
+	if p.Missing() {
+		verified.noteMissing(c, opts.Report)
 	}
 	return verified, nil
 }

@@ -8,6 +8,7 @@
 package artifacts
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/org/linuxkit-action/internal/verify/report"
 	"github.com/org/linuxkit-action/internal/verify/signer"
 	"github.com/org/linuxkit-action/internal/workspace"
 )
@@ -39,6 +41,7 @@ type Set struct {
 	Init       string      `json:"init"` // PID 1: "builtin", or the reference of the image that provides it
 	Files      []File      `json:"files"`
 	Components []Component `json:"components"`
+	Unverified []string    `json:"unverified,omitempty"` // in a release with --allow-unverified: ROLE/NAME: VERDICT
 
 	dir string
 }
@@ -76,7 +79,7 @@ type Component struct {
 	Bytes       int64  `json:"bytes"` // uncompressed size in the root file system
 
 	Rule       string             `json:"rule,omitempty"`       // policy rule that applied
-	Verdict    string             `json:"verdict,omitempty"`    // signed, accepted, refused (with --verify warn) or unchecked
+	Verdict    string             `json:"verdict,omitempty"`    // signed, accepted, refused (with --verify warn), unchecked or no-policy
 	Signatures []signer.Signature `json:"signatures,omitempty"` // valid signatures, sorted by signer
 	SBOMs      []string           `json:"sboms,omitempty"`      // paths of Files
 }
@@ -107,6 +110,17 @@ func (s *Set) FindPath(path string) (File, bool) {
 		return File{}, false
 	}
 	return s.Files[i], true
+}
+
+// FindUnverified returns the components that no policy accepted: ROLE/NAME: VERDICT.
+func (s *Set) FindUnverified() []string {
+	var found []string
+	for _, c := range s.Components {
+		if c.Verdict != report.Signed && c.Verdict != report.Accepted {
+			found = append(found, c.Role+"/"+c.Name+": "+cmp.Or(c.Verdict, report.Unchecked))
+		}
+	}
+	return found
 }
 
 // SetSBOMs sets the SBOM files of the components with a reference.

@@ -53,6 +53,7 @@ type Policy struct {
 
 	Warnings []strict.Problem // rules that never apply, or match more than they should
 
+	missing     bool
 	trustedRoot sigstore.TrustedRoot
 }
 
@@ -65,7 +66,7 @@ func Load(path string) (policy *Policy, found bool, err error) {
 	}
 	f, err := workspace.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && optional {
-		return &Policy{Default: RequireDigest}, false, nil
+		return &Policy{Default: RequireDigest, missing: true}, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -92,6 +93,9 @@ func Parse(path string, data []byte) (*Policy, error) {
 	p.Warnings = p.warnings()
 	return p, nil
 }
+
+// Missing reports whether there is no policy file, so that nothing is known about signers.
+func (p *Policy) Missing() bool { return p.missing }
 
 // RuleFor returns the rule for an image and its number, which counts from 1; nil and 0 if
 // no rule matches.

@@ -8,7 +8,7 @@ import (
 )
 
 // marks precede a verdict.
-var marks = map[string]string{Signed: "✅", Accepted: "✅", Refused: "❌", Unchecked: "➖"}
+var marks = map[string]string{Signed: "✅", Accepted: "✅", Refused: "❌", Unchecked: "➖", NoPolicy: "➖"}
 
 // Markdown returns the report as a table for a job's summary or a comment on a pull
 // request. The heading counts refused components.
@@ -17,6 +17,10 @@ func (r *Report) Markdown() string {
 	out.WriteString("## Components")
 	if n := r.refused(); n > 0 {
 		fmt.Fprintf(&out, ": %d of %d refused", n, len(r.Components))
+	}
+	if r.Command != "" {
+		text, command := r.noPolicy()
+		fmt.Fprintf(&out, "\n\n%s: <code>%s</code>", markup.Escape(text), markup.Escape(command))
 	}
 	out.WriteString("\n\n| component | image | digest | verdict | signers or reason | rule |\n|---|---|---|---|---|---|\n")
 	for _, c := range r.Components {
@@ -29,8 +33,11 @@ func (r *Report) Markdown() string {
 
 // explanation returns a table cell: the reason, or one line for each signature.
 func (c Component) explanation() string {
-	if c.Verdict == Refused {
+	switch c.Verdict {
+	case Refused:
 		return markup.Escape(c.Reason)
+	case NoPolicy:
+		return markup.Escape(c.pinned())
 	}
 	var lines []string
 	for _, s := range c.Signatures {

@@ -24,13 +24,15 @@ const (
 	Accepted  = "accepted"  // by the policy's default, which requires no signature
 	Refused   = "refused"   // violates the policy; --verify warn continues the run
 	Unchecked = "unchecked" // --verify off
+	NoPolicy  = "no-policy" // there is no policy, so no signer is required
 )
 
 // Report is the result of a verification.
 type Report struct {
 	Version    int         `json:"version"`
-	Arch       string      `json:"arch"`       // as in Go: amd64, arm64
-	Components []Component `json:"components"` // in the order of the manifest
+	Arch       string      `json:"arch"`               // as in Go: amd64, arm64
+	Command    string      `json:"noPolicy,omitempty"` // where there is no policy: the command that writes one
+	Components []Component `json:"components"`         // in the order of the manifest
 }
 
 // Component is the result for one image.
@@ -43,7 +45,7 @@ type Component struct {
 	Rule           string             `json:"rule"`                     // the rule of the policy that applies
 	Verdict        string             `json:"verdict"`
 	Signatures     []signer.Signature `json:"signatures"`       // those that count, sorted by signer; too few if refused
-	Reason         string             `json:"reason,omitempty"` // why it is refused, in one line
+	Reason         string             `json:"reason,omitempty"` // why it is refused, or that it is not pinned, in one line
 }
 
 // Use is one entry of the manifest that refers to a component.
@@ -65,6 +67,20 @@ func (r *Report) refused() int {
 		}
 	}
 	return n
+}
+
+// noPolicy returns what to know where there is no policy: that, once, and the command that
+// writes one.
+func (r *Report) noPolicy() (text, command string) {
+	return "no policy: no signature is required; write a first policy and lock with", r.Command
+}
+
+// pinned describes a component without a policy.
+func (c Component) pinned() string {
+	if c.Reason != "" {
+		return c.Reason
+	}
+	return "pinned"
 }
 
 // uses returns the entries that refer to the component: service/web, onboot/dhcpcd.

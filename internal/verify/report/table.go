@@ -10,6 +10,10 @@ import (
 
 // WriteTable writes the report for a terminal, one component a line.
 func (r *Report) WriteTable(w io.Writer) error {
+	if r.Command != "" {
+		text, command := r.noPolicy()
+		fmt.Fprintf(w, "%s: %s\n", text, command)
+	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  COMPONENT\tIMAGE\tDIGEST\tVERDICT")
 	for _, c := range r.Components {
@@ -22,6 +26,8 @@ func (c Component) verdictText() string {
 	switch c.Verdict {
 	case Refused:
 		return "✗ refused, " + c.Rule + ": " + c.shortReason()
+	case NoPolicy:
+		return "- " + c.pinned()
 	case Unchecked:
 		return "- not checked, " + c.Rule
 	case Signed:
