@@ -19,6 +19,7 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/build/initrd"
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify"
 	"golang.org/x/sync/errgroup"
@@ -111,10 +112,10 @@ func unpack(ctx context.Context, verified *verify.Verified, opts Options) (unpac
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maxUnpacks)
 	for i, result := range results {
-		workers.Go(func() (err error) {
+		workers.Go(crash.Guard(func() (err error) {
 			unpacked[i], err = result.Component.Unpack(ctx, opts.Cache, opts.Report)
 			return err
-		})
+		}))
 	}
 	return unpacked, workers.Wait()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/org/linuxkit-action/internal/build/artifacts"
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/gha"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
@@ -31,7 +32,7 @@ func inAction(args []string) bool { return len(args) == 0 && gha.Inside() }
 func runAction(ctx context.Context) int {
 	job := gha.Start(os.Stdout)
 	defer job.Close()
-	err := runPipeline(ctx, job)
+	err := crash.Guard(func() error { return runPipeline(ctx, job) })()
 	explainFailure(os.Stdout, err)
 	job.Annotate(err)
 	return exitCode(ctx, err)

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/gha"
 )
 
@@ -29,7 +30,7 @@ func Main(args []string) int {
 	}
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := crash.Guard(func() error { return root.ExecuteContext(ctx) })()
 	if gha.Inside() {
 		job := gha.Start(os.Stderr) // the error may quote untrusted text
 		defer job.Close()

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/org/linuxkit-action/internal/component/tree"
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/progress"
 	"golang.org/x/sync/errgroup"
 )
@@ -66,10 +67,10 @@ func (c *Component) openLayers(ctx context.Context, cache *Cache, task progress.
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maxConcurrent)
 	for i, d := range c.Manifest.Layers {
-		workers.Go(func() (err error) {
+		workers.Go(crash.Guard(func() (err error) {
 			layers[i], err = c.openLayer(ctx, cache, d, task)
 			return err
-		})
+		}))
 	}
 	return layers, workers.Wait()
 }

@@ -41,6 +41,11 @@ func (c *Component) onlyLayout() bool {
 	return !slices.ContainsFunc(c.Uses, func(u manifest.Use) bool { return !u.Layout })
 }
 
+// HasLayout reports whether any use is an OCI layout, which contains the whole index.
+func (c *Component) HasLayout() bool {
+	return slices.ContainsFunc(c.Uses, func(u manifest.Use) bool { return u.Layout })
+}
+
 // Layout fetches the images for the wanted platforms with their configs and layers. Errors
 // wrap ErrNotFound, ErrDigest, ErrMalformed or ErrUnavailable.
 func (c *Component) Layout(

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"golang.org/x/sync/errgroup"
@@ -51,7 +52,7 @@ func (s *Set) each(do func(*Component) error) error {
 	workers.SetLimit(maxConcurrent)
 	for i, c := range s.Components {
 		workers.Go(func() error {
-			if err := do(c); err != nil {
+			if err := crash.Guard(func() error { return do(c) })(); err != nil {
 				errs[i] = c.wrap(err)
 			}
 			return nil

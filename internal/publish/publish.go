@@ -171,6 +171,9 @@ func (r *release) signFile(ctx context.Context, base string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkSignable(r.folder.Staged(base)); err != nil {
+		return err
+	}
 	bundle, err := r.opts.Signer.Sign(ctx, r.folder.Staged(base), digest)
 	if err != nil {
 		return err

@@ -187,3 +187,36 @@ func TestRejectsMissingOrMalformedKey(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusesToSignWhatSignsAnImage: a manifest's command line may have any bytes.
+func TestRefusesToSignWhatSignsAnImage(t *testing.T) {
+	t.Parallel()
+	key, _ := newSigner(t)
+	const payload = `{"critical":{"identity":{"docker-reference":"x"},"image":{"docker-manifest-digest":"sha256:aa"},` +
+		`"type":"cosign container image signature"},"optional":null}`
+	for name, tt := range map[string]struct {
+		content string
+		refused bool
+	}{
+		"simple signing payload":      {content: payload, refused: true},
+		"payload, other case":         {content: strings.ReplaceAll(payload, "critical", "CRITICAL"), refused: true},
+		"payload after blanks":        {content: " \n" + payload + "\n", refused: true},
+		"DSSE statement":              {content: "DSSEv1 28 application/vnd.in-toto+json 2 {}", refused: true},
+		"command line":                {content: "console=ttyS0"},
+		"command line with a payload": {content: "console=ttyS0 " + payload},
+		"JSON":                        {content: `{"critical":1}`},
+		"empty":                       {content: ""},
+	} {
+		set := newBuild(t)
+		must(t, os.WriteFile(filepath.Join(set.Dir(), "os-cmdline"), []byte(tt.content), 0o600))
+		sum := sha256.Sum256([]byte(tt.content))
+		set.Files = append(set.Files, artifacts.File{
+			Format: "kernel+initrd", Kind: artifacts.KindCmdline, Path: "os-cmdline",
+			SHA256: hex.EncodeToString(sum[:]), Size: int64(len(tt.content)),
+		})
+		_, _, err := makeRelease(t, set, key)
+		if refused := err != nil && strings.Contains(err.Error(), "os-cmdline: its signature would also be"); refused != tt.refused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

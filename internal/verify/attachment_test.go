@@ -348,6 +348,7 @@ func TestReportsSignerCertificateAndTime(t *testing.T) {
 		Signer:      release + " (by " + actions + ")",
 		Certificate: hex.EncodeToString(sum[:]),
 		Time:        time.Unix(b.VerificationMaterial.TlogEntries[0].IntegratedTime, 0).UTC(),
+		Digest:      digest.String(),
 	}
 	got := verified.Results()[0]
 	if len(got.Signatures) != 1 || got.Signatures[0] != want || got.Signer != want.Signer {

@@ -54,7 +54,9 @@ func (c *checker) applyRule(ctx context.Context, image *component.Component, rul
 	ctx, cancel := context.WithTimeout(ctx, component.MetadataTimeout)
 	defer cancel()
 	var err error
-	result.Signatures, err = checkRule(ctx, rule, discovery.NewFinder(image), result.options)
+	finder := discovery.NewFinder(image)
+	result.Signatures, err = checkRule(ctx, rule, finder, result.options)
+	result.Malformed = finder.Malformed()
 	if errors.Is(err, ErrRefused) {
 		result.Violation = fmt.Errorf("%w (policy rule %d); sign %s with cosign, or change the rule", err, number, image.IndexDigest)
 		return result, nil

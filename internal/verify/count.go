@@ -93,6 +93,7 @@ func (s *signatureCount) verify(ctx context.Context, a discovery.Attachment, ima
 		var signature signer.Signature
 		if signature, err = signedBy.Verify(ctx, a, image, s.options); err == nil {
 			if err = s.requirement.checkContent(ctx, a); err == nil {
+				signature.Digest = image.String()
 				s.add(signature)
 				return nil
 			}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,8 +16,8 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/payload"
 )
 
-// signPredicate is the predicate type of the statement that cosign 3 signs for an image.
-const signPredicate = "https://sigstore.dev/cosign/sign/v1"
+// signPredicate is the predicate type of a signature.
+const signPredicate = policy.SignPredicate
 
 // requirement is what a rule requires the attachments of an image to state: that it is
 // signed, or a predicate. An attestation never counts as a signature: a vulnerability scan
@@ -72,8 +71,9 @@ func (r requirement) match(a discovery.Attachment, image v1.Hash) error {
 	case a.Payload != nil:
 		return matchPayload(a.Payload, image)
 	}
-	digest := hex.EncodeToString(content.MessageSignatureContent().Digest())
-	return matchDigest(image.Algorithm+":"+digest, image)
+	// A signature over the bytes of the manifest does not state that they are an image:
+	// cosign sign-blob makes one for any file.
+	return signer.Reject(errors.New("signature is for a file, not for an image; sign with cosign sign, not sign-blob"))
 }
 
 // matchStatement checks an in-toto statement (in-toto attestation framework 1, Statement).
@@ -122,6 +122,9 @@ func (r requirement) checkContent(ctx context.Context, a discovery.Attachment) e
 	content, err := a.Bundle.SignatureContent()
 	if err != nil {
 		return signer.Reject(err)
+	}
+	if content.EnvelopeContent() == nil {
+		return signer.Reject(errors.New("signature has no statement"))
 	}
 	statement, err := content.EnvelopeContent().RawEnvelope().DecodeB64Payload()
 	if err != nil {

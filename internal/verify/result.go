@@ -20,12 +20,16 @@ const (
 	ruleNone    = "no policy"
 )
 
+// maxMalformed bounds the malformed attachments in the report of one component.
+const maxMalformed = 8
+
 // Result is the result for one component.
 type Result struct {
 	Component  *component.Component
 	Rule       string             // the rule of the policy that applies
 	Signer     string             // the signers in one text, "" if none is required
 	Signatures []signer.Signature // those that count; too few where there is a Violation
+	Malformed  []string           // why attachments cannot be decoded; these do not count
 	Violation  error              // why the policy refuses the component, or nil; wraps ErrRefused
 
 	unpinned bool // where there is no policy: the reference is a tag, which can move
@@ -95,6 +99,7 @@ func (r Result) report() report.Component {
 		Rule:        r.Rule,
 		Verdict:     r.Verdict(),
 		Signatures:  append([]signer.Signature{}, r.Signatures...),
+		Malformed:   r.Malformed[:min(len(r.Malformed), maxMalformed)],
 	}
 	if c.PlatformDigest != (v1.Hash{}) {
 		out.PlatformDigest = c.PlatformDigest.String()

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify/discovery"
@@ -51,7 +52,7 @@ func (v *Verified) SBOMs(ctx context.Context, reporter progress.Reporter) ([][]S
 		if r.rule == nil {
 			continue
 		}
-		workers.Go(func() (err error) {
+		workers.Go(crash.Guard(func() (err error) {
 			s := &sbomSearch{result: r, attested: map[string]attestedSBOM{}, signers: map[string]map[string]bool{}}
 			if found[i], err = s.run(ctx); err != nil {
 				return err
@@ -60,7 +61,7 @@ func (v *Verified) SBOMs(ctx context.Context, reporter progress.Reporter) ([][]S
 				reporter.Note("SBOM of %s skipped: %s", r.Component.Reference, note)
 			}
 			return nil
-		})
+		}))
 	}
 	return found, workers.Wait()
 }

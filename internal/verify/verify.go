@@ -18,6 +18,7 @@ import (
 	"fmt"
 
 	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify/policy"
@@ -84,10 +85,10 @@ func Check(ctx context.Context, set *component.Set, p *policy.Policy, opts Optio
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(maxConcurrent)
 	for i := range set.Components {
-		workers.Go(func() (err error) {
+		workers.Go(crash.Guard(func() (err error) {
 			verified.results[i], err = c.check(ctx, set.Components[i])
 			return err
-		})
+		}))
 	}
 	if err := workers.Wait(); err != nil {
 		return nil, err

@@ -19,7 +19,6 @@ import (
 	"cuelang.org/go/cue/cuecontext"
 	cueerrors "cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
-	cuejson "cuelang.org/go/encoding/json"
 )
 
 // MaxBytes bounds the CUE of one constraint.
@@ -93,15 +92,14 @@ func (c *Constraint) compare(statement []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := checkText(statement); err != nil {
+		return err
+	}
 	required, err := c.compile()
 	if err != nil {
 		return err
 	}
-	expression, err := cuejson.Extract("", statement)
-	if err != nil {
-		return err
-	}
-	unified := required.Unify(required.Context().BuildExpr(expression))
+	unified := required.Unify(required.Context().BuildExpr(dataOf(decoded)))
 	if err := unified.Validate(cue.Final(), cue.Concrete(true)); err != nil {
 		return conflict(err, decoded)
 	}

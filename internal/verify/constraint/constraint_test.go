@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cuelang.org/go/cue/cuecontext"
+	cuejson "cuelang.org/go/encoding/json"
 )
 
 const provenanceType = "https://slsa.dev/provenance/v1"
@@ -402,4 +405,46 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("accepted: %s, %v", text, err)
 		}
 	})
+}
+
+// TestKeysAreDataAsInCosign: a key is a field whatever its characters are. The verdict is
+// that of cosign, which compares with encoding/json.Validate.
+func TestKeysAreDataAsInCosign(t *testing.T) {
+	t.Parallel()
+	const text = `predicate: results: {[string]: passed: true, unit: {...}}`
+	c := parse(t, text)
+	for _, key := range []string{
+		"e2e", "#e2e", "#", "_e2e", "_", "__", "_#e2e", "$e2e", "e-2-e", "2e2", "0", "", " ", "true", "null", "package", "import", "let", "if",
+		`\\(1)`, `\"`, `\u0023e2e`, `\u005fe2e`, `e\n2e`, `\u2028`, `\ud83d\ude00`, "é", "...", "[string]", "e2e?", "e2e!", "@e2e()", "//", `\/`,
+	} {
+		for _, passed := range []string{"true", "false"} {
+			statement := statementWith(`{"results":{"unit":{"passed":true},"` + key + `":{"passed":` + passed + `}}}`)
+			err := c.Check(t.Context(), statement)
+			if (err == nil) != (passed == "true") {
+				t.Errorf("key %q, passed %s: %v", key, passed, err)
+			}
+			inCosign := cuejson.Validate(statement, cuecontext.New().CompileString(text))
+			if (err == nil) != (inCosign == nil) {
+				t.Errorf("key %q, passed %s: %v, cosign has %v", key, passed, err, inCosign)
+			}
+		}
+	}
+}
+
+// TestValuesAreDataAsInCosign: numbers and strings of JSON are those of CUE.
+func TestValuesAreDataAsInCosign(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`predicate: x: int`, `predicate: x: number`, `predicate: x: string`, `predicate: x: -5`, `predicate: x: bool`} {
+		c := parse(t, text)
+		for _, value := range []string{
+			`1`, `-5`, `-0`, `0`, `1.0`, `1e2`, `-1E+2`, `1.5e-3`, `12345678901234567890`, `"\\(1)"`, `"\u0000"`, `"a\nb"`, `true`, `null`, `[]`, `{}`,
+		} {
+			statement := statementWith(`{"x":` + value + `}`)
+			err := c.Check(t.Context(), statement)
+			inCosign := cuejson.Validate(statement, cuecontext.New().CompileString(text))
+			if (err == nil) != (inCosign == nil) {
+				t.Errorf("%s with %s: %v, cosign has %v", text, value, err, inCosign)
+			}
+		}
+	}
 }

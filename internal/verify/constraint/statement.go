@@ -5,8 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/token"
+	cuejson "cuelang.org/go/encoding/json"
 )
 
 // Limits of a statement.
@@ -27,7 +34,8 @@ type statementDecoder struct {
 	values int
 }
 
-// decodeStatement returns objects as maps, lists as slices and everything else as nil.
+// decodeStatement returns objects as maps, lists as slices, numbers as json.Number,
+// strings, bools and nil.
 func decodeStatement(text []byte) (any, error) {
 	d := &statementDecoder{tokens: json.NewDecoder(bytes.NewReader(text))}
 	d.tokens.UseNumber()
@@ -45,20 +53,20 @@ func (d *statementDecoder) value(depth int) (any, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("nested deeper than %d", maxNesting)
 	}
-	token, err := d.tokens.Token()
+	decoded, err := d.tokens.Token()
 	if err != nil {
 		return nil, err
 	}
-	switch token := token.(type) {
+	switch decoded := decoded.(type) {
 	case json.Number:
-		return nil, checkNumber(token.String())
+		return decoded, checkNumber(decoded.String())
 	case json.Delim:
-		if token == '{' {
+		if decoded == '{' {
 			return d.object(depth)
 		}
 		return d.list(depth)
 	}
-	return nil, nil
+	return decoded, nil
 }
 
 func (d *statementDecoder) object(depth int) (any, error) {
@@ -100,6 +108,62 @@ func (d *statementDecoder) list(depth int) (any, error) {
 	}
 	_, err := d.tokens.Token()
 	return list, err
+}
+
+// checkText rejects what the decoder repairs and CUE does not: trailing data, invalid UTF-8
+// and unpaired surrogates.
+func checkText(text []byte) error {
+	expression, err := cuejson.Extract("", text)
+	if err != nil {
+		return err
+	}
+	ast.Walk(expression, func(n ast.Node) bool {
+		if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING && err == nil {
+			_, err = literal.Unquote(l.Value)
+		}
+		return err == nil
+	}, nil)
+	return err
+}
+
+// dataOf returns a decoded statement as CUE data. Every key is a quoted label, so that
+// none becomes a definition or a hidden field, which a constraint on all fields leaves out.
+// Text of a statement is never parsed as CUE.
+func dataOf(value any) ast.Expr {
+	switch value := value.(type) {
+	case map[string]any:
+		object := &ast.StructLit{}
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			object.Elts = append(object.Elts, &ast.Field{Label: ast.NewString(key), Value: dataOf(value[key])})
+		}
+		return object
+	case []any:
+		list := &ast.ListLit{}
+		for _, element := range value {
+			list.Elts = append(list.Elts, dataOf(element))
+		}
+		return list
+	case json.Number:
+		return number(value.String())
+	case string:
+		return ast.NewString(value)
+	case bool:
+		return ast.NewBool(value)
+	}
+	return ast.NewNull()
+}
+
+// number returns a number of JSON. In CUE only integers have neither a fraction nor an
+// exponent, as in JSON.
+func number(text string) ast.Expr {
+	kind := token.INT
+	if strings.ContainsAny(text, ".eE") {
+		kind = token.FLOAT
+	}
+	if positive, negative := strings.CutPrefix(text, "-"); negative {
+		return &ast.UnaryExpr{Op: token.SUB, X: ast.NewLit(kind, positive)}
+	}
+	return ast.NewLit(kind, text)
 }
 
 // checkNumber rejects numbers that only an attacker writes.

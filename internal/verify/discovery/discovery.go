@@ -76,17 +76,22 @@ func Find(ctx context.Context, image name.Digest, location Location, options []r
 	return findTag(image, location, options)
 }
 
-// attribute returns a malformed Attachment if the error is about the content of one: its
-// bytes are missing, or not what they should be. Otherwise the registry failed, and it
-// returns the error.
+// outages are the errors that say nothing about an attachment.
+var outages = []error{
+	component.ErrUnavailable, component.ErrOffline, component.ErrCertificates, context.Canceled, context.DeadlineExceeded,
+}
+
+// attribute returns the error if the registry failed. Every other error is about one
+// attachment, which it returns as malformed: its bytes are missing, or not what they
+// should be, or of a kind that the client does not read.
 func attribute(what string, err error) (Attachment, error) {
 	err = component.Classify(err)
-	for _, kind := range []error{ErrMalformed, component.ErrMalformed, component.ErrDigest, component.ErrNotFound} {
-		if errors.Is(err, kind) {
-			return malformed("%s: %w", what, err), nil
+	for _, outage := range outages {
+		if errors.Is(err, outage) {
+			return Attachment{}, err
 		}
 	}
-	return Attachment{}, err
+	return malformed("%s: %w", what, err), nil
 }
 
 // limitReached reports whether one more attachment, after n were read, would exceed a
@@ -108,10 +113,21 @@ func malformed(format string, args ...any) Attachment {
 	return Attachment{Err: fmt.Errorf("%w %w", ErrMalformed, fmt.Errorf(format, args...))}
 }
 
+// checkLocal rejects foreign layers (OCI image specification, "urls"): an attachment is
+// read from the registry of its image and from nowhere else.
+func checkLocal(manifest *v1.Manifest, digest v1.Hash) error {
+	for _, d := range manifest.Layers {
+		if d.Digest == digest && len(d.URLs) > 0 {
+			return fmt.Errorf("layer %s: stored outside the registry (urls)", digest)
+		}
+	}
+	return nil
+}
+
 // readLayer reads a layer as it is stored, and checks its digest.
 func readLayer(layer v1.Layer, size int64) ([]byte, error) {
 	if size > maxBytes {
-		return nil, fmt.Errorf("%w: %d bytes exceed the limit of %d", ErrMalformed, size, maxBytes)
+		return nil, fmt.Errorf("%d bytes exceed the limit of %d", size, maxBytes)
 	}
 	r, err := layer.Compressed()
 	if err != nil {

@@ -1,14 +1,12 @@
 package discovery
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/org/linuxkit-action/internal/component"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 )
 
@@ -27,10 +25,7 @@ const emptyType = "application/vnd.oci.empty.v1+json"
 func findReferrers(image name.Digest, options []remote.Option) ([]Attachment, error) {
 	list, err := remote.Referrers(image, options...)
 	if err != nil {
-		if err = component.Classify(err); errors.Is(err, component.ErrMalformed) {
-			return []Attachment{malformed("list of referrers: %w", err)}, nil
-		}
-		return nil, err
+		return attributeTag("list of referrers", err)
 	}
 	index, err := list.IndexManifest()
 	if err != nil {
@@ -80,6 +75,9 @@ func bundlesIn(image v1.Image, d v1.Descriptor) ([]Attachment, error) {
 			return []Attachment{malformed("referrer %s: not a bundle: %s", d.Digest, layerTypes(manifest))}, nil
 		}
 		return nil, nil
+	}
+	if err := checkLocal(manifest, manifest.Layers[0].Digest); err != nil {
+		return []Attachment{malformed("referrer %s: %w", d.Digest, err)}, nil
 	}
 	a, err := readBundle(image, manifest.Layers[0])
 	return []Attachment{a}, err

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/org/linuxkit-action/internal/component"
 	"github.com/sigstore/cosign/v2/pkg/oci"
 	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
@@ -28,9 +30,13 @@ func findTag(image name.Digest, location Location, options []remote.Option) ([]A
 	}
 	stored, err := ociremote.Signatures(tag, access)
 	if err != nil {
-		return nil, err
+		return attributeTag(tag.Identifier(), err)
 	}
-	layers, err := stored.Get()
+	manifest, err := stored.Manifest()
+	if err != nil {
+		return []Attachment{malformed("%s: %w", tag.Identifier(), err)}, nil
+	}
+	layers, err := stored.Get() // in the order of the manifest
 	if err != nil {
 		return []Attachment{malformed("%s: %w", tag.Identifier(), err)}, nil
 	}
@@ -39,6 +45,10 @@ func findTag(image name.Digest, location Location, options []remote.Option) ([]A
 		if limitReached(i, found) {
 			return append(found, limitExceeded("tag "+tag.Identifier())), nil
 		}
+		if err := checkLocal(manifest, manifest.Layers[i].Digest); err != nil {
+			found = append(found, malformed("signature: %w", err))
+			continue
+		}
 		a, err := convert(layer, location == AttestationTag)
 		if err != nil {
 			return nil, err
@@ -46,6 +56,19 @@ func findTag(image name.Digest, location Location, options []remote.Option) ([]A
 		found = append(found, a)
 	}
 	return found, nil
+}
+
+// attributeTag returns one malformed Attachment for a tag that is no image, such as an
+// index or a manifest of schema 1. A registry that denies access to the tag is an error.
+func attributeTag(tag string, err error) ([]Attachment, error) {
+	if err = component.Classify(err); errors.Is(err, component.ErrNotFound) {
+		return nil, err
+	}
+	a, err := attribute(tag, err)
+	if err != nil {
+		return nil, err
+	}
+	return []Attachment{a}, nil
 }
 
 // convert makes a bundle of a layer. An error is one of the registry.

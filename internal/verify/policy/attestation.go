@@ -19,6 +19,9 @@ type Attestation struct {
 	constraint *constraint.Constraint
 }
 
+// SignPredicate is the predicate type of the statement that cosign 3 signs for an image.
+const SignPredicate = "https://sigstore.dev/cosign/sign/v1"
+
 // predicateTypes are those that cosign has a short name for (cosign attest --type).
 var predicateTypes = map[string]string{
 	"custom":           "https://cosign.sigstore.dev/attestation/v1",
@@ -49,6 +52,9 @@ func (a *Attestation) prepare(dir folder) []strict.Problem {
 
 // prepareType replaces a short name by the URI.
 func (a *Attestation) prepareType() []strict.Problem {
+	if a.Type == SignPredicate {
+		return []strict.Problem{a.Problem("type", "%q is the signature itself, which every rule requires; remove this attestation", a.Type)}
+	}
 	if uri, ok := predicateTypes[a.Type]; ok {
 		a.Type = uri
 		return nil

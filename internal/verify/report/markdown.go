@@ -43,5 +43,8 @@ func (c Component) explanation() string {
 	for _, s := range c.Signatures {
 		lines = append(lines, markup.Escape(describe(s)))
 	}
+	for _, reason := range c.Malformed {
+		lines = append(lines, "does not count: "+markup.Escape(reason))
+	}
 	return strings.Join(lines, "<br>")
 }

@@ -44,8 +44,9 @@ type Component struct {
 	PlatformDigest string             `json:"platformDigest,omitempty"` // of the image for the architecture
 	Rule           string             `json:"rule"`                     // the rule of the policy that applies
 	Verdict        string             `json:"verdict"`
-	Signatures     []signer.Signature `json:"signatures"`       // those that count, sorted by signer; too few if refused
-	Reason         string             `json:"reason,omitempty"` // why it is refused, or that it is not pinned, in one line
+	Signatures     []signer.Signature `json:"signatures"`          // those that count, sorted by signer; too few if refused
+	Malformed      []string           `json:"malformed,omitempty"` // why attachments cannot be decoded; they do not count
+	Reason         string             `json:"reason,omitempty"`    // why it is refused, or that it is not pinned, in one line
 }
 
 // Use is one entry of the manifest that refers to a component.

@@ -35,9 +35,17 @@ func (c Component) verdictText() string {
 		for _, s := range c.Signatures {
 			signatures = append(signatures, describe(s))
 		}
-		return "✓ signed by " + strings.Join(signatures, "; ") + ", " + c.Rule
+		return "✓ signed by " + strings.Join(signatures, "; ") + ", " + c.Rule + c.malformedCount()
 	}
 	return "✓ accepted, " + c.Rule
+}
+
+// malformedCount returns how many attachments do not count, to end a verdict.
+func (c Component) malformedCount() string {
+	if len(c.Malformed) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; malformed attachments: %d", len(c.Malformed))
 }
 
 // shortReason returns the beginning of the reason. The error has all of it.

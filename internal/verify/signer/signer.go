@@ -43,6 +43,7 @@ type Signature struct {
 	Signer      string    `json:"signer"`                // key sha256:… of the public key's DER form, or SUBJECT (by ISSUER)
 	Certificate string    `json:"certificate,omitempty"` // SHA-256 of the certificate in hex, "" for a key
 	Time        time.Time `json:"time,omitzero"`         // in UTC, proved by a log or a timestamp authority; zero if none was required
+	Digest      string    `json:"digest,omitempty"`      // of the index or the image for the platform that the signature covers
 }
 
 // Before reports whether s is the older of two signatures, or the only one whose time is
@@ -69,7 +70,7 @@ func (r *Rejection) Error() string { return r.Reason }
 func Reject(err error) error { return &Rejection{Reason: markup.Line(err.Error())} }
 
 // artifact returns what the signature of an attachment covers: the simple signing payload
-// of cosign 2, or the image.
+// of cosign 2, or the image that a statement is about.
 func artifact(a discovery.Attachment, image v1.Hash) verify.ArtifactPolicyOption {
 	if a.Payload != nil {
 		return verify.WithArtifact(bytes.NewReader(a.Payload))
