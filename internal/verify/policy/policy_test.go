@@ -245,6 +245,16 @@ func TestAnchorsExpressions(t *testing.T) {
 	}
 }
 
+// TestRejectsSignatureAsAttestation: every rule requires it.
+func TestRejectsSignatureAsAttestation(t *testing.T) {
+	t.Parallel()
+	text := "rules: [{match: '**', key: cosign.pub, attestations: [{type: '" + SignPredicate + "'}]}]"
+	_, err := Parse(filepath.Join(newKey(t), "policy.yml"), []byte(text))
+	if !errors.Is(err, strict.ErrInvalid) || !strings.Contains(err.Error(), "is the signature itself") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestMistakesInCUEHavePositions: in the policy, and in the file that it names.
 func TestMistakesInCUEHavePositions(t *testing.T) {
 	t.Parallel()
@@ -259,7 +269,7 @@ func TestMistakesInCUEHavePositions(t *testing.T) {
 		"./right.cue": "",
 		"|\n      predicate: id: \"x\"\n      predicateType: string\n": "",
 		"wrong.cue":    at + `wrong.cue:1:16: predicate.id: reference "unknown" not found`,
-		"large.cue":    at + "is larger than 256 KiB",
+		"large.cue":    "large.cue: file is too large; the limit is 262145 bytes",
 		"none.cue":     "none.cue: no such file",
 		"'predicate:'": at + "CUE:1:11: ",
 		"''":           at + "requires nothing",
