@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/org/linuxkit-action/internal/budget"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/build/initrd"
 	"github.com/org/linuxkit-action/internal/component"
@@ -44,6 +45,7 @@ type Options struct {
 	Init         string       // InitAuto, InitBuiltin or InitManifest
 	AllowOutside bool         // files[].source may lie outside the repository
 	Cache        *component.Cache
+	Budget       *budget.Budget // of the run; nil for no bounds
 	Report       progress.Reporter
 
 	DecompressKernel bool // write the kernel uncompressed

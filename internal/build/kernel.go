@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/org/linuxkit-action/internal/budget"
 	"github.com/org/linuxkit-action/internal/build/vmlinuz"
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/component/tree"
@@ -86,7 +87,7 @@ func (a *assembler) addModules(ctx context.Context, image *verifiedImage, origin
 	if !found {
 		return fmt.Errorf("no file /%s; set kernel.tar to the name of the modules archive, or to none", name)
 	}
-	modules, err := untar(ctx, archive, origin)
+	modules, err := untar(ctx, archive, origin, a.opts.Budget)
 	if err != nil {
 		return fmt.Errorf("/%s: %w", name, err)
 	}
@@ -120,8 +121,8 @@ func (a *assembler) decompress(ctx context.Context, kernel *tree.Inode) error {
 
 // untar reads an archive that is a file of an image. Contents are not copied: each file
 // is a section of the archive.
-func untar(ctx context.Context, archive *tree.Inode, origin tree.Origin) (*tree.Tree, error) {
-	out := tree.New()
+func untar(ctx context.Context, archive *tree.Inode, origin tree.Origin, b *budget.Budget) (*tree.Tree, error) {
+	out := tree.Within(b)
 	stream := io.NewSectionReader(archive.Data, 0, archive.Size)
 	content := func(h *tar.Header, _ io.Reader) (io.ReaderAt, error) {
 		if isSparse(h) {
@@ -130,7 +131,7 @@ func untar(ctx context.Context, archive *tree.Inode, origin tree.Origin) (*tree.
 		at, err := stream.Seek(0, io.SeekCurrent)
 		return io.NewSectionReader(archive.Data, at, h.Size), err
 	}
-	if err := component.Untar(ctx, out, stream, content, origin.Source); err != nil {
+	if err := component.Untar(ctx, out, stream, content, origin.Source, b); err != nil {
 		return nil, err
 	}
 	return out, nil

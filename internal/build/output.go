@@ -72,10 +72,10 @@ func (p *product) writeOutput(
 	task := p.opts.Report.Begin(base, 0)
 	if output.File != nil {
 		return folder.AddFile(ctx, base, task, func(f *os.File) error {
-			return output.File(ctx, &DiskFile{File: f, rule: format.Size, requested: p.opts.Size}, p)
+			return output.File(ctx, &DiskFile{File: f, rule: format.Size, requested: p.opts.Size, budget: p.opts.Budget}, p)
 		})
 	}
-	return folder.Add(ctx, base, task, func(w io.Writer) error { return output.Stream(ctx, w, p) })
+	return folder.Add(ctx, base, task, func(w io.Writer) error { return output.Stream(ctx, p.opts.Budget.Writer(w), p) })
 }
 
 // commit adds the artifacts file and moves all files into the output folder.

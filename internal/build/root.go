@@ -51,7 +51,9 @@ type verifiedImage struct {
 func newSystem(ctx context.Context, verified *verify.Verified, unpacked unpackedImages, opts Options) (*System, error) {
 	m := verified.Manifest()
 	a := &assembler{
-		System:   &System{Root: tree.New(), Boot: tree.New(), Arch: verified.Arch(), Cmdline: m.KernelCmdline()},
+		System: &System{
+			Root: tree.Within(opts.Budget), Boot: tree.Within(opts.Budget), Arch: verified.Arch(), Cmdline: m.KernelCmdline(),
+		},
 		manifest: m,
 		opts:     opts,
 		ids:      bundle.Allocate(m),

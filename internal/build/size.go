@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/org/linuxkit-action/internal/budget"
 )
 
 // SizeRule determines the size of a disk image. The zero value is for a format without a
@@ -48,6 +50,7 @@ type DiskFile struct {
 	*os.File
 	rule      SizeRule
 	requested int64
+	budget    *budget.Budget
 }
 
 // Allocate sets the size of the file for content of so many bytes, and returns it. The
@@ -55,6 +58,9 @@ type DiskFile struct {
 func (f *DiskFile) Allocate(content int64) (int64, error) {
 	size, err := f.rule.resolve(f.requested, content)
 	if err != nil {
+		return 0, err
+	}
+	if err := f.budget.Disk(content); err != nil {
 		return 0, err
 	}
 	return size, f.Truncate(size)

@@ -93,6 +93,7 @@ func inputs(job *gha.Job) (*options, string, error) {
 	if os.Getenv("COSIGN_PRIVATE_KEY") != "" {
 		o.key = "env://COSIGN_PRIVATE_KEY"
 	}
+	o.maxSize = job.Input("max-size", "")
 	o.mirrors = job.List("mirror")
 	if formats := job.List("format"); len(formats) > 0 {
 		o.formats = formats

@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/org/linuxkit-action/internal/budget"
 	"github.com/org/linuxkit-action/internal/build"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/component/lock"
@@ -38,6 +40,7 @@ type options struct {
 	dryRun       bool
 	stream       string // file for one format, or - for standard output
 	size         string
+	maxSize      string // of the layers, files and outputs of a run
 	decompress   bool
 	noSBOM       bool
 
@@ -101,7 +104,18 @@ func (o *options) fetchFlags(c *cobra.Command) {
 	f.StringArrayVar(&o.insecure, "insecure-registry", nil, "`HOST` of a registry to use without TLS (repeatable)")
 	f.StringVar(&o.cache, "cache", "", "`DIR` of the cache (default the user's cache folder)")
 	f.StringArrayVar(&o.certs, "cert-file", nil, "`FILE` with more certificate authorities for registries, in PEM (repeatable)")
+	f.StringVar(&o.maxSize, "max-size", "", "`SIZE` of disk that layers, files of images and outputs may take together: "+
+		"512M, 20G (default "+strconv.Itoa(budget.DefaultDisk>>30)+"G)")
 	o.progressFlag(c)
+}
+
+// parseMaxSize parses --max-size. It returns bytes, and 0 for the default.
+func parseMaxSize(text string) (int64, error) {
+	size, err := build.ParseSize(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w: --max-size %q: must be a number followed by M or G, such as 20G", errUsage, text)
+	}
+	return size, nil
 }
 
 func (o *options) lockFlags(c *cobra.Command) {

@@ -15,6 +15,7 @@ import (
 	"github.com/org/linuxkit-action/internal/boottest/machine"
 	"github.com/org/linuxkit-action/internal/boottest/report"
 	"github.com/org/linuxkit-action/internal/boottest/spec"
+	"github.com/org/linuxkit-action/internal/budget"
 	"github.com/org/linuxkit-action/internal/build"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/build/initrd"
@@ -38,11 +39,16 @@ type pipeline struct {
 	out       io.Writer             // results; show reports progress
 	annotate  func(warning error)   // in a job, annotates the lines of the manifest
 	summarize func(markdown string) // in a job, adds to its summary
+	budget    *budget.Budget        // of the run
 }
 
 // newPipeline validates the options and returns a pipeline that prints results to out.
 func newPipeline(o *options, out, progressOut io.Writer) (*pipeline, error) {
 	if err := o.check(); err != nil {
+		return nil, err
+	}
+	maxSize, err := parseMaxSize(o.maxSize)
+	if err != nil {
 		return nil, err
 	}
 	show, err := progress.New(o.progress, progressOut)
@@ -58,6 +64,7 @@ func newPipeline(o *options, out, progressOut io.Writer) (*pipeline, error) {
 	}
 	return &pipeline{
 		options:   o,
+		budget:    budget.New(maxSize),
 		show:      show,
 		out:       out,
 		annotate:  func(warning error) { inJob(func(job *gha.Job) { job.Warn(warning) }) },
@@ -125,7 +132,9 @@ func (p *pipeline) resolveBy(ctx context.Context, m *manifest.Manifest, locked *
 	if err != nil {
 		return nil, err
 	}
-	registry := &component.Registry{Mirrors: p.mirrors, Insecure: p.insecure, RootCAs: roots, Lock: locked, Cache: cache, Offline: p.offline}
+	registry := &component.Registry{
+		Mirrors: p.mirrors, Insecure: p.insecure, RootCAs: roots, Lock: locked, Cache: cache, Offline: p.offline, Budget: p.budget,
+	}
 	return component.Resolve(ctx, m, p.arch, registry, p.show)
 }
 
@@ -218,7 +227,8 @@ func (p *pipeline) buildOptions(m *manifest.Manifest) (build.Options, error) {
 	}
 	return build.Options{
 		Name: name, Output: p.output, Formats: formats, Size: size, Codec: codec,
-		Init: p.init, AllowOutside: p.allowOutside, DecompressKernel: p.decompress, NoSBOM: p.noSBOM, Cache: cache, Report: p.show,
+		Init: p.init, AllowOutside: p.allowOutside, DecompressKernel: p.decompress, NoSBOM: p.noSBOM,
+		Cache: cache, Budget: p.budget, Report: p.show,
 	}, nil
 }
 

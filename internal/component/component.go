@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/org/linuxkit-action/internal/budget"
 	"github.com/org/linuxkit-action/internal/manifest"
 )
 
@@ -50,6 +51,9 @@ func (c *Component) Pinned() bool {
 // Repository returns the repository that the image and its signatures are fetched from:
 // that of the reference, or its mirror.
 func (c *Component) Repository() name.Repository { return c.transport.base.repository }
+
+// budget returns that of the run.
+func (c *Component) budget() *budget.Budget { return c.transport.base.registry.Budget }
 
 // RemoteOptions returns the options for requests to Repository. They go through the cache.
 // Retries are disabled, as the transport below already retries.

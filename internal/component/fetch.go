@@ -36,6 +36,9 @@ func (c *Component) openLayer(ctx context.Context, cache *Cache, d v1.Descriptor
 // download fetches a layer into the cache. It resumes the download of an earlier run; where
 // the result is wrong it starts again, once.
 func (c *Component) download(ctx context.Context, cache *Cache, d v1.Descriptor, task progress.Task) (*os.File, error) {
+	if err := c.budget().Disk(d.Size); err != nil {
+		return nil, err
+	}
 	w, err := cache.newWriter(d)
 	if err != nil {
 		return nil, err

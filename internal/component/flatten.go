@@ -1,21 +1,14 @@
 package component
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/org/linuxkit-action/internal/component/tree"
 	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/progress"
@@ -24,10 +17,9 @@ import (
 
 // Bounds of an unpacked image.
 const (
-	maxFileBytes     = 4<<30 - 1 // the largest that a cpio newc header can hold
-	maxUnpackedBytes = 16 << 30
-	maxWindow        = 128 << 20 // of zstd, as in the kernel's decompressor
-	maxID            = 1<<32 - 2 // the kernel reserves 2^32-1 for "no ID"
+	maxFileBytes  = 4<<30 - 1 // the largest that a cpio newc header can hold
+	maxLayerPlain = 64 << 30  // decompressed; the budget bounds what is stored of it
+	maxID         = 1<<32 - 2 // the kernel reserves 2^32-1 for "no ID"
 )
 
 // Image is a component with its layers flattened to one tree. Contents are in a temporary
@@ -88,10 +80,11 @@ func (c *Component) flatten(ctx context.Context, cache *Cache, layers []*os.File
 	if err != nil {
 		return nil, err
 	}
-	contents := &contentFile{file: file}
-	image := &Image{Component: c, Tree: tree.New(), file: file}
+	contents := &contentFile{file: file, budget: c.budget()}
+	image := &Image{Component: c, Tree: tree.Within(c.budget()), file: file}
 	for i, layer := range layers {
-		if err := c.applyLayer(ctx, image.Tree, contents, layer, c.Config.RootFS.DiffIDs[i]); err != nil {
+		u := &unpacker{into: image.Tree, store: contents.store, source: c.Canonical(), layer: i + 1, budget: c.budget()}
+		if err := u.applyLayer(ctx, layer, c.Config.RootFS.DiffIDs[i]); err != nil {
 			file.Close()
 			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(layers), err)
 		}
@@ -101,17 +94,14 @@ func (c *Component) flatten(ctx context.Context, cache *Cache, layers []*os.File
 
 // applyLayer applies one layer to the tree (OCI image specification, layer.md, Applying
 // Changesets).
-func (c *Component) applyLayer(
-	ctx context.Context, into *tree.Tree, contents *contentFile, layer io.Reader, diffID v1.Hash,
-) error {
-	plain, err := decompress(layer)
+func (u *unpacker) applyLayer(ctx context.Context, layer io.Reader, diffID v1.Hash) error {
+	plain, err := decompress(ctx, layer)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	defer plain.Close()
 	hash := sha256.New()
-	stream := io.TeeReader(io.LimitReader(plain, maxUnpackedBytes), hash)
-	u := &unpacker{into: into, store: contents.store, source: c.Canonical(), layer: map[*tree.Inode]bool{}}
+	stream := io.TeeReader(io.LimitReader(plain, maxLayerPlain), hash)
 	if err := u.unpack(ctx, stream); err != nil {
 		return err
 	}
@@ -122,42 +112,4 @@ func (c *Component) applyLayer(
 		return fmt.Errorf("%w: diff ID is sha256:%s, want %s", ErrDigest, got, diffID)
 	}
 	return nil
-}
-
-// contentFile holds the contents of an image's files, one after the other.
-type contentFile struct {
-	file *os.File
-	size int64
-}
-
-// store appends the content of one file. It implements StoreFunc.
-func (s *contentFile) store(h *tar.Header, content io.Reader) (io.ReaderAt, error) {
-	if h.Size > maxFileBytes || s.size+h.Size > maxUnpackedBytes {
-		return nil, fmt.Errorf("%w: a file of %d bytes; the limits are 4 GiB a file and 16 GiB an image", tree.ErrTooLarge, h.Size)
-	}
-	n, err := io.Copy(s.file, content)
-	stored := io.NewSectionReader(s.file, s.size, n)
-	s.size += n
-	var disk *fs.PathError // a failed write, not a fault of the image
-	if err != nil && !errors.As(err, &disk) {
-		err = fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	return stored, err
-}
-
-// decompress detects gzip and zstd, and returns anything else unchanged.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	magic, _ := buffered.Peek(4)
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}): // RFC 1952, section 2.3.1
-		return gzip.NewReader(buffered)
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}): // RFC 8878, section 3.1.1
-		d, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return io.NopCloser(buffered), nil
 }

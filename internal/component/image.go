@@ -30,6 +30,12 @@ func (c *Component) readImage(ctx context.Context, raw []byte, arch string) erro
 	if err := verifyContent(bytes.NewReader(text), m.Config); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
+	if err := c.spend(raw, text); err != nil {
+		return err
+	}
+	if err := checkShape(text); err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
 	config, err := v1.ParseConfigFile(bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("%w: config: %w", ErrMalformed, err)
@@ -42,6 +48,36 @@ func (c *Component) readImage(ctx context.Context, raw []byte, arch string) erro
 			ErrNotFound, arch, config.OS, config.Architecture)
 	}
 	c.Manifest, c.Config = m, config
+	return nil
+}
+
+// spend spends the memory of a manifest and its config, which are retained until the end.
+func (c *Component) spend(raw, config []byte) error {
+	const parsed = 3 // times the size of the text
+	return c.budget().Memory(int64(len(c.raw) + parsed*(len(raw)+len(config))))
+}
+
+// maxTokens bounds the values of a manifest or a config. Parsed, each may take 100 times
+// the memory of its text.
+const maxTokens = 50_000
+
+// checkShape counts the values of a JSON text before it is parsed. The error wraps
+// ErrMalformed.
+func checkShape(text []byte) error {
+	tokens, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			tokens++
+		}
+	}
+	if tokens > maxTokens {
+		return fmt.Errorf("%w: more than %d values", ErrMalformed, maxTokens)
+	}
 	return nil
 }
 
@@ -76,6 +112,9 @@ func parseManifest(raw []byte) (*v1.Manifest, error) {
 // mediaTypeOf returns the type that a manifest declares. The Content-Type of the response
 // is ignored: the digest does not cover it. The error wraps ErrMalformed.
 func mediaTypeOf(raw []byte) (types.MediaType, error) {
+	if err := checkShape(raw); err != nil {
+		return "", fmt.Errorf("manifest: %w", err)
+	}
 	var m struct {
 		SchemaVersion int             `json:"schemaVersion"`
 		MediaType     types.MediaType `json:"mediaType"`

@@ -52,7 +52,7 @@ func (c *Component) Layout(
 	ctx context.Context, cache *Cache, wanted func(*v1.Platform) bool, report progress.Reporter,
 ) (*Layout, error) {
 	task := report.Begin(c.Uses[0].Name, 0)
-	w := &layoutWriter{component: c, cache: cache, task: task, layout: &Layout{Tree: tree.New()}}
+	w := &layoutWriter{component: c, cache: cache, task: task, layout: &Layout{Tree: tree.Within(c.budget())}}
 	err := w.write(ctx, wanted)
 	task.Done(err == nil)
 	if err != nil {

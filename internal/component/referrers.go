@@ -77,6 +77,9 @@ func (t *cachingTransport) fetchPage(request *http.Request) (*url.URL, []byte, e
 // last page.
 func appendPage(list *v1.IndexManifest, body []byte) error {
 	var page v1.IndexManifest
+	if err := checkShape(body); err != nil {
+		return fmt.Errorf("list of referrers: %w", err)
+	}
 	if err := json.Unmarshal(body, &page); err != nil {
 		return fmt.Errorf("%w: list of referrers: %w", ErrMalformed, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/org/linuxkit-action/internal/budget"
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/imageref"
 	"github.com/org/linuxkit-action/internal/network"
@@ -24,6 +25,7 @@ type Registry struct {
 	Lock     *lock.Lock     // digests of references; nil to resolve every tag
 	Cache    *Cache         // of manifests, configs and signatures; nil for none
 	Offline  bool           // only lock and cache, no requests
+	Budget   *budget.Budget // of the run; nil for no bounds
 
 	once  sync.Once
 	pools *network.Pools // see connections

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/linuxkit-action/internal/budget"
 )
 
 // Bounds of one tree.
@@ -53,6 +55,29 @@ type Inode struct {
 	Size         int64       // bytes of content
 	Data         io.ReaderAt // the content, from offset 0
 	Origin       Origin
+	Layer        int // of the image, from 1, for whiteouts; 0 for none
+}
+
+// inodeBytes is the memory of a node with its inode and its entry in the folder.
+const inodeBytes = 512
+
+// text returns the bytes of target and attributes.
+func (i *Inode) text() int {
+	text := len(i.Target)
+	for key, value := range i.Xattrs {
+		text += len(key) + len(value)
+	}
+	return text
+}
+
+// memory returns the bytes that an inode at a name retains. Content counts if it is in
+// memory.
+func (i *Inode) memory(base string) int64 {
+	bytes := int64(inodeBytes + len(base) + i.text())
+	if _, ok := i.Data.(*strings.Reader); ok {
+		bytes += i.Size
+	}
+	return bytes
 }
 
 // Origin is the part of the manifest that a file comes from.
@@ -87,11 +112,16 @@ type Tree struct {
 	root  *node
 	paths int // without the root
 	text  int // bytes, see maxText
+
+	budget *budget.Budget // of the run; nil for none
 }
 
 // New returns a tree with an empty root folder.
-func New() *Tree {
-	return &Tree{root: &node{inode: Folder(0o755)}}
+func New() *Tree { return Within(nil) }
+
+// Within returns an empty tree that spends the memory it retains from a budget.
+func Within(b *budget.Budget) *Tree {
+	return &Tree{root: &node{inode: Folder(0o755)}, budget: b}
 }
 
 // Folder returns a folder of root with the given permissions.
@@ -124,19 +154,33 @@ func (t *Tree) Put(name string, inode *Inode) error {
 		return err
 	}
 	if base == "" {
-		if inode.Type == tar.TypeDir {
-			t.root.inode = inode
+		if inode.Type != tar.TypeDir {
+			return nil
 		}
-		return nil
+		return t.replace(t.root, base, inode)
 	}
 	if old, exists := dir.children[base]; exists {
 		if old.isDir() && inode.Type == tar.TypeDir {
-			old.inode = inode
-			return nil
+			return t.replace(old, base, inode)
 		}
 		t.drop(dir, base)
 	}
 	return t.add(dir, base, inode)
+}
+
+// replace replaces the inode of a folder that keeps its content.
+func (t *Tree) replace(n *node, base string, inode *Inode) error {
+	t.text += inode.text() - n.inode.text()
+	spent := inode.memory(base) - n.inode.memory(base)
+	n.inode = inode
+	if t.text > maxText {
+		return tooMuchText(inode)
+	}
+	return t.budget.Memory(spent)
+}
+
+func tooMuchText(inode *Inode) error {
+	return fmt.Errorf("%w: %s: more than %d MiB of names, link targets and attributes", ErrTooLarge, inode.Origin, maxText>>20)
 }
 
 // Link makes name a hard link to the file at target.
@@ -163,25 +207,29 @@ func (t *Tree) Cut(name string) *Tree {
 	if dir == nil || dir.children[base] == nil {
 		return out
 	}
-	if found := dir.children[base]; found.isDir() {
-		out.root, out.paths, out.text = found, count(found)-1, t.text
+	found := dir.children[base]
+	if !found.isDir() {
+		t.drop(dir, base)
+		return out
 	}
-	t.drop(dir, base)
+	out.root, out.paths, out.text, out.budget = found, count(found)-1, t.text, t.budget
+	t.paths -= count(found)
+	delete(dir.children, base)
 	return out
 }
 
-// Prune removes everything below a folder except the inodes in keep and their parents.
-func (t *Tree) Prune(name string, keep map[*Inode]bool) {
+// Prune removes everything below a folder except the inodes to keep and their parents.
+func (t *Tree) Prune(name string, keep func(*Inode) bool) {
 	if n := t.find(name, true); n != nil {
 		t.prune(n, keep)
 	}
 }
 
-// prune reports whether an inode in keep is below n.
-func (t *Tree) prune(n *node, keep map[*Inode]bool) bool {
+// prune reports whether an inode to keep is below n.
+func (t *Tree) prune(n *node, keep func(*Inode) bool) bool {
 	found := false
 	for base, child := range n.children {
-		if below := t.prune(child, keep); below || keep[child.inode] {
+		if below := t.prune(child, keep); below || keep(child.inode) {
 			found = true
 			continue
 		}
@@ -256,12 +304,12 @@ func (t *Tree) add(dir *node, base string, inode *Inode) error {
 	if t.paths++; t.paths > MaxPaths {
 		return fmt.Errorf("%w: %s: more than %d paths", ErrTooLarge, inode.Origin, MaxPaths)
 	}
-	t.text += len(base) + len(inode.Target)
-	for key, value := range inode.Xattrs {
-		t.text += len(key) + len(value)
-	}
+	t.text += len(base) + inode.text()
 	if t.text > maxText || len(inode.Target) > maxPathLen {
-		return fmt.Errorf("%w: %s: more than %d MiB of names, link targets and attributes", ErrTooLarge, inode.Origin, maxText>>20)
+		return tooMuchText(inode)
+	}
+	if err := t.budget.Memory(inode.memory(base)); err != nil {
+		return fmt.Errorf("%s: %w", inode.Origin, err)
 	}
 	if dir.children == nil {
 		dir.children = map[string]*node{}
@@ -273,7 +321,17 @@ func (t *Tree) add(dir *node, base string, inode *Inode) error {
 func (t *Tree) drop(dir *node, base string) {
 	if old, exists := dir.children[base]; exists {
 		t.paths -= count(old)
+		t.release(old, base)
 		delete(dir.children, base)
+	}
+}
+
+// release returns the memory of a node and everything below it.
+func (t *Tree) release(n *node, base string) {
+	t.text -= len(base) + n.inode.text()
+	_ = t.budget.Memory(-n.inode.memory(base)) // it returns memory; an excess was reported before
+	for name, child := range n.children {
+		t.release(child, name)
 	}
 }
 
