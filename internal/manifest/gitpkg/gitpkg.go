@@ -21,7 +21,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/workspace"
@@ -38,6 +37,7 @@ var ErrRemote = fmt.Errorf("%w: the manifest is at a URL and has no folder; use 
 const (
 	gitTimeout    = 30 * time.Second
 	maxBuildBytes = 1 << 20
+	maxSources    = 100 // each takes a run of git
 	maxOutput     = 16 << 20
 )
 
@@ -84,18 +84,10 @@ func read(path string) (settings, error) {
 	if s.Image == "" {
 		return s, fmt.Errorf("%s: image is missing", path)
 	}
-	return s, nil
-}
-
-// expand executes the tag, a Go template with the variable Hash.
-func expand(tag, hash string) (string, error) {
-	t, err := template.New("").Option("missingkey=error").Parse(tag)
-	if err != nil {
-		return "", err
+	if len(s.ExtraSources) > maxSources {
+		return s, fmt.Errorf("%s: has more than %d extra-sources", path, maxSources)
 	}
-	var out strings.Builder
-	err = t.Execute(&out, map[string]string{"Hash": hash})
-	return out.String(), err
+	return s, nil
 }
 
 // contentHash returns git's tree hash of the folder, combined with those of the extra
