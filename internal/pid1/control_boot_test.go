@@ -71,7 +71,7 @@ func TestOperatorCommands(t *testing.T) {
 		t.Errorf("onboot: %s", row)
 	}
 	before := g.row("web")
-	if pid, err := strconv.Atoi(before[2]); before[1] != "ready" || err != nil || pid < 2 || before[5] != "-" {
+	if pid, err := strconv.Atoi(before[2]); before[1] != "ready" || err != nil || pid < 2 || before[6] != "-" {
 		t.Errorf("service: %q", before)
 	}
 	g.checkCommand("web: ready\n", 0, "start", "web")
@@ -175,7 +175,7 @@ func TestStartFailedService(t *testing.T) {
 	g.until("failed service=bad reason=code 4; started 5 times")
 	g.checkCommand("bad: exited, code 4\n", 1, "start", "bad")
 	g.until("failed service=bad reason=code 4; started 5 times")
-	if row := g.row("bad"); row[1] != "failed" || strings.Join(row[5:], " ") != "code 4" {
+	if row := g.row("bad"); row[1] != "failed" || strings.Join(row[6:], " ") != "code 4" {
 		t.Errorf("%q", row)
 	}
 	g.shutDown("poweroff")

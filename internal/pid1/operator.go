@@ -63,9 +63,12 @@ func (m *machine) snapshot() snapshot.Machine {
 	if m.services == nil {
 		return s
 	}
-	for _, u := range m.services.Status() {
+	all := m.services.Status()
+	m.services.Details(all)
+	for _, u := range all {
 		s.Services = append(s.Services, snapshot.Service{
-			Name: u.Name, State: string(u.State), Pid: u.Pid, Restarts: u.Restarts, Since: u.Since, Last: u.Last,
+			Name: u.Name, State: string(u.State), Pid: u.Pid, Restarts: u.Restarts, Since: u.Since, Last: u.Last, Why: u.Why,
+			NeededBy: u.NeededBy, Memory: u.Memory.Used, Limit: u.Memory.Limit, OOMKills: u.OOMKills,
 		})
 	}
 	return s
@@ -135,6 +138,9 @@ func (m *machine) status(name string) supervise.Status {
 // operationResponse returns the response to an operation on a service, from the status after it.
 func operationResponse(s supervise.Status, done, stop bool) control.Response {
 	text := control.Sanitize(s.Name) + ": " + string(s.State)
+	if s.State == supervise.Waiting && s.Why != "" {
+		text += ", " + strings.ReplaceAll(control.Sanitize(s.Why), "\n", " ")
+	}
 	if s.Last != "" && s.State != supervise.Ready {
 		text += ", " + strings.ReplaceAll(control.Sanitize(s.Last), "\n", " ")
 	}

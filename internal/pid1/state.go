@@ -9,7 +9,10 @@ import (
 
 // partSize limits the lists in one state record, so that the record fits record.MaxLen together
 // with the prefix, the sequence number, the phase, the time and the CRC.
-const partSize = record.MaxLen - 140
+const partSize = record.MaxLen - 140 - killsSize
+
+// killsSize limits the list of services whose processes were killed for lack of memory.
+const killsSize = 100
 
 func (m *machine) setPhase(name string) {
 	if m.stopping == nil {
@@ -20,23 +23,31 @@ func (m *machine) setPhase(name string) {
 // emitState writes the state of all containers if it has changed. A lost record is repaired by the
 // next one.
 func (m *machine) emitState() {
-	var onboot, services []string
+	var onboot, services, kills []string
 	for _, e := range m.onboot {
 		onboot = append(onboot, escape(e.name)+":"+e.result)
 	}
 	if m.services != nil {
 		for _, s := range m.services.Status() {
 			services = append(services, escape(s.Name)+":"+string(s.State)+":"+strconv.Itoa(s.Restarts))
+			item := escape(s.Name) + ":" + strconv.Itoa(s.OOMKills)
+			if s.OOMKills > 0 && len(strings.Join(kills, ","))+len(item) < killsSize {
+				kills = append(kills, item)
+			}
 		}
 	}
-	state := m.phase + " " + strings.Join(onboot, ",") + " " + strings.Join(services, ",")
+	state := m.phase + " " + strings.Join(onboot, ",") + " " + strings.Join(services, ",") + " " + strings.Join(kills, ",")
 	if state == m.lastState {
 		return
 	}
 	m.lastState = state
 	parts := split(onboot, services, partSize)
 	for i, p := range parts {
-		m.console.Emit(record.State, p.fields(m.phase, i+1, len(parts))...)
+		fields := p.fields(m.phase, i+1, len(parts))
+		if i == 0 && len(kills) > 0 {
+			fields = append(fields, record.Field{Key: record.KeyOOM, Value: strings.Join(kills, ",")})
+		}
+		m.console.Emit(record.State, fields...)
 	}
 }
 

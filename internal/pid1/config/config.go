@@ -50,6 +50,7 @@ type Service struct {
 	After        []string // services, onboot containers, or milestones
 	Before       []string
 	Requires     []string
+	StopWith     []string // of Requires: stop: true; the service is stopped when that one ends
 	Ready        Ready
 	ReadyTimeout time.Duration
 	Restart      string // never, on-failure or always

@@ -35,7 +35,7 @@ func (d *decoder) serviceFields(s *Service) []field {
 		{"name", d.text(&s.Name)},
 		{"after", d.texts(&s.After)},
 		{"before", d.texts(&s.Before)},
-		{"requires", d.texts(&s.Requires)},
+		{"requires", d.requires(s)},
 		{"ready", d.ready(&s.Ready)},
 		{"readyTimeout", d.duration(&s.ReadyTimeout)},
 		{"restart", d.choice(&s.Restart, "never", "on-failure", "always")},
@@ -49,6 +49,28 @@ func (d *decoder) serviceFields(s *Service) []field {
 			{"signal", d.signal(&s.Stop.Signal)}, {"who", d.choice(&s.Stop.Who, "all", "main")}, {"timeout", d.duration(&s.Stop.Timeout)},
 		})},
 		{"env", d.env(&s.Env)},
+	}
+}
+
+// requires decodes a list of names, or of {name: NAME, stop: true}.
+func (d *decoder) requires(s *Service) decode {
+	return func(n node, at string) {
+		s.Requires, s.StopWith = nil, nil
+		d.each(func(n node, at string) {
+			var name, stop string
+			if n.kind == mapping {
+				d.mapping(n, at+".", []field{{"name", d.text(&name)}, {"stop", d.choice(&stop, "true", "false")}})
+			} else {
+				d.text(&name)(n, at)
+			}
+			if name == "" {
+				return
+			}
+			s.Requires = append(s.Requires, name)
+			if stop == "true" {
+				s.StopWith = append(s.StopWith, name)
+			}
+		})(n, at)
 	}
 }
 

@@ -38,10 +38,16 @@ func TestStatusOutput(t *testing.T) {
 			{Name: "metadata", Result: "running"},
 		},
 		Services: []snapshot.Service{
-			{Name: "web", State: "ready", Pid: 412, Since: time.Hour - 90*time.Second - 400*ms},
-			{Name: "containerd", State: "exited", Restarts: 12, Since: time.Hour - 5*time.Second, Last: "signal SIGSEGV"},
-			{Name: "db", State: "failed", Restarts: 4, Since: time.Minute, Last: "error no such file:\n/run/db"},
-			{Name: "größe", State: "waiting", Since: 50 * time.Minute},
+			{
+				Name: "web", State: "ready", Pid: 412, Since: time.Hour - 90*time.Second - 400*ms, Memory: 12 << 20, Limit: 64 << 20,
+				OOMKills: 2, NeededBy: []string{"app"},
+			},
+			{Name: "containerd", State: "exited", Restarts: 12, Since: time.Hour - 5*time.Second, Last: "signal SIGSEGV",
+				Why: "starts again in 400ms"},
+			{Name: "db", State: "failed", Restarts: 4, Since: time.Minute, Last: "error no such file:\n/run/db",
+				Why:      "code 1; started 5 times within 1m0s",
+				NeededBy: []string{"web", "app"}},
+			{Name: "größe", State: "waiting", Since: 50 * time.Minute, Why: "waits for db, which is failed"},
 		},
 	}
 	golden(t, "status", status(m))

@@ -69,6 +69,7 @@ const (
 	KeyLevel     = "level"
 	KeyMessage   = "msg"
 	KeyName      = "name"
+	KeyOOM       = "oom" // processes killed for lack of memory: a count; of state: NAME:COUNT,…
 	KeyOnboot    = "onboot"
 	KeyPart      = "part"
 	KeyPhase     = "phase"

@@ -44,6 +44,11 @@ type Service struct {
 	Restarts int
 	Since    time.Duration // when it entered the state
 	Last     string        // outcome of the previous run, or ""
+	Why      string        // why it waits, is not ready or has failed, or ""
+	NeededBy []string      // services that require it
+	Memory   int64         // in bytes
+	Limit    int64         // of the memory, in bytes; 0 without one
+	OOMKills int           // processes that were killed for lack of memory
 }
 
 // Lines of a machine, and their keys that records do not have.
@@ -57,6 +62,10 @@ const (
 	keyState    = "state"
 	keySince    = "since"
 	keyLast     = "last"
+	keyWhy      = "why"
+	keyNeededBy = "neededBy"
+	keyMemory   = "memory"
+	keyLimit    = "limit"
 )
 
 // Text formats the machine.
@@ -69,7 +78,9 @@ func (m Machine) Text() string {
 	}
 	for _, s := range m.Services {
 		text.line(lineService, record.KeyName, s.Name, keyState, s.State, record.KeyPid, strconv.Itoa(s.Pid),
-			record.KeyRestarts, strconv.Itoa(s.Restarts), keySince, milliseconds(s.Since), keyLast, s.Last)
+			record.KeyRestarts, strconv.Itoa(s.Restarts), keySince, milliseconds(s.Since), keyLast, s.Last, keyWhy, s.Why,
+			keyNeededBy, strings.Join(s.NeededBy, " "), keyMemory, strconv.FormatInt(s.Memory, 10),
+			keyLimit, strconv.FormatInt(s.Limit, 10), record.KeyOOM, strconv.Itoa(s.OOMKills))
 	}
 	return string(text)
 }
@@ -90,6 +101,8 @@ func ParseMachine(text string) (Machine, error) {
 			m.Services = append(m.Services, Service{
 				Name: r.Get(record.KeyName), State: r.Get(keyState), Pid: number(r, record.KeyPid),
 				Restarts: number(r, record.KeyRestarts), Since: duration(r, keySince), Last: r.Get(keyLast),
+				Why: r.Get(keyWhy), NeededBy: strings.Fields(r.Get(keyNeededBy)), Memory: int64(number(r, keyMemory)),
+				Limit: int64(number(r, keyLimit)), OOMKills: number(r, record.KeyOOM),
 			})
 		}
 	})

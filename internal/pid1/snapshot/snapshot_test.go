@@ -13,8 +13,9 @@ func TestMachineRoundTrip(t *testing.T) {
 		Phase: "ready", Version: "v1 beta", Kernel: "6.12.1", Now: time.Hour, Origin: 3 * time.Millisecond,
 		Onboot: []Onboot{{"dhcpcd", "0"}, {"mount\x1b[2J\n", "error"}},
 		Services: []Service{
-			{Name: "web", State: "ready", Pid: 412, Since: time.Second},
-			{Name: "größe", State: "failed", Restarts: 4, Last: "error no such file:\n\"/run/db\""},
+			{Name: "web", State: "ready", Pid: 412, Since: time.Second, NeededBy: []string{"app", "db"},
+				Memory: 1 << 20, Limit: 1 << 26, OOMKills: 2},
+			{Name: "größe", State: "failed", Restarts: 4, Why: "code 1", NeededBy: []string{}, Last: "error no such file:\n\"/run/db\""},
 		},
 	}
 	if got, err := ParseMachine(want.Text()); err != nil || !reflect.DeepEqual(got, want) {

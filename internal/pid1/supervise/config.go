@@ -21,7 +21,7 @@ const minUptime = 100 * time.Millisecond
 func FromConfig(c config.Service, dir string) Service {
 	return Service{
 		Name: c.Name, Dir: dir,
-		After: c.After, Requires: c.Requires,
+		After: c.After, Requires: c.Requires, StopWith: c.StopWith,
 		Restart:      Restart(c.Restart),
 		Backoff:      Backoff(c.Backoff),
 		StartLimit:   StartLimit(c.StartLimit),

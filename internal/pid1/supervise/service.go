@@ -57,6 +57,7 @@ type Service struct {
 	Dir      string   // of the bundle
 	After    []string // services and milestones that must be ready, done, failed or reached before the start
 	Requires []string // like After, but failed services do not satisfy it
+	StopWith []string // services whose end stops this one, until they are ready again
 
 	Restart      Restart
 	Backoff      Backoff

@@ -107,13 +107,30 @@ func (s *Supervisor) started(u *unit, a *attempt, run *container.Run, stopProbe 
 		s.scheduleRestart(u)
 		return
 	}
-	u.run, u.deleting, u.stopProbe = run, true, stopProbe
+	u.run, u.deleting, u.stopProbe, u.runKills = run, true, stopProbe, 0
+	s.watchMemory(u, run)
 	s.emit(record.Starting, u, record.KeyPid, strconv.Itoa(run.Pid))
 	s.watch(u, run)
 	s.loop.After(u.ReadyTimeout, func() { s.readyTimedOut(u, run) })
 	if u.state == Stopping { // requested during the start
 		s.signal(u)
 	}
+}
+
+// memoryInterval is the interval at which the kills in a service's cgroup are counted.
+const memoryInterval = 5 * time.Second
+
+// watchMemory counts the processes of a run that the kernel kills for lack of memory.
+func (s *Supervisor) watchMemory(u *unit, run *container.Run) {
+	if run.Cgroup == "" {
+		return
+	}
+	s.loop.After(memoryInterval, func() {
+		if u.run == run {
+			s.countKills(u, run.Cgroup.Memory())
+			s.watchMemory(u, run)
+		}
+	})
 }
 
 // discard ends what an abandoned start has started.
@@ -139,8 +156,9 @@ func (s *Supervisor) watch(u *unit, run *container.Run) {
 	s.spawn("watch of "+u.Name, func(ctx context.Context) {
 		<-run.Done()
 		run.WaitStop()
+		memory := run.Cgroup.Memory() // before the container is deleted
 		guard.Do("last output of "+u.Name, run.Drain)
-		s.loop.Post(func() { s.exited(u, run) })
+		s.loop.Post(func() { s.exited(u, run, memory) })
 		if ctx.Err() == nil { // a shutdown kills all processes anyway
 			// If the delete fails the next start fails, with the reason.
 			guard.Do("delete of "+u.Name, func() { _ = u.job.Delete(ctx, s.runtime) })

@@ -91,14 +91,41 @@ func (s *Supervisor) Advance() {
 			}
 		case u.state == Waiting && !s.frozen && s.starts < maxStarts && u.attempt == nil && !u.deleting:
 			s.tryStart(u)
+		case !s.frozen:
+			s.followRequired(u)
 		}
 		u.times.update(u.state)
+	}
+}
+
+// followRequired stops a service when one of StopWith has ended, and starts it again, as one that
+// has failed for a required service, when that is up.
+func (s *Supervisor) followRequired(u *unit) {
+	if other := s.byName[u.blockedBy]; other != nil && other.state.up() && u.state.over() {
+		if u.reset() == nil {
+			u.blockedBy = ""
+		}
+		return
+	}
+	if u.state != Starting && u.state != Ready {
+		return
+	}
+	for _, name := range u.StopWith {
+		other := s.byName[name]
+		if other == nil || other.state == Starting || other.state.up() {
+			continue
+		}
+		s.console.Log(console.Warn, "service "+u.Name+": stopping it, because "+name+" is "+string(other.state))
+		u.blockedBy = name
+		s.stop(u)
+		return
 	}
 }
 
 func (s *Supervisor) tryStart(u *unit) {
 	for _, name := range u.Requires {
 		if required := s.byName[name]; required != nil && required.state == Failed {
+			u.blockedBy = name
 			s.fail(u, "required service "+name+" has failed")
 			return
 		}

@@ -23,10 +23,15 @@ type unit struct {
 	restarts  int
 	starts    []time.Time // of the last StartLimit.Burst starts
 	pause     time.Duration
+	failure   string          // why it has failed
+	blockedBy string          // the service for whose sake it has failed or was stopped, until that is up
 	killed    bool            // killed by a stop
 	again     bool            // start it when it has stopped
 	deleting  bool            // the runtime still has a container with its name
 	last      process.Outcome // of the previous run
+	lastNote  string          // on the previous run, or ""
+	oomKills  int             // of all runs
+	runKills  int             // of the current run
 	times     timestamps
 	readiness
 }
