@@ -65,3 +65,19 @@ func suggest(word string, words []string) string {
 	}
 	return ""
 }
+
+// maxSuggestions bounds the searches among the names of a manifest.
+const maxSuggestions = 20
+
+// suggester suggests names, in a manifest with many unknown ones only for the first.
+type suggester struct {
+	names []string
+	made  int
+}
+
+func (s *suggester) suggest(word string) string {
+	if s.made++; s.made > maxSuggestions {
+		return ""
+	}
+	return suggest(word, s.names)
+}

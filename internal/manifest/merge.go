@@ -1,6 +1,11 @@
 package manifest
 
-import "github.com/org/linuxkit-action/internal/manifest/strict"
+import (
+	"maps"
+	"slices"
+
+	"github.com/org/linuxkit-action/internal/manifest/strict"
+)
 
 // merge merges a later file into m.
 func (m *Manifest) merge(later *Manifest) {
@@ -113,15 +118,12 @@ func (m *Manifest) checkIDs() []strict.Problem {
 	for _, f := range m.Files {
 		ids = append(ids, f.UID, f.GID)
 	}
-	var known []string
-	for name := range names {
-		known = append(known, name)
-	}
+	known := &suggester{names: slices.Sorted(maps.Keys(names))}
 	var problems []strict.Problem
 	for _, id := range ids {
 		if !names[id.Name] {
 			problems = append(problems, strict.Problem{Place: id.place, Path: id.path,
-				Text: "no entry is named \"" + id.Name + "\"" + orNumber(suggest(id.Name, known))})
+				Text: "no entry is named \"" + id.Name + "\"" + orNumber(known.suggest(id.Name))})
 		}
 	}
 	return problems

@@ -72,10 +72,14 @@ func (v *Volume) Check() []strict.Problem {
 // checkVolumeUses finds mounts of unknown volumes, and writable mounts of read-only ones.
 func (m *Manifest) checkVolumeUses() []strict.Problem {
 	var problems []strict.Problem
+	volumes, names := m.volumesByName(), &suggester{}
+	for _, v := range m.Volumes {
+		names.names = append(names.names, v.Name)
+	}
 	for _, section := range m.Sections() {
 		for _, e := range section.Entries {
 			check := func(key, source string, options []string) {
-				if text := m.checkVolumeUse(source, options); text != "" {
+				if text := checkVolumeUse(volumes, names, source, options); text != "" {
 					problems = append(problems, e.Problem(key, "%s", text))
 				}
 			}
@@ -96,22 +100,26 @@ func (m *Manifest) checkVolumeUses() []strict.Problem {
 }
 
 // checkVolumeUse returns the error in the source of a bind, or "".
-func (m *Manifest) checkVolumeUse(source string, options []string) string {
+func checkVolumeUse(volumes map[string]Volume, names *suggester, source string, options []string) string {
 	if source == "" || strings.HasPrefix(source, "/") {
 		return ""
 	}
-	volume, known := m.Volume(source)
+	volume, known := volumes[source]
 	if !known {
-		var names []string
-		for _, v := range m.Volumes {
-			names = append(names, v.Name)
-		}
-		return "unknown volume \"" + source + "\"" + suggest(source, names) + "; a path starts with /"
+		return "unknown volume \"" + source + "\"" + names.suggest(source) + "; a path starts with /"
 	}
 	if volume.Readonly && (!slices.Contains(options, "ro") || slices.Contains(options, "rw")) {
 		return "volume \"" + source + "\" is read-only; add the option ro"
 	}
 	return ""
+}
+
+func (m *Manifest) volumesByName() map[string]Volume {
+	volumes := make(map[string]Volume, len(m.Volumes))
+	for _, v := range slices.Backward(m.Volumes) { // of several with a name, the first
+		volumes[v.Name] = v
+	}
+	return volumes
 }
 
 // ResolveVolumes returns an entry with the volumes in its mounts replaced by their paths.

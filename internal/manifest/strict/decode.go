@@ -15,6 +15,7 @@ type decoder struct {
 	file     string
 	problems []Problem
 	visited  int
+	bytes    int // of the values so far
 }
 
 // Custom is a type with its own notation. Decode calls DecodeYAML with the node.
@@ -76,20 +77,24 @@ func (d *decoder) place(n *yaml.Node) Place {
 }
 
 func (d *decoder) problem(n *yaml.Node, path, format string, args ...any) {
-	d.problems = append(d.problems, Problem{Place: d.place(n), Path: path, Text: fmt.Sprintf(format, args...)})
+	switch {
+	case len(d.problems) < maxProblems:
+		d.problems = append(d.problems, Problem{Place: d.place(n), Path: path, Text: fmt.Sprintf(format, args...)})
+	case len(d.problems) == maxProblems:
+		d.problems = append(d.problems, Problem{Place: d.place(n), Text: "more problems follow; correct these first"})
+	}
 }
 
 // value decodes n into v. A null leaves v unchanged, like a missing key.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
-	if d.visited++; d.visited > maxNodes || depth > maxDepth {
-		if d.visited < 2*maxNodes {
-			d.problem(n, path, "nested too deep, or too many aliases; expand the aliases")
-			d.visited = 2 * maxNodes
-		}
+	if !d.visit(n, path, 1, depth) {
 		return
 	}
 	if n.Kind == yaml.AliasNode {
 		d.value(n.Alias, v, path, depth+1)
+		return
+	}
+	if !d.countText(n, path) {
 		return
 	}
 	if isNull(n) {
@@ -100,6 +105,34 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, depth int) {
 		return
 	}
 	d.plain(n, v, path, depth)
+}
+
+// visit counts nodes, and reports whether they are within the bounds.
+func (d *decoder) visit(n *yaml.Node, path string, nodes, depth int) bool {
+	if len(d.problems) > maxProblems {
+		return false
+	}
+	if d.visited += nodes; d.visited <= maxNodes && depth <= maxDepth {
+		return true
+	}
+	if d.visited < 2*maxNodes {
+		d.problem(n, path, "nested too deep, or too many aliases; expand the aliases")
+		d.visited = 2 * maxNodes
+	}
+	return false
+}
+
+// countText counts the bytes of a value, and reports whether they are within maxText.
+func (d *decoder) countText(n *yaml.Node, path string) bool {
+	before := d.bytes <= maxText
+	d.bytes += len(n.Value)
+	if d.bytes <= maxText {
+		return true
+	}
+	if before {
+		d.problem(n, path, "the values have more than %d MiB in total, aliases expanded; use fewer aliases", maxText>>20)
+	}
+	return false
 }
 
 var durationType = reflect.TypeFor[time.Duration]()
@@ -247,16 +280,21 @@ func describe(n *yaml.Node) string {
 	return quote(n.Value)
 }
 
-// quote quotes untrusted text, truncated to 60 bytes.
+// maxQuoted bounds a key or a value in a path or a problem, in bytes.
+const maxQuoted = 60
+
+// quote quotes untrusted text, truncated to maxQuoted.
 func quote(s string) string {
-	const limit = 60
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	if len(s) > maxQuoted {
+		s = strings.ToValidUTF8(s[:maxQuoted], "") + "…"
 	}
 	return strconv.Quote(s)
 }
 
 func join(path, key string) string {
+	if len(key) > maxQuoted {
+		key = strings.ToValidUTF8(key[:maxQuoted], "") + "…"
+	}
 	if path == "" {
 		return key
 	}

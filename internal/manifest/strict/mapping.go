@@ -19,6 +19,9 @@ func (d *decoder) pairs(n *yaml.Node, path string, depth int) []pair {
 		d.problem(n, path, "must be a mapping, not %s", describe(n))
 		return nil
 	}
+	if !d.visit(n, path, len(n.Content)/2, depth) { // merges repeat mappings
+		return nil
+	}
 	var out []pair
 	var merged []*yaml.Node
 	seen := map[string]int{}
@@ -43,7 +46,7 @@ func (d *decoder) pairs(n *yaml.Node, path string, depth int) []pair {
 }
 
 func (d *decoder) mergeInto(out []pair, seen map[string]int, n *yaml.Node, path string, depth int) []pair {
-	if d.visited++; d.visited > maxNodes || depth > maxDepth {
+	if !d.visit(n, path, 1, depth) {
 		return out
 	}
 	switch n.Kind {
@@ -126,12 +129,19 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
+// maxSuggestions bounds the searches for similar keys in one document.
+const maxSuggestions = 100
+
 // garbledKeys maps keys that the word filters of web forums change to the original keys.
 var garbledKeys = map[string]string{"p_w_picpath": "image"}
 
 func (d *decoder) unknown(key *yaml.Node, path string, fields []field) {
 	if original, ok := garbledKeys[key.Value]; ok {
 		d.problem(key, path, "unknown key %s; a web forum replaced %q; use %[2]s", quote(key.Value), original)
+		return
+	}
+	if len(d.problems) >= maxSuggestions {
+		d.problem(key, path, "unknown key %s", quote(key.Value))
 		return
 	}
 	if near := Nearest(key.Value, names(fields)); near != "" {

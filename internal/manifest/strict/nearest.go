@@ -39,9 +39,9 @@ func completion(prefix string, words []string) string {
 	return found
 }
 
-func fold(s string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(s))
-}
+func fold(s string) string { return punctuation.Replace(strings.ToLower(s)) }
+
+var punctuation = strings.NewReplacer("_", "", "-", "", ".", "")
 
 // edits returns the distance of a and b in letters changed, added, removed, or swapped
 // with the next one (optimal string alignment).

@@ -27,10 +27,12 @@ import (
 // Bounds of one file.
 const (
 	MaxBytes = 8 << 20
-	maxNodes = 500_000 // visited; an alias counts each time it is used
-	maxDepth = 64      // the deepest field of a LinuxKit manifest is at 8
+	maxNodes = 500_000  // parsed and visited; an alias counts each time it is used
+	maxText  = 16 << 20 // bytes of all values; an alias counts each time it is used
+	maxDepth = 64       // the deepest field of a LinuxKit manifest is at 8
 
 	maxDocuments = 100
+	maxProblems  = 1000 // reported of one document
 )
 
 // ErrInvalid is wrapped by *Error.
@@ -186,6 +188,9 @@ func Documents(file string, data []byte) ([]Document, error) {
 	if len(data) > MaxBytes {
 		return nil, Join([]Problem{{Place: Place{File: file}, Text: fmt.Sprintf("is larger than %d MiB", MaxBytes>>20)}})
 	}
+	if countNodes(data) > maxNodes {
+		return nil, Join([]Problem{{Place: Place{File: file}, Text: fmt.Sprintf("has more than %d values", maxNodes)}})
+	}
 	var documents []Document
 	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {
 		var node yaml.Node
@@ -206,6 +211,28 @@ func Documents(file string, data []byte) ([]Document, error) {
 		return nil, Join([]Problem{{Place: Place{File: file}, Text: "is empty"}})
 	}
 	return documents, nil
+}
+
+// countNodes returns an upper bound of the values in a YAML text. Parsed, each takes more
+// than 100 times the memory of its text.
+func countNodes(data []byte) int {
+	nodes := 1
+	for i, c := range data {
+		end := i+1 == len(data) || strings.IndexByte(" \t\r\n", data[i+1]) >= 0
+		switch c {
+		case ',', '[', '{':
+			nodes++
+		case ':', '?':
+			if end {
+				nodes += 2
+			}
+		case '-':
+			if end {
+				nodes++
+			}
+		}
+	}
+	return nodes
 }
 
 // syntaxProblem converts the error "yaml: line 3: did not find …" of the parser.
