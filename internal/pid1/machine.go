@@ -75,6 +75,7 @@ func boot(args []string) int {
 	if m.container {
 		m.origin = uptime()
 	}
+	m.shutdownTimeout = m.config.ShutdownTimeout(nil)
 	m.reaper.Spawner = "/proc/self/exe"
 	m.recent.Size = recentSize
 	m.loop = loop.New(m.advance)

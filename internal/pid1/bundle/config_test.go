@@ -165,3 +165,19 @@ func TestManagesDisks(t *testing.T) {
 		}
 	}
 }
+
+func TestContainerWithAWatchdog(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]bool{
+		`{}`: false,
+		`{"linux": {"devices": [{"path": "/dev/null"}, {"path": "/dev/watchdog0"}]}}`: true,
+		`{"mounts": [{"source": "/dev", "destination": "/dev"}]}`:                     false,
+		`{"mounts": [{"source": "/dev/watchdog", "destination": "/dev/watchdog"}]}`:   true,
+	} {
+		changedConfig(t, config, func(c *Config) {
+			if got := c.HasDevice("/dev/watchdog"); got != want {
+				t.Errorf("%s: %v, want %v", config, got, want)
+			}
+		})
+	}
+}

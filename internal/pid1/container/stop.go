@@ -56,7 +56,7 @@ func (r *Run) Stop(stop Stop) (left string) {
 		}
 		_ = r.Signal(stop.Signal, false) // fails only if it has exited
 	} else {
-		r.Cgroup.Signal(stop.Signal)
+		r.signalAll(stop.Signal)
 	}
 	alone := time.Now().Add(-lastWait) // without children it is killed at once
 	for end := time.Now().Add(stop.Timeout); ; time.Sleep(stopPoll) {
@@ -75,6 +75,17 @@ func (r *Run) Stop(stop Stop) (left string) {
 			r.KillAll(r.Cgroup)
 		}
 	}
+}
+
+// signalAll sends a signal to all processes of the container, and the end of the terminal to those
+// with one: an interactive shell ignores SIGTERM.
+func (r *Run) signalAll(sig unix.Signal) {
+	r.Cgroup.Each(func(pid int) {
+		_ = unix.Kill(pid, sig) // fails only if it has exited
+		if process.HasTerminal(pid) {
+			_ = unix.Kill(pid, unix.SIGHUP)
+		}
+	})
 }
 
 // maxListed is how many processes others names.

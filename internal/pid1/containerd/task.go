@@ -5,13 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/container"
-	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 	"github.com/org/linuxkit-action/internal/pid1/process"
 )
@@ -57,12 +55,11 @@ func (r *Runtime) watch(c container.Container, pid int) (*container.Process, err
 // parentOf returns the parent of a process (proc_pid_stat(5)): 0 if the process has exited, and
 // noProcess if its shim has, since PID 1 is the parent then.
 func parentOf(pid int) int {
-	stat := file.Line("/proc/" + strconv.Itoa(pid) + "/stat")
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:]) // a command may contain spaces
-	if len(fields) < 2 {
+	fields := process.Stat(pid)
+	if len(fields) <= process.StatParent {
 		return 0
 	}
-	parent, _ := strconv.Atoi(fields[1]) // the kernel writes a number
+	parent, _ := strconv.Atoi(fields[process.StatParent]) // the kernel writes a number
 	if parent == os.Getpid() {
 		return noProcess
 	}

@@ -31,22 +31,20 @@ type mountPoint struct{ path, kind string }
 func unmountAll() error {
 	before := -1
 	for {
+		loopErr := freeLoops()
 		text, err := file.Read("/proc/self/mountinfo", maxMountInfo)
 		if err != nil {
 			return err
 		}
 		mounts := deepestFirst(parseMounts(string(text)))
 		if len(mounts) == before {
-			return remountReadOnly(mounts)
+			return errors.Join(loopErr, remountReadOnly(mounts))
 		}
 		before = len(mounts)
 		for _, m := range mounts {
 			if m.path != "/" {
 				_ = unmount(m.path) // it is tried again, and then remounted
 			}
-		}
-		if err := freeLoops(); err != nil {
-			return errors.Join(err, remountReadOnly(mounts))
 		}
 	}
 }

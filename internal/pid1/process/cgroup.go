@@ -95,11 +95,6 @@ func (g Cgroup) killEach() {
 	}
 }
 
-// Signal sends a signal to all processes in a cgroup and its children.
-func (g Cgroup) Signal(sig unix.Signal) {
-	g.Each(func(pid int) { _ = unix.Kill(pid, sig) }) // fails only if it has exited
-}
-
 // Each calls fn for all processes in a cgroup and its children, zombies excepted.
 func (g Cgroup) Each(fn func(pid int)) {
 	if g != "" {

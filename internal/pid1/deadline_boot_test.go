@@ -66,3 +66,36 @@ func TestHangingStartsDelayNoOtherService(t *testing.T) {
 	g.signal(12) // SIGUSR2
 	g.until("bye how=poweroff")
 }
+
+// onshutdown containers that use up the time of all are reported, and so is the one that is never
+// started.
+func TestOnshutdownThatIsNeverStartedIsReported(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	for _, id := range []string{"000-a", "001-b", "002-c"} {
+		im.bundle("onshutdown", id, "ignoreTERM", "")
+	}
+	im.bundle("onshutdown", "003-last", "echo", "last")
+	im.bundle("services", "web", "stay", "0")
+	g := im.boot()
+	g.until("ready service=web")
+	g.signal(12) // SIGUSR2
+	g.until("failed onshutdown=a reason=error timed out and was killed")
+	g.until("failed onshutdown=last reason=not started: onshutdown has 30s")
+	g.until("exited service=web code=0") // it ran until then
+	g.until("bye how=poweroff stopped=1 killed=0")
+}
+
+func TestOnshutdownAfterServices(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	im.bundle("onshutdown", "000-last", "echo", "last")
+	im.bundle("services", "web", "stay", "0")
+	im.config("onshutdown: {when: after-services}\n")
+	g := im.boot()
+	g.until("ready service=web")
+	g.signal(12) // SIGUSR2
+	g.until("exited service=web code=0")
+	g.until("onshutdown name=last exit=0")
+	g.until("bye how=poweroff")
+}
