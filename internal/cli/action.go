@@ -86,6 +86,7 @@ func inputs(job *gha.Job) (*options, string, error) {
 	o.report = filepath.Join(o.output, "report")
 	o.arch = job.Input("arch", o.arch)
 	o.policy = job.Input("policy", "")
+	o.policyRef = job.Input("policy-ref", "")
 	o.lock = job.Input("lock", "")
 	o.spec = job.Input("test-spec", "")
 	o.accel = job.Input("accel", o.accel)

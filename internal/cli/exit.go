@@ -12,6 +12,7 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/component/lock"
+	"github.com/org/linuxkit-action/internal/git"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/sigstore"
@@ -49,6 +50,7 @@ var exitCodes = []struct {
 	{artifacts.ErrUnreadable, exitUsage},
 	{policy.ErrUnreadable, exitUsage},
 	{signer.ErrKey, exitUsage},
+	{git.ErrCommit, exitUsage},
 	{component.ErrNotFound, exitUsage},
 	{component.ErrSettings, exitUsage},
 	{component.ErrCertificates, exitUsage},

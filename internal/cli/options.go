@@ -27,6 +27,7 @@ type options struct {
 	name         string
 	cache        string
 	policy       string
+	policyRef    string
 	verify       string
 	mirrors      []string
 	insecure     []string
@@ -127,6 +128,8 @@ func (o *options) lockFlags(c *cobra.Command) {
 func (o *options) verifyFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.policy, "policy", "", "`FILE` with the required signatures (default linuxkit.policy.yml, if it exists)")
+	f.StringVar(&o.policyRef, "policy-ref", "",
+		"`COMMIT` to read the policy from, with its keys, CUE files and trusted root, instead of the work tree")
 	f.StringVar(&o.verify, "verify", "", "policy mode: `enforce|warn|off` (default enforce with a policy, warn without)")
 }
 

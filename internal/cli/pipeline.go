@@ -143,12 +143,31 @@ func (p *pipeline) openCache() (*component.Cache, error) {
 	return component.OpenCache(cmp.Or(p.cache, defaultCache()))
 }
 
+// missingPolicy returns the error for a policy that does not exist: a release needs one, and
+// so does a run that names the commit it is read from.
+func (p *pipeline) missingPolicy() error {
+	name := cmp.Or(p.policy, policy.DefaultFile)
+	switch {
+	case p.requirePolicy:
+		return fmt.Errorf("%w: no policy %s; a release needs one: write it with linuxkit-action policy init and commit it, "+
+			"or set the inputs verify to warn and allow-unverified to true", verify.ErrRefused, name)
+	case p.policyRef != "" && (p.options.verify == "" || p.options.verify == verify.Enforce):
+		return fmt.Errorf("%w: commit %s has no policy %s; commit one there, or pass --verify warn", verify.ErrRefused, p.policyRef, name)
+	}
+	return nil
+}
+
 // trust reads the policy and returns the mode in which it applies.
 func (p *pipeline) trust() (rules *policy.Policy, mode string, err error) {
-	rules, found, err := policy.Load(p.policy)
-	if p.requirePolicy && (!found && err == nil || errors.Is(err, fs.ErrNotExist)) {
-		return nil, "", fmt.Errorf("%w: no policy %s; a release needs one: write it with linuxkit-action policy init and commit it, "+
-			"or set the inputs verify to warn and allow-unverified to true", verify.ErrRefused, cmp.Or(p.policy, policy.DefaultFile))
+	files, err := p.policyFiles()
+	if err != nil {
+		return nil, "", err
+	}
+	rules, found, err := policy.Load(files, p.policy)
+	if !found && err == nil || errors.Is(err, fs.ErrNotExist) {
+		if missing := p.missingPolicy(); missing != nil {
+			return nil, "", missing
+		}
 	}
 	switch {
 	case p.options.verify != "":
@@ -289,6 +308,7 @@ func (p *pipeline) verified(ctx context.Context, paths []string) (*verify.Verifi
 	if err != nil {
 		return nil, err
 	}
+	p.showChanges()
 	rules, mode, err := p.trust()
 	if err != nil {
 		return nil, err

@@ -150,6 +150,12 @@ func ReadFile(name string, limit int64) ([]byte, error) {
 	return readAll(f, name, limit)
 }
 
+// Files is the work tree as a source of files.
+type Files struct{}
+
+// ReadFile is the function ReadFile.
+func (Files) ReadFile(name string, limit int64) ([]byte, error) { return ReadFile(name, limit) }
+
 // readAll reads an opened file of at most limit bytes.
 func readAll(f *os.File, name string, limit int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(f, limit+1))

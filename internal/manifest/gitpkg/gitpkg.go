@@ -21,8 +21,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/org/linuxkit-action/internal/git"
 	"github.com/org/linuxkit-action/internal/workspace"
 	"gopkg.in/yaml.v3"
 )
@@ -33,12 +33,10 @@ var ErrPackage = errors.New("no LinuxKit package")
 // ErrRemote is returned for a template in a manifest that is not in a folder.
 var ErrRemote = fmt.Errorf("%w: the manifest is at a URL and has no folder; use an image reference", ErrPackage)
 
-// Bounds of reading an untrusted repository.
+// Bounds of a build.yml.
 const (
-	gitTimeout    = 30 * time.Second
 	maxBuildBytes = 1 << 20
 	maxSources    = 100 // each takes a run of git
-	maxOutput     = 16 << 20
 )
 
 // settings are the keys of build.yml that determine the reference (LinuxKit's
@@ -90,13 +88,17 @@ func read(path string) (settings, error) {
 	return s, nil
 }
 
+// gitRepository is the git repository of a package.
+type gitRepository struct{ git.Repository }
+
 // contentHash returns git's tree hash of the folder, combined with those of the extra
 // sources, and with the dirty suffix.
 func contentHash(dir string, extra []string) (string, error) {
-	g, err := newGit(dir)
+	r, err := git.Open(dir)
 	if err != nil {
 		return "", err
 	}
+	g := gitRepository{r}
 	result, err := g.treeHash(dir)
 	if err != nil {
 		return "", err
@@ -126,26 +128,26 @@ func contentHash(dir string, extra []string) (string, error) {
 }
 
 // treeHash returns the hash of the git tree of a folder at HEAD.
-func (g git) treeHash(dir string) (string, error) {
-	if rel, err := filepath.Rel(g.root, dir); err != nil || rel != "." && !filepath.IsLocal(rel) {
-		return "", fmt.Errorf("%q is outside the repository %s", dir, g.root)
+func (g gitRepository) treeHash(dir string) (string, error) {
+	if rel, err := filepath.Rel(g.Root(), dir); err != nil || rel != "." && !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("%q is outside the repository %s", dir, g.Root())
 	}
-	out, err := g.run(dir, "rev-parse", "HEAD:./")
+	out, err := g.Run(dir, "rev-parse", "HEAD:./")
 	return strings.TrimSpace(out), err
 }
 
 // isDirty reports whether the index differs from HEAD, a file from the index, or a file is
 // neither tracked nor ignored.
-func (g git) isDirty(dir string) (bool, error) {
+func (g gitRepository) isDirty(dir string) (bool, error) {
 	for _, args := range [][]string{
 		{"diff-index", "--cached", "--name-only", "HEAD", "--", "."},
 		{"ls-files", "--others", "--exclude-standard", "--", "."},
 	} {
-		if out, err := g.run(dir, args...); err != nil || out != "" {
+		if out, err := g.Run(dir, args...); err != nil || out != "" {
 			return true, err
 		}
 	}
-	entries, err := g.run(dir, "ls-files", "--stage", "-z", "--", ".")
+	entries, err := g.Run(dir, "ls-files", "--stage", "-z", "--", ".")
 	if err != nil {
 		return false, err
 	}
@@ -158,10 +160,10 @@ func (g git) isDirty(dir string) (bool, error) {
 }
 
 // filesHash hashes the files in the work tree that are tracked or not ignored.
-func (g git) filesHash(dir string) (string, error) {
+func (g gitRepository) filesHash(dir string) (string, error) {
 	sum := sha256.New()
 	for _, which := range [][]string{{"ls-files", "-z"}, {"ls-files", "-z", "--exclude-standard", "--others"}} {
-		list, err := g.run(dir, which...)
+		list, err := g.Run(dir, which...)
 		if err != nil {
 			return "", err
 		}

@@ -9,6 +9,8 @@ package policy
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,40 +56,45 @@ type Policy struct {
 	Warnings []strict.Problem // rules that never apply, or match more than they should
 
 	missing     bool
+	digests     map[string]string // SHA-256 of each file that the policy names, by its name there
 	trustedRoot sigstore.TrustedRoot
+}
+
+// Files are where a policy and the files it names are read from: workspace.Files is the work
+// tree, a *git.Commit is a commit. Errors for a missing file wrap fs.ErrNotExist.
+type Files interface {
+	// ReadFile returns the content of a file, of at most limit bytes.
+	ReadFile(name string, limit int64) ([]byte, error)
 }
 
 // Load reads a policy file. Without a name it reads DefaultFile if it exists; else the
 // policy requires digests, and found is false.
-func Load(path string) (policy *Policy, found bool, err error) {
+func Load(files Files, path string) (policy *Policy, found bool, err error) {
 	optional := path == ""
 	if optional {
 		path = DefaultFile
 	}
-	f, err := workspace.Open(path)
+	data, err := files.ReadFile(path, strict.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) && optional {
 		return &Policy{Default: RequireDigest, missing: true}, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	defer f.Close()
-	data, err := strict.Read(path, f)
-	if err != nil {
-		return nil, false, err
-	}
-	policy, err = Parse(path, data)
+	policy, err = parse(files, path, data)
 	return policy, true, err
 }
 
 // Parse reads the content of a policy file. The names of files in it are relative to the
-// folder of path.
-func Parse(path string, data []byte) (*Policy, error) {
-	p := &Policy{Default: RequireDigest}
+// folder of path in the work tree.
+func Parse(path string, data []byte) (*Policy, error) { return parse(workspace.Files{}, path, data) }
+
+func parse(files Files, path string, data []byte) (*Policy, error) {
+	p := &Policy{Default: RequireDigest, digests: map[string]string{}}
 	if err := strict.Decode(path, data, p); err != nil {
 		return nil, err
 	}
-	if err := strict.Join(p.prepare(folder(filepath.Dir(path)))); err != nil {
+	if err := strict.Join(p.prepare(folder{files: files, path: filepath.Dir(path), digests: p.digests})); err != nil {
 		return nil, err
 	}
 	p.Warnings = p.warnings()
@@ -164,12 +171,22 @@ func (p *Policy) warnings() []strict.Problem {
 }
 
 // folder is that of a policy. The names of files in a policy are relative to it.
-type folder string
+type folder struct {
+	files   Files
+	path    string
+	digests map[string]string // of what is read, by name
+}
 
 // read reads a file of at most limit bytes.
 func (d folder) read(name string, limit int64) ([]byte, error) {
+	full := name
 	if !filepath.IsAbs(name) {
-		name = filepath.Join(string(d), name)
+		full = filepath.Join(d.path, name)
 	}
-	return workspace.ReadFile(name, limit)
+	content, err := d.files.ReadFile(full, limit)
+	if err == nil {
+		sum := sha256.Sum256(content)
+		d.digests[name] = hex.EncodeToString(sum[:])
+	}
+	return content, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/org/linuxkit-action/fixtures/registry"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/workspace"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
 
@@ -76,7 +77,7 @@ func TestReportsMistakes(t *testing.T) {
 			t.Errorf("%s:\ngot  %v\nwant %s", in, err, want)
 		}
 	}
-	if _, _, err := Load(filepath.Join(dir, "none.yml")); !errors.Is(err, ErrUnreadable) {
+	if _, _, err := Load(workspace.Files{}, filepath.Join(dir, "none.yml")); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("missing file: %v", err)
 	}
 }
