@@ -79,7 +79,7 @@ func withBundle(newBundle func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle) 
 func byKeys(predicateType string, keys ...sign.Keypair) attachFunc {
 	return func(s *virtualSigstore, r string, d v1.Hash) {
 		for _, key := range keys {
-			attach(s.t, r, d, s.keyBundle(key, statement(predicateType, d)))
+			attach(s.t, r, d, s.keyBundle(key, statementOf(predicateType, d)))
 		}
 	}
 }
@@ -87,14 +87,14 @@ func byKeys(predicateType string, keys ...sign.Keypair) attachFunc {
 // byKeyForOther attaches a statement about another image.
 func byKeyForOther(predicateType string, key sign.Keypair) attachFunc {
 	return withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-		return s.keyBundle(key, statement(predicateType, otherDigest(d)))
+		return s.keyBundle(key, statementOf(predicateType, otherDigest(d)))
 	})
 }
 
 // keyless attaches a statement of a predicate type, signed with a certificate.
 func keyless(subject, issuer, predicateType string) attachFunc {
 	return withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-		return s.keylessBundle(subject, issuer, statement(predicateType, d), inValidity())
+		return s.keylessBundle(subject, issuer, statementOf(predicateType, d), inValidity())
 	})
 }
 
@@ -113,7 +113,7 @@ const keylessPolicy = "default: signed\ntrustedRoot: trusted_root.json\n" +
 // changed attaches a keyless signature that is modified after signing.
 func changed(change func(*bundlepb.Bundle, v1.Hash)) attachFunc {
 	return withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-		b := s.keylessBundle(release, actions, statement(signPredicate, d), inValidity())
+		b := s.keylessBundle(release, actions, statementOf(signPredicate, d), inValidity())
 		change(b, d)
 		return b
 	})
@@ -133,20 +133,20 @@ func TestRejectsTamperedKeylessBundles(t *testing.T) {
 		"timestamp without log entry": {attach: material(func(m *bundlepb.VerificationMaterial) { m.TlogEntries = nil })},
 		"log entry without timestamp": {attach: material(func(m *bundlepb.VerificationMaterial) { m.TimestampVerificationData = nil })},
 		"log entry of another signature": {attach: changed(func(b *bundlepb.Bundle, d v1.Hash) {
-			second := s.keylessBundle(release, actions, statement(signPredicate, d), inValidity())
+			second := s.keylessBundle(release, actions, statementOf(signPredicate, d), inValidity())
 			b.VerificationMaterial.TlogEntries = second.VerificationMaterial.TlogEntries
 		}), want: "signature does not match"},
 		"statement about another image": {attach: withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-			return s.keylessBundle(release, actions, statement(signPredicate, otherDigest(d)), inValidity())
+			return s.keylessBundle(release, actions, statementOf(signPredicate, otherDigest(d)), inValidity())
 		}), want: wrongDigest},
 		"statement edited": {attach: withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-			b := s.keylessBundle(release, actions, statement(signPredicate, otherDigest(d)), inValidity())
-			b.GetDsseEnvelope().Payload = statement(signPredicate, d)
+			b := s.keylessBundle(release, actions, statementOf(signPredicate, otherDigest(d)), inValidity())
+			b.GetDsseEnvelope().Payload = statementOf(signPredicate, d)
 			return b
 		}), want: "could not verify envelope"},
 		"attestation instead of a signature": {attach: keyless(release, actions, vulnType), want: ", only attestation " + vulnType},
 		"truncated": {attach: func(s *virtualSigstore, r string, d v1.Hash) {
-			text, _ := protojson.Marshal(s.keylessBundle(release, actions, statement(signPredicate, d), inValidity()))
+			text, _ := protojson.Marshal(s.keylessBundle(release, actions, statementOf(signPredicate, d), inValidity()))
 			attachRaw(s.t, r, d, text[:len(text)/2])
 		}, want: "malformed bundle"},
 		"unknown media type": {attach: changed(func(b *bundlepb.Bundle, _ v1.Hash) {
@@ -169,7 +169,7 @@ func TestRejectsOtherIdentities(t *testing.T) {
 			keyless(release, actions, signPredicate)(newVirtualSigstore(s.t), r, d)
 		}, want: "not enough verified log entries"},
 		"certificate expired": {attach: withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-			return s.keylessBundle(release, actions, statement(signPredicate, d), time.Now().Add(30*time.Minute))
+			return s.keylessBundle(release, actions, statementOf(signPredicate, d), time.Now().Add(30*time.Minute))
 		}), want: "integrated time outside certificate validity"},
 		"key instead of a certificate": {attach: func(s *virtualSigstore, r string, d v1.Hash) {
 			byKeys(signPredicate, s.newKey("eve.pub"))(s, r, d)
@@ -182,7 +182,7 @@ func TestRejectsReferrersOfWrongMediaType(t *testing.T) {
 	t.Parallel()
 	withTypes := func(layerType, artifactType string) attachFunc {
 		return func(s *virtualSigstore, r string, d v1.Hash) {
-			text, _ := protojson.Marshal(s.keylessBundle(release, actions, statement(signPredicate, d), inValidity()))
+			text, _ := protojson.Marshal(s.keylessBundle(release, actions, statementOf(signPredicate, d), inValidity()))
 			layer := static.NewLayer(text, types.MediaType(layerType))
 			must(s.t, ociremote.WriteReferrer(digestIn(s.t, r, d), artifactType, []v1.Layer{layer}, nil))
 		}
@@ -289,7 +289,7 @@ func TestIndexOrPlatformMayBeSignedByBundle(t *testing.T) {
 			d.earlier, _ = pushIndex(t, repository, "earlier")
 			d.index, d.platform = pushIndex(t, repository, "now")
 			at, signed := tt.choose(d)
-			attach(t, repository, at, s.keyBundle(key, statement(signPredicate, signed)))
+			attach(t, repository, at, s.keyBundle(key, statementOf(signPredicate, signed)))
 			_, err := check(t, repository+":1", p, Enforce)
 			if tt.want == "" && err != nil || tt.want != "" && (!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
@@ -322,11 +322,11 @@ func TestFindsReferrersByAPIAndByTag(t *testing.T) {
 			return registry.New(registry.WithReferrersSupport(api), registry.Logger(log.New(io.Discard, "", 0)))
 		}) + "/web"
 		digest := image.Push(t, newImage(t, "1"), repository+":1")
-		attach(t, repository, digest, s.keyBundle(eve, statement(signPredicate, digest)))
+		attach(t, repository, digest, s.keyBundle(eve, statementOf(signPredicate, digest)))
 		if _, err := check(t, repository+":1", p, Enforce); !errors.Is(err, ErrRefused) {
 			t.Errorf("referrers API %v, signed by another key: %v", api, err)
 		}
-		attach(t, repository, digest, s.keyBundle(key, statement(signPredicate, digest)))
+		attach(t, repository, digest, s.keyBundle(key, statementOf(signPredicate, digest)))
 		if _, err := check(t, repository+":1", p, Enforce); err != nil {
 			t.Errorf("referrers API %v: %v", api, err)
 		}
@@ -338,7 +338,7 @@ func TestReportsSignerCertificateAndTime(t *testing.T) {
 	t.Parallel()
 	s := newVirtualSigstore(t)
 	repository, digest := pushOne(t, "1")
-	b := s.keylessBundle(release, actions, statement(signPredicate, digest), inValidity())
+	b := s.keylessBundle(release, actions, statementOf(signPredicate, digest), inValidity())
 	b.VerificationMaterial.TimestampVerificationData = nil
 	attach(t, repository, digest, b)
 	verified, err := check(t, repository+":1", s.policy(keylessPolicy), Enforce)
@@ -362,8 +362,8 @@ func FuzzBundle(f *testing.F) {
 	s.newKey("a.pub")
 	image := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("a", 64)}
 	for _, b := range []*bundlepb.Bundle{
-		newVirtualSigstore(f).keylessBundle(release, actions, statement(signPredicate, image), inValidity()),
-		s.keyBundle(s.newKey("eve.pub"), statement(signPredicate, image)),
+		newVirtualSigstore(f).keylessBundle(release, actions, statementOf(signPredicate, image), inValidity()),
+		s.keyBundle(s.newKey("eve.pub"), statementOf(signPredicate, image)),
 	} {
 		text, err := protojson.Marshal(b)
 		must(f, err)

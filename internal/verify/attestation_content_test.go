@@ -11,7 +11,7 @@ import (
 
 // provenance returns a statement with a predicate.
 func provenance(d v1.Hash, predicate string) []byte {
-	return bytes.Replace(statement(provenanceType, d), []byte(`"predicate":{}`), []byte(`"predicate":`+predicate), 1)
+	return bytes.Replace(statementOf(provenanceType, d), []byte(`"predicate":{}`), []byte(`"predicate":`+predicate), 1)
 }
 
 // byKeyWith attaches a statement with a predicate.

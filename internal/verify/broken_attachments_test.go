@@ -79,7 +79,7 @@ func TestBrokenAttachmentsDoNotCount(t *testing.T) {
 				t.Errorf("%s, %s: %+v", name, mode, got)
 			}
 		}
-		attach(t, repository, digest, s.keyBundle(key, statement(signPredicate, digest)))
+		attach(t, repository, digest, s.keyBundle(key, statementOf(signPredicate, digest)))
 		verified, err := check(t, repository+":1", p, Enforce)
 		if err != nil {
 			t.Errorf("%s, beside a signature: %v", name, err)

@@ -20,6 +20,7 @@ import (
 	"github.com/org/linuxkit-action/internal/verify/policy"
 	"github.com/org/linuxkit-action/internal/verify/signer"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // The tests in files real_* sign with cosign 2 and 3 without a key: with a Fulcio, Rekor 2
@@ -159,5 +160,7 @@ func bundleOf(t *testing.T, image name.Digest) []byte {
 		t.Fatalf("%d bundles at %s", len(found), image)
 	}
 	must(t, found[0].Err)
-	return found[0].File
+	text, err := protojson.Marshal(found[0].Bundle.Bundle)
+	must(t, err)
+	return text
 }

@@ -25,7 +25,7 @@ func TestRejectsCertificateThatWasNotYetValid(t *testing.T) {
 	must(t, err)
 	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: p.trusted.Fulcio})
 	identity := &sign.CertificateProviderOptions{IDToken: p.token(t, sigstore.Release)}
-	content := &sign.DSSEData{Data: statement(signPredicate, digest), PayloadType: "application/vnd.in-toto+json"}
+	content := &sign.DSSEData{Data: statementOf(signPredicate, digest), PayloadType: "application/vnd.in-toto+json"}
 	authority := sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: p.trusted.TimestampURL()})
 	b, err := sign.Bundle(content, key, sign.BundleOptions{
 		Context: t.Context(), CertificateProvider: fulcio, CertificateProviderOptions: identity,

@@ -86,8 +86,8 @@ func TestFindsSignatureOnLaterPage(t *testing.T) {
 			t.Parallel()
 			repository := image.Serve(t, paged(tt.flood, tt.link)) + "/web"
 			digest := image.Push(t, newImage(t, name), repository+":1")
-			attach(t, repository, digest, s.keyBundle(eve, statement(signPredicate, digest)))
-			attach(t, repository, digest, s.keyBundle(key, statement(signPredicate, digest)))
+			attach(t, repository, digest, s.keyBundle(eve, statementOf(signPredicate, digest)))
+			attach(t, repository, digest, s.keyBundle(key, statementOf(signPredicate, digest)))
 			_, err := check(t, repository+":1", p, Enforce)
 			if tt.want == "" && err != nil || tt.want != "" && (!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)

@@ -7,12 +7,13 @@ import (
 	"fmt"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	intoto "github.com/in-toto/attestation/go/v1"
 	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/verify/constraint"
 	"github.com/org/linuxkit-action/internal/verify/discovery"
 	"github.com/org/linuxkit-action/internal/verify/policy"
 	"github.com/org/linuxkit-action/internal/verify/signer"
-	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/org/linuxkit-action/internal/verify/statement"
 	"github.com/sigstore/sigstore/pkg/signature/payload"
 )
 
@@ -65,7 +66,7 @@ func (r requirement) match(a discovery.Attachment, image v1.Hash) error {
 	case err != nil:
 		return signer.Reject(err)
 	case content.EnvelopeContent() != nil:
-		return r.matchStatement(content.EnvelopeContent(), image)
+		return r.matchStatement(a, image)
 	case r.predicateType != signPredicate:
 		return unrelated(signatureRequired.String())
 	case a.Payload != nil:
@@ -77,21 +78,30 @@ func (r requirement) match(a discovery.Attachment, image v1.Hash) error {
 }
 
 // matchStatement checks an in-toto statement (in-toto attestation framework 1, Statement).
-func (r requirement) matchStatement(envelope verify.EnvelopeContent, image v1.Hash) error {
-	statement, err := envelope.Statement()
+func (r requirement) matchStatement(a discovery.Attachment, image v1.Hash) error {
+	head, err := headOf(a)
 	if err != nil {
 		return signer.Reject(err)
 	}
-	if statement.PredicateType != r.predicateType {
-		return unrelated(markup.Line(requirement{predicateType: statement.PredicateType}.String()))
+	if head.GetPredicateType() != r.predicateType {
+		return unrelated(markup.Line(requirement{predicateType: head.GetPredicateType()}.String()))
 	}
 	err = signer.Reject(errors.New("statement has no subject"))
-	for _, s := range statement.Subject {
+	for _, s := range head.GetSubject() {
 		if err = matchDigest(image.Algorithm+":"+s.Digest[image.Algorithm], image); err == nil {
 			return nil
 		}
 	}
 	return err
+}
+
+// headOf returns the statement of an attachment without its predicate.
+func headOf(a discovery.Attachment) (*intoto.Statement, error) {
+	envelope := a.Bundle.GetDsseEnvelope()
+	if got := envelope.GetPayloadType(); got != statement.PayloadType {
+		return nil, fmt.Errorf("payload has type %.80q, want %s", got, statement.PayloadType)
+	}
+	return statement.ParseHead(envelope.GetPayload())
 }
 
 // matchPayload checks a simple signing payload (cosign specs/SIGNATURE_SPEC.md).
@@ -119,18 +129,10 @@ func (r requirement) checkContent(ctx context.Context, a discovery.Attachment) e
 	if r.constraint == nil {
 		return nil
 	}
-	content, err := a.Bundle.SignatureContent()
-	if err != nil {
-		return signer.Reject(err)
-	}
-	if content.EnvelopeContent() == nil {
+	if a.Bundle.GetDsseEnvelope() == nil {
 		return signer.Reject(errors.New("signature has no statement"))
 	}
-	statement, err := content.EnvelopeContent().RawEnvelope().DecodeB64Payload()
-	if err != nil {
-		return signer.Reject(err)
-	}
-	err = r.constraint.Check(ctx, statement)
+	err := r.constraint.Check(ctx, a.Bundle.GetDsseEnvelope().GetPayload())
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}

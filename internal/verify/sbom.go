@@ -15,6 +15,7 @@ import (
 	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify/discovery"
+	"github.com/org/linuxkit-action/internal/verify/signer"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -34,7 +35,7 @@ var sbomTypes = map[string]string{
 // SBOM is a bill of materials of a component, attested by the signers of its rule.
 type SBOM struct {
 	Format  string // SPDX or CycloneDX
-	Content []byte // the signed file, which can be verified again: a DSSE envelope, or a Sigstore bundle
+	Content []byte // a file by which it can be verified again: a DSSE envelope, or a Sigstore bundle
 	SHA256  string // of Content, in hex
 }
 
@@ -69,7 +70,7 @@ func (v *Verified) SBOMs(ctx context.Context, reporter progress.Reporter) ([][]S
 // sbomSearch finds the SBOMs of one component.
 type sbomSearch struct {
 	result   Result
-	attested map[string]attestedSBOM    // by digest
+	attested map[string]attestedSBOM    // by digest of the statement
 	signers  map[string]map[string]bool // digest of the statement → those who signed it
 	notes    []string
 }
@@ -119,26 +120,45 @@ func (s *sbomSearch) verify(ctx context.Context, a discovery.Attachment, image v
 		s.note(count.shortfall())
 		return nil
 	}
-	sbom := attestedSBOM{
-		SBOM:      SBOM{Format: format, Content: a.File, SHA256: digestOf(a.File)},
-		statement: digestOf(a.Bundle.GetDsseEnvelope().GetPayload()),
+	file, err := s.file(ctx, a)
+	if err != nil {
+		return err
 	}
-	s.attested[sbom.SHA256] = sbom
+	s.keep(attestedSBOM{
+		SBOM:      SBOM{Format: format, Content: file, SHA256: digestOf(file)},
+		statement: digestOf(a.Bundle.GetDsseEnvelope().GetPayload()),
+	}, count.signatures)
+	return nil
+}
+
+// file returns the file of an SBOM that is verified.
+func (s *sbomSearch) file(ctx context.Context, a discovery.Attachment) ([]byte, error) {
+	material, err := signer.VerifiedMaterial(ctx, a, s.result.options)
+	if err != nil {
+		return nil, err
+	}
+	return a.File(material)
+}
+
+// keep keeps one SBOM of each statement: of several with the same, the first by digest.
+func (s *sbomSearch) keep(sbom attestedSBOM, signatures map[string]signer.Signature) {
+	if known, ok := s.attested[sbom.statement]; !ok || sbom.SHA256 < known.SHA256 {
+		s.attested[sbom.statement] = sbom
+	}
 	if s.signers[sbom.statement] == nil {
 		s.signers[sbom.statement] = map[string]bool{}
 	}
-	for name := range count.signatures {
+	for name := range signatures {
 		s.signers[sbom.statement][name] = true
 	}
-	return nil
 }
 
 // signed returns the SBOMs whose statement enough signers have signed.
 func (s *sbomSearch) signed() []SBOM {
 	var signed []SBOM
 	threshold := s.result.rule.Threshold
-	for _, digest := range slices.Sorted(maps.Keys(s.attested)) {
-		sbom := s.attested[digest]
+	bySHA256 := func(a, b attestedSBOM) int { return strings.Compare(a.SHA256, b.SHA256) }
+	for _, sbom := range slices.SortedFunc(maps.Values(s.attested), bySHA256) {
 		if n := len(s.signers[sbom.statement]); n < threshold {
 			s.note(fmt.Sprintf("signed by %d of %d required signers", n, threshold))
 			continue
@@ -157,17 +177,14 @@ func (s *sbomSearch) note(text string) {
 // sbomFormat returns the predicate type of an attestation and the format of the SBOM in
 // it, or "" if it is none.
 func sbomFormat(a discovery.Attachment) (predicateType, format string) {
-	content, err := a.Bundle.SignatureContent()
-	if err != nil || content.EnvelopeContent() == nil {
-		return "", ""
-	}
-	statement, err := content.EnvelopeContent().Statement()
+	head, err := headOf(a)
 	if err != nil {
 		return "", ""
 	}
+	predicateType = head.GetPredicateType()
 	for format, known := range sbomTypes {
-		if statement.PredicateType == known || strings.HasPrefix(statement.PredicateType, known+"/") {
-			return statement.PredicateType, format
+		if predicateType == known || strings.HasPrefix(predicateType, known+"/") {
+			return predicateType, format
 		}
 	}
 	return "", ""

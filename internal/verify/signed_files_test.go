@@ -74,7 +74,7 @@ func TestRejectsSignaturesOfFilesByAnySigner(t *testing.T) {
 	})
 	checkCases(t, s, keylessPolicy, map[string]attachmentCase{
 		"certificate": {attach: withBundle(func(s *virtualSigstore, d v1.Hash) *bundlepb.Bundle {
-			b := s.keylessBundle(release, actions, statement(signPredicate, d), inValidity())
+			b := s.keylessBundle(release, actions, statementOf(signPredicate, d), inValidity())
 			made, err := sign.Bundle(&sign.PlainData{Data: []byte("x")}, key, sign.BundleOptions{})
 			must(s.t, err)
 			b.Content = made.Content
@@ -113,7 +113,7 @@ func TestPlatformSignatureDoesNotCoverALayout(t *testing.T) {
 		if tt.signsPlatform {
 			signed = platform
 		}
-		attach(t, repository, signed, s.keyBundle(key, statement(signPredicate, signed)))
+		attach(t, repository, signed, s.keyBundle(key, statementOf(signPredicate, signed)))
 		m := loadManifest(t, strings.ReplaceAll(tt.manifest, "%s", repository+":1"))
 		verified, err := Check(t.Context(), resolve(t, m, &component.Registry{}), p, Options{Mode: Enforce, Report: progress.Silent()})
 		if errors.Is(err, ErrRefused) != tt.refused || (err == nil) == tt.refused {

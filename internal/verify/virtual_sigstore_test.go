@@ -76,7 +76,7 @@ func (s *virtualSigstore) policy(text string) *policy.Policy {
 }
 
 // statement is an in-toto statement, with a predicate type.
-func statement(predicate string, image v1.Hash) []byte {
+func statementOf(predicate string, image v1.Hash) []byte {
 	text, _ := json.Marshal(map[string]any{
 		"_type": "https://in-toto.io/Statement/v1", "predicateType": predicate, "predicate": map[string]any{},
 		"subject": []any{map[string]any{"digest": map[string]string{"sha256": image.Hex}}},

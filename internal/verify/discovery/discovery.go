@@ -25,7 +25,7 @@ import (
 const (
 	MaxAttachments = 64       // in one location
 	maxBytes       = 16 << 20 // of one bundle, payload or envelope; an SBOM has megabytes
-	maxTotalBytes  = 32 << 20 // in one location, before the last attachment
+	maxTotalBytes  = 48 << 20 // of one component, before the last attachment
 )
 
 // ErrMalformed is wrapped by the error of an attachment that cannot be decoded.
@@ -43,9 +43,7 @@ type Attachment struct {
 	// timestamps the whole envelope of an attestation. It is nil for a bundle.
 	TimestampedData []byte
 
-	// File is the content of a file by which an attestation or a bundle can be verified
-	// again: the DSSE envelope, or a bundle. It is nil for a signature of cosign 2.
-	File []byte
+	inTag bool // in the layout of cosign 2
 
 	Err error // why it cannot be decoded, or nil; wraps ErrMalformed
 }
@@ -69,11 +67,17 @@ var (
 // Find returns the attachments of an image in one location, if there are any. An error is
 // one of the registry; a malformed attachment has its own.
 func Find(ctx context.Context, image name.Digest, location Location, options []remote.Option) ([]Attachment, error) {
+	return find(ctx, image, location, options, &budget{})
+}
+
+func find(
+	ctx context.Context, image name.Digest, location Location, options []remote.Option, spent *budget,
+) ([]Attachment, error) {
 	options = append(options, remote.WithContext(ctx))
 	if location == Referrers {
-		return findReferrers(image, options)
+		return findReferrers(image, options, spent)
 	}
-	return findTag(image, location, options)
+	return findTag(image, location, options, spent)
 }
 
 // outages are the errors that say nothing about an attachment.
@@ -94,15 +98,13 @@ func attribute(what string, err error) (Attachment, error) {
 	return malformed("%s: %w", what, err), nil
 }
 
-// limitReached reports whether one more attachment, after n were read, would exceed a
+// budget is the bytes of the attachments that are read for one component. The run checks
+// few components at the same time, so this bounds the memory of the run.
+type budget struct{ bytes int }
+
+// reached reports whether one more attachment, after n in its location, would exceed a
 // limit.
-func limitReached(n int, found []Attachment) bool {
-	bytes := 0
-	for _, a := range found {
-		bytes += len(a.Payload) + len(a.File)
-	}
-	return n >= MaxAttachments || bytes > maxTotalBytes
-}
+func (b *budget) reached(n int) bool { return n >= MaxAttachments || b.bytes > maxTotalBytes }
 
 // limitExceeded stands for the attachments that are not read.
 func limitExceeded(where string) Attachment {
@@ -125,7 +127,7 @@ func checkLocal(manifest *v1.Manifest, digest v1.Hash) error {
 }
 
 // readLayer reads a layer as it is stored, and checks its digest.
-func readLayer(layer v1.Layer, size int64) ([]byte, error) {
+func (b *budget) readLayer(layer v1.Layer, size int64) ([]byte, error) {
 	if size > maxBytes {
 		return nil, fmt.Errorf("%d bytes exceed the limit of %d", size, maxBytes)
 	}
@@ -134,5 +136,7 @@ func readLayer(layer v1.Layer, size int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, maxBytes+1))
+	content, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	b.bytes += len(content)
+	return content, err
 }

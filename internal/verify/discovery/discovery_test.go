@@ -122,7 +122,7 @@ func FuzzConvert(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := convert(layer, attestation)
+		a, err := convert(layer, attestation, &budget{})
 		if err != nil || (a.Bundle == nil) == (a.Err == nil) {
 			t.Errorf("%+v, %v", a, err)
 		}

@@ -14,6 +14,7 @@ import (
 type Finder struct {
 	component *component.Component
 	found     map[key][]Attachment
+	spent     budget
 }
 
 type key struct {
@@ -45,7 +46,7 @@ func (f *Finder) Find(ctx context.Context, image v1.Hash, location Location) ([]
 		return found, nil
 	}
 	reference := f.component.Repository().Digest(image.String())
-	found, err := Find(ctx, reference, location, f.component.RemoteOptions())
+	found, err := find(ctx, reference, location, f.component.RemoteOptions(), &f.spent)
 	if err != nil {
 		return nil, component.Classify(err)
 	}

@@ -22,7 +22,7 @@ const emptyType = "application/vnd.oci.empty.v1+json"
 // API, or from the tag sha256-DIGEST where the registry has none (OCI distribution
 // specification 1.1, "Listing Referrers"). An attacker who floods the list can hide
 // signatures, so that the image is refused, as by deleting them; that forges none.
-func findReferrers(image name.Digest, options []remote.Option) ([]Attachment, error) {
+func findReferrers(image name.Digest, options []remote.Option, spent *budget) ([]Attachment, error) {
 	list, err := remote.Referrers(image, options...)
 	if err != nil {
 		return attributeTag("list of referrers", err)
@@ -37,11 +37,11 @@ func findReferrers(image name.Digest, options []remote.Option) ([]Attachment, er
 		if !mayBeBundle(d) {
 			continue
 		}
-		if limitReached(candidates, found) {
+		if spent.reached(candidates) {
 			return append(found, limitExceeded("list of referrers")), nil
 		}
 		candidates++
-		bundles, err := readReferrer(image.Context().Digest(d.Digest.String()), d, options)
+		bundles, err := readReferrer(image.Context().Digest(d.Digest.String()), d, options, spent)
 		if err != nil {
 			return nil, err
 		}
@@ -56,16 +56,16 @@ func mayBeBundle(d v1.Descriptor) bool {
 
 // readReferrer reads the bundle of one manifest. A manifest without a bundle gives none,
 // unless its artifact type announces one.
-func readReferrer(reference name.Digest, d v1.Descriptor, options []remote.Option) ([]Attachment, error) {
+func readReferrer(reference name.Digest, d v1.Descriptor, options []remote.Option, spent *budget) ([]Attachment, error) {
 	image, err := remote.Image(reference, options...)
 	if err == nil {
-		return bundlesIn(image, d)
+		return bundlesIn(image, d, spent)
 	}
 	a, err := attribute("referrer "+d.Digest.String(), err)
 	return []Attachment{a}, err
 }
 
-func bundlesIn(image v1.Image, d v1.Descriptor) ([]Attachment, error) {
+func bundlesIn(image v1.Image, d v1.Descriptor, spent *budget) ([]Attachment, error) {
 	manifest, err := image.Manifest()
 	if err != nil {
 		return []Attachment{malformed("referrer %s: %w", d.Digest, err)}, nil
@@ -79,7 +79,7 @@ func bundlesIn(image v1.Image, d v1.Descriptor) ([]Attachment, error) {
 	if err := checkLocal(manifest, manifest.Layers[0].Digest); err != nil {
 		return []Attachment{malformed("referrer %s: %w", d.Digest, err)}, nil
 	}
-	a, err := readBundle(image, manifest.Layers[0])
+	a, err := readBundle(image, manifest.Layers[0], spent)
 	return []Attachment{a}, err
 }
 
@@ -90,18 +90,22 @@ func layerTypes(manifest *v1.Manifest) string {
 	return fmt.Sprintf("media type is %q", manifest.Layers[0].MediaType)
 }
 
-func readBundle(image v1.Image, d v1.Descriptor) (Attachment, error) {
+func readBundle(image v1.Image, d v1.Descriptor, spent *budget) (Attachment, error) {
 	layer, err := image.LayerByDigest(d.Digest)
 	if err != nil {
 		return malformed("bundle: %w", err), nil
 	}
-	text, err := readLayer(layer, d.Size)
+	text, err := spent.readLayer(layer, d.Size)
 	if err != nil {
 		return attribute("bundle "+d.Digest.String(), err)
+	}
+	if err := checkJSON(text); err != nil {
+		return malformed("bundle %s: %w", d.Digest, err), nil
 	}
 	var b bundle.Bundle
 	if err := b.UnmarshalJSON(text); err != nil {
 		return malformed("bundle %s: %w", d.Digest, err), nil
 	}
-	return Attachment{Bundle: &b, File: text}, nil
+	dropHints(b.Bundle)
+	return Attachment{Bundle: &b}, nil
 }

@@ -1,10 +1,8 @@
 package discovery
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,7 +20,7 @@ import (
 
 // findTag returns the attachments at the tag sha256-DIGEST.LOCATION (cosign
 // specs/SIGNATURE_SPEC.md and ATTESTATION_SPEC.md).
-func findTag(image name.Digest, location Location, options []remote.Option) ([]Attachment, error) {
+func findTag(image name.Digest, location Location, options []remote.Option, spent *budget) ([]Attachment, error) {
 	access := ociremote.WithRemoteOptions(options...)
 	tag, err := ociremote.SignatureTag(image, access, ociremote.WithSignatureSuffix(string(location)))
 	if err != nil {
@@ -42,14 +40,14 @@ func findTag(image name.Digest, location Location, options []remote.Option) ([]A
 	}
 	var found []Attachment
 	for i, layer := range layers {
-		if limitReached(i, found) {
+		if spent.reached(i) {
 			return append(found, limitExceeded("tag "+tag.Identifier())), nil
 		}
 		if err := checkLocal(manifest, manifest.Layers[i].Digest); err != nil {
 			found = append(found, malformed("signature: %w", err))
 			continue
 		}
-		a, err := convert(layer, location == AttestationTag)
+		a, err := convert(layer, location == AttestationTag, spent)
 		if err != nil {
 			return nil, err
 		}
@@ -72,17 +70,20 @@ func attributeTag(tag string, err error) ([]Attachment, error) {
 }
 
 // convert makes a bundle of a layer. An error is one of the registry.
-func convert(layer oci.Signature, attestation bool) (Attachment, error) {
+func convert(layer oci.Signature, attestation bool, spent *budget) (Attachment, error) {
 	size, err := layer.Size()
 	if err != nil {
 		return malformed("signature: %w", err), nil
 	}
-	content, err := readLayer(layer, size)
+	content, err := spent.readLayer(layer, size)
 	if err != nil {
 		return attribute("signature", err)
 	}
 	annotations, err := layer.Annotations()
 	if err != nil {
+		return malformed("signature: %w", err), nil
+	}
+	if err := checkJSON(content); err != nil {
 		return malformed("signature: %w", err), nil
 	}
 	b := &bundlepb.Bundle{MediaType: bundleType + "+json;version=0.1"} // 0.1 needs no inclusion proof
@@ -111,32 +112,23 @@ func finish(b *bundlepb.Bundle, content []byte, attestation bool) Attachment {
 	if err != nil {
 		return malformed("signature: %w", err)
 	}
-	if !attestation {
-		return Attachment{Bundle: valid, Payload: content}
+	dropHints(valid.Bundle)
+	a := Attachment{Bundle: valid, inTag: true}
+	switch {
+	case !attestation:
+		a.Payload = content
+	case b.VerificationMaterial.TimestampVerificationData != nil:
+		a.TimestampedData = content
 	}
-	file, err := attestationFile(valid, content)
-	if err != nil {
-		return malformed("attestation: %w", err)
-	}
-	return Attachment{Bundle: valid, TimestampedData: content, File: file}
+	return a
 }
 
-// attestationFile returns an attestation with everything that proves its signer: the
-// envelope as it is stored or, where annotations add a certificate, a log entry or a
-// timestamp, a bundle of both. Other verifiers do not accept a timestamp over the envelope
-// (see TimestampedData) in a bundle; a log entry they do.
-func attestationFile(b *bundle.Bundle, envelope []byte) ([]byte, error) {
-	m := b.VerificationMaterial
-	if m.GetPublicKey() != nil && len(m.GetTlogEntries()) == 0 && m.GetTimestampVerificationData() == nil {
-		return envelope, nil
+// dropHints removes the names of keys, which no signature covers: a verifier would skip an
+// envelope whose hint is another than its own.
+func dropHints(b *bundlepb.Bundle) {
+	for _, s := range b.GetDsseEnvelope().GetSignatures() {
+		s.Keyid = ""
 	}
-	text, err := b.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	err = json.Compact(&out, text) // protojson adds random white space
-	return out.Bytes(), err
 }
 
 func setMessage(b *bundlepb.Bundle, signature string, payload []byte) error {
@@ -151,7 +143,7 @@ func setMessage(b *bundlepb.Bundle, signature string, payload []byte) error {
 
 func setEnvelope(b *bundlepb.Bundle, content []byte) error {
 	var e dssepb.Envelope
-	err := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(content, &e)
+	err := protojson.Unmarshal(content, &e)
 	b.Content = &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &e}
 	return err
 }

@@ -144,7 +144,7 @@ func (k *Key) Verify(ctx context.Context, a discovery.Attachment, image v1.Hash,
 	if err != nil {
 		return Signature{}, err
 	}
-	result, err := verifier.Verify(a.Bundle, verify.NewPolicy(artifact(a, image), verify.WithKey()))
+	result, err := verifier.Verify(entity{a.Bundle}, verify.NewPolicy(artifact(a, image), verify.WithKey()))
 	if err != nil {
 		return Signature{}, Reject(err)
 	}

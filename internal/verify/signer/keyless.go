@@ -57,7 +57,7 @@ func (k *Keyless) Verify(ctx context.Context, a discovery.Attachment, image v1.H
 	if err != nil {
 		return Signature{}, err
 	}
-	result, err := verifier.Verify(a.Bundle, verify.NewPolicy(artifact(a, image), verify.WithCertificateIdentity(k.identity)))
+	result, err := verifier.Verify(entity{a.Bundle}, verify.NewPolicy(artifact(a, image), verify.WithCertificateIdentity(k.identity)))
 	if err != nil {
 		return Signature{}, Reject(explainValidity(err, verifier, a))
 	}
