@@ -2,6 +2,7 @@ package pid1
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,28 @@ func (m *machine) serveControl() {
 }
 
 // handle handles a request. It runs in a goroutine of the client.
-func (m *machine) handle(r control.Request) control.Response {
+func (m *machine) handle(p control.Peer, r control.Request) control.Response {
+	how := halt.How(r.Verb)
+	var err error
+	switch {
+	case how.Known():
+		err = p.CheckShutDown()
+	case slices.Contains([]string{"stop", "start", "restart"}, r.Verb):
+		err = p.CheckControl()
+	default:
+		err = p.CheckRead()
+	}
+	switch {
+	case err != nil:
+		return control.Response{Text: control.Sanitize(r.Verb) + ": " + err.Error(), Code: control.Failed}
+	case how.Known():
+		return m.callLoop(func() control.Response { return errorResponse(m.requestShutdown(how, "operator")) })
+	}
+	return m.serve(r)
+}
+
+// serve serves a request that is allowed and is not a shutdown.
+func (m *machine) serve(r control.Request) control.Response {
 	switch r.Verb {
 	case "status":
 		return m.callLoop(func() control.Response { return control.Response{Text: m.snapshot().Text()} })
@@ -47,9 +69,6 @@ func (m *machine) handle(r control.Request) control.Response {
 		return m.operate(r, (*supervise.Supervisor).Start, supervise.Status.StartFinished)
 	case "restart":
 		return m.operate(r, (*supervise.Supervisor).Restart, supervise.Status.StartFinished)
-	}
-	if how := halt.How(r.Verb); how.Known() {
-		return m.callLoop(func() control.Response { return errorResponse(m.requestShutdown(how, "operator")) })
 	}
 	return control.Response{Text: "unknown command " + control.Sanitize(r.Verb), Code: control.Invalid}
 }

@@ -1,4 +1,5 @@
-// Package control lets an operator control PID 1, by a unix stream socket that only root may use.
+// Package control lets an operator control PID 1, by a unix stream socket that only root may use,
+// and a container's root only if it shares the pid namespace or has a capability (Peer).
 //
 // A client sends a request of one line and receives text, whose last line is the exit status of the
 // client:
@@ -7,8 +8,8 @@
 //	web: ready           response, for people
 //	exit 0               0 done, 1 failed, 2 invalid request
 //
-// A client cannot harm PID 1: requests and responses have a size limit and a deadline, few clients
-// are served at once, and each has its own goroutine, which never blocks the event loop.
+// A client cannot harm PID 1: requests and responses have a size limit and a deadline, the number of
+// clients is limited, and each has its own goroutine, which never blocks the event loop.
 package control
 
 import (

@@ -25,7 +25,7 @@ func startServer(t *testing.T) string {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		s.Serve(func(r Request) Response {
+		s.Serve(func(_ Peer, r Request) Response {
 			if r.Verb == "panic" {
 				panic("handler")
 			}
@@ -76,7 +76,7 @@ func TestOtherUsersAreRejected(t *testing.T) {
 	}
 	defer s.Close()
 	s.owner++
-	go s.Serve(func(Request) Response {
+	go s.Serve(func(Peer, Request) Response {
 		t.Error("a request of another user was handled")
 		return Response{}
 	})
@@ -163,16 +163,25 @@ func TestHostileClients(t *testing.T) {
 	})
 }
 
-func TestSilentClientsTimeOut(t *testing.T) {
+// Idle clients, more than are served at once, delay no other.
+func TestIdleClientsDelayNoOther(t *testing.T) {
 	t.Parallel()
 	path := startServer(t)
-	for range 2 * maxClients {
-		hostile(t, path, "")
+	for range 3 * maxClients {
+		hostile(t, path, "sta")
 	}
 	began := time.Now()
 	checkCall(t, path, "web")
-	if took := time.Since(began); took > 4*ioTimeout {
+	if took := time.Since(began); took > ioTimeout/2 {
 		t.Errorf("another client was served after %v", took)
+	}
+}
+
+func TestIdleClientTimesOut(t *testing.T) {
+	t.Parallel()
+	client := hostile(t, startServer(t), "sta")
+	if got, err := io.ReadAll(client); err != nil || !strings.HasPrefix(string(got), ErrRequest.Error()) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -184,11 +193,11 @@ func TestClientThatDoesNotReadTimesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	go s.Serve(func(Request) Response { return Response{Text: strings.Repeat("long\n", maxResponse)} })
+	go s.Serve(func(Peer, Request) Response { return Response{Text: strings.Repeat("long\n", maxResponse)} })
 	client := hostile(t, path, "status\n")
-	for end := time.Now().Add(wait); len(s.slots) < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(wait); len(s.slots) < 1 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 	}
-	for end := time.Now().Add(wait); len(s.slots) > 1; time.Sleep(time.Millisecond) { // one slot is taken before accept
+	for end := time.Now().Add(wait); len(s.slots) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the client keeps its slot")
 		}

@@ -2,15 +2,17 @@ package control
 
 import (
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
-// maxClients is how many clients are served at once; further ones wait in the backlog of the
-// socket.
-const maxClients = 8
+// maxClients is how many clients are served at once. Beyond that the client that has been idle the
+// longest is disconnected; if none is idle, further ones wait in the backlog of the socket.
+const maxClients = 64
 
 // acceptPause is the pause after a failed accept(2), for example without free descriptors, so that
 // PID 1 does not spin.
@@ -22,6 +24,9 @@ type Server struct {
 	owner    uint32 // only this user may connect: PID 1's own, root
 	slots    chan struct{}
 	closed   chan struct{}
+
+	mu   sync.Mutex
+	idle []*os.File // clients without a complete request, in the order in which they came
 }
 
 // Listen makes the socket at path.
@@ -37,19 +42,18 @@ func Listen(path string) (*Server, error) {
 }
 
 // Serve answers requests with handle until Close. handle runs in a goroutine of the client and must
-// return in bounded time, since the client occupies a slot until then.
-func (s *Server) Serve(handle func(Request) Response) {
+// return in bounded time.
+func (s *Server) Serve(handle func(Peer, Request) Response) {
 	for {
-		s.slots <- struct{}{}
 		client, err := accept(s.listener)
 		if err == nil {
+			s.admit(client)
 			guard.Go("control client", func() {
 				defer s.release(client)
 				guard.Do("control request", func() { s.serve(client, handle) })
 			})
 			continue
 		}
-		<-s.slots
 		select {
 		case <-s.closed:
 			return
@@ -58,7 +62,33 @@ func (s *Server) Serve(handle func(Request) Response) {
 	}
 }
 
+// admit waits for a slot. A new client is never kept waiting by an idle one.
+func (s *Server) admit(client *os.File) {
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		s.mu.Lock()
+		if len(s.idle) > 0 {
+			_ = s.idle[0].Close() // ends its read; nothing is buffered
+			s.idle = s.idle[1:]
+		}
+		s.mu.Unlock()
+		s.slots <- struct{}{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, client)
+}
+
+// notIdle removes a client from the idle ones.
+func (s *Server) notIdle(client *os.File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = slices.DeleteFunc(s.idle, func(f *os.File) bool { return f == client })
+}
+
 func (s *Server) release(client *os.File) {
+	s.notIdle(client)
 	_ = client.Close() // nothing is buffered
 	<-s.slots
 }
@@ -70,14 +100,16 @@ func (s *Server) Close() error {
 }
 
 // serve serves one client. It drops a client of another user.
-func (s *Server) serve(client *os.File, handle func(Request) Response) {
-	if !isFrom(client, s.owner) {
+func (s *Server) serve(client *os.File, handle func(Peer, Request) Response) {
+	peer, user, err := peerOf(client)
+	if err != nil || user != s.owner {
 		return
 	}
 	request, err := readRequest(client)
+	s.notIdle(client)
 	response := Response{Code: Invalid}
 	if err == nil {
-		response = handle(request)
+		response = handle(peer, request)
 	} else {
 		response.Text = err.Error()
 	}
@@ -91,10 +123,10 @@ func readRequest(client *os.File) (Request, error) {
 	if err := client.SetReadDeadline(time.Now().Add(ioTimeout)); err != nil {
 		return Request{}, err
 	}
-	line := make([]byte, 0, maxRequest)
-	for len(line) < cap(line) {
-		n, err := client.Read(line[len(line):cap(line)])
-		line = line[:len(line)+n]
+	var line []byte
+	for buf := make([]byte, 512); len(line) < maxRequest; {
+		n, err := client.Read(buf[:min(len(buf), maxRequest-len(line))])
+		line = append(line, buf[:n]...)
 		if strings.HasSuffix(string(line), "\n") || err != nil {
 			break
 		}

@@ -81,19 +81,6 @@ func acceptNow(listener int) (int, error) {
 	}
 }
 
-// isFrom reports whether a client belonged to user when it connected (unix(7), SO_PEERCRED).
-func isFrom(client *os.File, user uint32) bool {
-	raw, err := client.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var peer *unix.Ucred
-	controlled := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	return controlled == nil && err == nil && peer.Uid == user
-}
-
 // connect connects to the socket within connectTimeout.
 func connect(path string) (*os.File, error) {
 	fd, err := socket()

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/org/linuxkit-action/internal/pid1/control"
 	"github.com/org/linuxkit-action/internal/pid1/halt"
 	"github.com/org/linuxkit-action/internal/pid1/logs"
@@ -45,8 +43,11 @@ const (
 	defaultLines    = 20
 )
 
-// Directories of logs: those of services, and of onboot and onshutdown.
-var logDirs = []string{"/var/log", "/run/log/onboot"}
+// logDirs returns the directories of logs: those of services, and of onboot and onshutdown.
+func logDirs() []string {
+	root := machineRoot()
+	return []string{root + "/var/log", root + "/run/log/onboot"}
+}
 
 // Main runs the command that args name, and returns its exit code.
 func Main(args []string) int {
@@ -86,7 +87,7 @@ func command(args []string) int {
 	if len(args) > maxArgs {
 		return invalid(verb + ": unexpected argument " + args[maxArgs])
 	}
-	response, err := control.Call(control.Path, control.Request{Verb: verb, Name: strings.Join(args, "")}, responseTimeout)
+	response, err := control.Call(machineRoot()+control.Path, control.Request{Verb: verb, Name: strings.Join(args, "")}, responseTimeout)
 	if err == nil && response.Code == control.Done {
 		response.Text, err = format(verb, response.Text)
 	}
@@ -144,7 +145,7 @@ func showLogs(args []string) int {
 	if err != nil || lines < 0 || len(args) != 1 {
 		return invalid("logs: must be logs NAME [-n N]")
 	}
-	err = control.Logs(os.Stdout, logDirs, args[0], lines)
+	err = control.Logs(os.Stdout, logDirs(), args[0], lines)
 	if errors.Is(err, control.ErrNoLog) {
 		err = noLogError(args[0])
 	}
@@ -154,7 +155,7 @@ func showLogs(args []string) int {
 // noLogError describes where a missing log may be.
 func noLogError(container string) error {
 	text := container + ": " + control.ErrNoLog.Error()
-	nearest := suggest.Nearest(container, control.LogNames(logDirs))
+	nearest := suggest.Nearest(container, control.LogNames(logDirs()))
 	_, err := os.Lstat(logs.Logger)
 	switch {
 	case nearest != "":
@@ -163,40 +164,4 @@ func noLogError(container string) error {
 		text += "; it may be in the logging daemon; try logread"
 	}
 	return errors.New(text)
-}
-
-// endMachine requests a shutdown on the control socket, or by a signal if PID 1 does not respond
-// there. With -f it ends the machine at once.
-func endMachine(how halt.How, args []string) int {
-	force := false
-	for _, arg := range args {
-		switch {
-		case arg == "-f":
-			force = true
-		case arg == "-k" && how == halt.Reboot:
-			how = halt.Kexec
-		default:
-			return invalid(string(how) + ": unknown option " + arg)
-		}
-	}
-	if force {
-		return printError(haltNow(how))
-	}
-	response, err := control.Call(control.Path, control.Request{Verb: string(how)}, endTimeout)
-	if err != nil {
-		return printError(signalPID1(how))
-	}
-	return printResponse(response)
-}
-
-func haltNow(how halt.How) error {
-	if err := halt.Check(how); err != nil {
-		return err
-	}
-	unix.Sync()
-	return os.NewSyscallError("reboot", halt.Now(how))
-}
-
-func signalPID1(how halt.How) error {
-	return os.NewSyscallError("signal PID 1", unix.Kill(1, how.Signal()))
 }
