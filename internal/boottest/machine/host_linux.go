@@ -23,18 +23,24 @@ func limitProcess(pid int, o Options) {
 	limits := map[int]uint64{
 		unix.RLIMIT_AS:    uint64(o.Memory)<<20 + overhead,
 		unix.RLIMIT_CORE:  0,
-		unix.RLIMIT_FSIZE: largest(o.Disks),
+		unix.RLIMIT_FSIZE: o.largestDisk(),
 	}
 	for resource, limit := range limits {
 		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: limit, Max: limit}, nil)
 	}
 }
 
-// largest returns the size of the largest disk, in bytes.
-func largest(disks []int64) uint64 {
-	var most int64
-	for _, size := range disks {
+// largestDisk returns the size of the largest disk, in bytes. An image that is missing is an error
+// of QEMU.
+func (o Options) largestDisk() uint64 {
+	most := int64(0)
+	for _, size := range o.Disks {
 		most = max(most, size)
+	}
+	for _, path := range o.Images {
+		if info, err := os.Stat(path); err == nil {
+			most = max(most, info.Size())
+		}
 	}
 	return uint64(most)
 }
