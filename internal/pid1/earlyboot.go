@@ -28,7 +28,7 @@ func (m *machine) earlyBoot() options {
 	if !o.panicSet {
 		m.logError(early.RebootAfterPanic(), "a reboot after a panic of the kernel or a crash of PID 1")
 	}
-	m.startConsole(o.quiet)
+	m.startConsole()
 	m.runSteps(early.Resize(m.config.Tmpfs, available))
 	m.runSteps(early.Cgroups(o.unifiedCgroup))
 	m.mountOptional()
@@ -60,22 +60,19 @@ func (m *machine) mountOptional() {
 	}
 }
 
-// startConsole starts to write records to the kernel log, which prints them on the console. With
-// "quiet" on the command line, or without /dev/kmsg, they are written to the console directly.
-func (m *machine) startConsole(quiet bool) {
-	sinks := []console.Sink{&m.recent}
+// startConsole starts to write records to the kernel log, which prints them on the console. What it
+// does not print, and everything without /dev/kmsg, is written to the console directly.
+func (m *machine) startConsole() {
+	terminal, err := console.OpenTerminal("/dev/console")
+	if err != nil {
+		terminal = console.Terminal{FD: 2}
+	}
 	kmsg, err := console.OpenKmsg()
-	if err == nil {
-		sinks = append(sinks, kmsg)
+	if err != nil {
+		m.console.Start(&m.recent, terminal)
+		return
 	}
-	if quiet || err != nil {
-		terminal, err := console.OpenTerminal("/dev/console")
-		if err != nil {
-			terminal = console.Terminal{FD: 2}
-		}
-		sinks = append(sinks, terminal)
-	}
-	m.console.Start(sinks...)
+	m.console.Start(&m.recent, console.NewKernelLog(kmsg, terminal))
 }
 
 // execInit executes the program that init= names, with the arguments of the kernel. It returns if

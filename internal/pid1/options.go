@@ -18,7 +18,6 @@ type options struct {
 	levelSet      bool // level is set, and overrides the configuration
 	config        string
 	program       string // to execute instead of this one: init=
-	quiet         bool   // the kernel prints no log messages
 	unifiedCgroup bool
 	panicSet      bool // the command line says what happens after a panic
 }
@@ -31,7 +30,7 @@ func readOptions(args []string) options {
 }
 
 func parseOptions(line cmdline.Line, args []string, level string) options {
-	o := options{level: console.Info, config: configPath, quiet: line.Has("quiet"), unifiedCgroup: true}
+	o := options{level: console.Info, config: configPath, unifiedCgroup: true}
 	o.program, _ = line.Value("init")
 	if v, _ := line.Value("init.config"); v != "" {
 		o.config = v

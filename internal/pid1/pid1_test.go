@@ -135,7 +135,6 @@ func TestOptions(t *testing.T) {
 		want            options
 	}{
 		"empty": {want: base},
-		"quiet": {line: "quiet", want: with(func(o *options) { o.quiet = true })},
 		"debug": {
 			line: "debug", want: with(func(o *options) { o.level, o.levelSet = console.Debug, true }),
 		},

@@ -121,3 +121,15 @@ func TestKmsgLine(t *testing.T) {
 		t.Errorf("%d bytes: %.30q … %.10q", len(got), got, got[len(got)-10:])
 	}
 }
+
+func TestRecordsThatTheKernelDoesNotPrint(t *testing.T) {
+	t.Parallel()
+	for levels, want := range map[string]bool{
+		"7\t4\t1\t7\n": true, "10\t4\t1\t7\n": true, "15": true, "6\t4\t1\t7\n": false, "4\t4\t1\t7\n": false,
+		"1\t4\t1\t7\n": false, "0\t4\t1\t7\n": false, "": false,
+	} {
+		if got := prints([]byte(levels)); got != want {
+			t.Errorf("%q: printed %t", levels, got)
+		}
+	}
+}

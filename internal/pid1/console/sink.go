@@ -34,6 +34,65 @@ func kmsgLine(line []byte) []byte {
 	return append(append(append(text, kmsgLevel...), line...), '\n')
 }
 
+// KernelLog writes to the kernel log, and to the console as well while the kernel does not print its
+// log there: with "quiet" or "loglevel=4" on the kernel command line, or after "dmesg -n 1". The
+// level stays as it is: it is the operator's choice for messages of the kernel.
+type KernelLog struct {
+	Kmsg     Kmsg
+	Terminal Terminal
+	levels   int // descriptor of the kernel's levels, or -1
+}
+
+// Files of the kernel about what it prints (Documentation/admin-guide/sysctl/kernel.rst, printk, and
+// kernel-parameters.rst, ignore_loglevel).
+const (
+	levelsPath      = "/proc/sys/kernel/printk"
+	ignoreLevelPath = "/sys/module/printk/parameters/ignore_loglevel"
+)
+
+// NewKernelLog returns a sink that needs /proc and /sys.
+func NewKernelLog(kmsg Kmsg, terminal Terminal) KernelLog {
+	k := KernelLog{Kmsg: kmsg, Terminal: terminal, levels: -1}
+	if file.Line(ignoreLevelPath) == "Y" {
+		return k
+	}
+	if fd, err := unix.Open(levelsPath, unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+		k.levels = fd
+	}
+	return k
+}
+
+// WriteLine implements Sink.
+func (k KernelLog) WriteLine(line []byte) {
+	k.Kmsg.WriteLine(line)
+	if !k.printed() {
+		k.Terminal.WriteLine(line)
+	}
+}
+
+// printed reports whether the kernel prints messages of kmsgLevel.
+func (k KernelLog) printed() bool {
+	buf := make([]byte, 32)
+	n, err := unix.Pread(k.levels, buf, 0)
+	if err != nil {
+		return true
+	}
+	return prints(buf[:n])
+}
+
+// prints reports whether the first number of levels, the level of the console, is above that of
+// kmsgLevel.
+func prints(levels []byte) bool {
+	n := 0
+	for _, c := range levels {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n > 6
+}
+
 // Terminal writes lines to a file descriptor: the console if the kernel does not print its
 // log there, and standard error in a container.
 type Terminal struct{ FD int }
