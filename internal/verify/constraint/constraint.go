@@ -4,8 +4,8 @@
 // Parse compiles what a policy requires; Check compares a statement with it: every regular
 // field of the constraint must be in the statement and agree. Packages of CUE's standard
 // library can be imported and no others: there is no module, so nothing is read from a
-// file or the network. Statements are foreign: size and nesting are bounded, evaluation
-// ends after ten seconds, and a panic of CUE is an error.
+// file or the network. Constraints and statements are foreign: CUE evaluates them in a
+// process of its own, with limits of memory and time.
 package constraint
 
 import (
@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -23,9 +22,6 @@ import (
 
 // MaxBytes bounds the CUE of one constraint.
 const MaxBytes = 256 << 10
-
-// timeout bounds one evaluation. A usual one takes a millisecond.
-const timeout = 10 * time.Second
 
 // Constraint is what a policy requires of a statement. It is safe for concurrent use.
 type Constraint struct {
@@ -41,13 +37,13 @@ func Parse(file, text, predicateType string) (*Constraint, error) {
 		return nil, fmt.Errorf("is larger than %d KiB", MaxBytes>>10)
 	}
 	c := &Constraint{file: file, text: text}
-	return c, runBounded(context.Background(), timeout, func() error { return c.validate(predicateType) })
+	return c, evaluate(context.Background(), task{File: file, Text: text, PredicateType: predicateType})
 }
 
 // Check returns an error unless the statement satisfies the constraint. It is ctx.Err() if
 // ctx ends first.
 func (c *Constraint) Check(ctx context.Context, statement []byte) error {
-	err := runBounded(ctx, timeout, func() error { return c.compare(statement) })
+	err := evaluate(ctx, task{File: c.file, Text: c.text, Check: true, Statement: statement})
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -141,29 +137,4 @@ func emptyStatement(predicateType string) []byte {
 	return fmt.Appendf(nil,
 		`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"%064d"}}],"predicateType":%q,"predicate":{}}`,
 		0, predicateType)
-}
-
-// runBounded waits for an evaluation until a limit. CUE cannot be interrupted: what
-// exceeds the limit continues in the background. Only statements whose signature is valid
-// get that far. A panic becomes an error.
-func runBounded(ctx context.Context, limit time.Duration, evaluate func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if v := recover(); v != nil {
-				done <- fmt.Errorf("CUE panicked: %v", v)
-			}
-		}()
-		done <- evaluate()
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-timer.C:
-		return fmt.Errorf("CUE evaluation exceeded %v", limit)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
