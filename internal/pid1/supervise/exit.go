@@ -105,8 +105,9 @@ func (s *Supervisor) scheduleRestart(u *unit) {
 		return
 	}
 	u.pause = u.Backoff.next(u.pause)
+	number := u.attempts // an operator may start the service during the pause, and it may end again
 	s.loop.After(u.pause, func() {
-		if u.state == Exited {
+		if u.state == Exited && u.attempts == number {
 			u.restarts++
 			u.state = Waiting
 		}

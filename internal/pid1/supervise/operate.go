@@ -36,8 +36,8 @@ func (s *Supervisor) Stop(name string) error {
 }
 
 // Start starts a service that is over, or once it has stopped, and the services that it requires. It
-// resets the start limit and the backoff: a service that waits for a restart starts at once. The
-// order of services still applies.
+// resets the start limit and the backoff. A service that waits for a restart starts at once, and its
+// next pause is the longer one. The order of services still applies.
 func (s *Supervisor) Start(name string) error {
 	u, err := s.lookup(name)
 	if err == nil {
@@ -48,10 +48,14 @@ func (s *Supervisor) Start(name string) error {
 		return err
 	case u.state == Stopping:
 		u.again, u.timeout = true, ""
-	case u.state.over() || u.state == Exited:
+	case u.state.over():
 		return u.reset()
+	case u.state == Exited:
+		pause := u.pause
+		err = u.reset()
+		u.pause = pause
 	}
-	return nil
+	return err
 }
 
 // startRequired starts the services that u requires, unless they run.

@@ -39,6 +39,7 @@ type attempt struct {
 func (s *Supervisor) start(u *unit) {
 	a := &attempt{hasSlot: true}
 	u.state, u.begun, u.readiness, u.attempt = Starting, time.Now(), readiness{}, a
+	u.attempts++
 	u.starts = append(u.starts, u.begun)
 	u.trimStarts()
 	s.starts++

@@ -16,6 +16,7 @@ type unit struct {
 	job       *container.Job
 	state     State
 	attempt   *attempt       // the start in progress, or nil
+	attempts  int            // number of starts; a timer belongs to one of them
 	run       *container.Run // the running process, or nil
 	begun     time.Time      // start of the current run, or when it lost its readiness
 	readyAt   time.Time
