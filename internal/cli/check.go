@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/spf13/cobra"
 )
 
@@ -24,7 +25,7 @@ func newCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(p.out, "%s: valid (%s)\n", m.Name, contents(m))
+			fmt.Fprintf(p.out, "%s: valid (%s)\n", markup.Line(m.Name), contents(m))
 			return nil
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"github.com/org/linuxkit-action/internal/boottest"
 	"github.com/org/linuxkit-action/internal/build"
@@ -14,6 +15,7 @@ import (
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/git"
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/sigstore"
 	"github.com/org/linuxkit-action/internal/verify"
@@ -87,15 +89,16 @@ func exitCode(ctx context.Context, err error) int {
 // that editors find the line.
 var placed = regexp.MustCompile(`^[^:\s][^:]*:\d+(:\d+)?: `)
 
-// explainFailure prints the error of a run.
+// explainFailure prints the error of a run. Foreign text in it is escaped.
 func explainFailure(w io.Writer, err error) {
+	text := strings.Join(markup.ErrorLines(err), "\n")
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "linuxkit-action: interrupted; partial files are removed")
-	case placed.MatchString(err.Error()):
-		fmt.Fprintln(w, err)
+	case placed.MatchString(text):
+		fmt.Fprintln(w, text)
 	default:
-		fmt.Fprintf(w, "linuxkit-action: %v\n", err)
+		fmt.Fprintf(w, "linuxkit-action: %s\n", text)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/linuxkit-action/internal/build"
 	"github.com/org/linuxkit-action/internal/manifest"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/verify"
 	"github.com/spf13/cobra"
 )
@@ -69,10 +70,10 @@ func explain(w io.Writer, verified *verify.Verified, explanation *build.Explanat
 			fmt.Fprintln(w)
 		}
 		shown[e.Name] = true
-		fmt.Fprintf(w, "%s %s\n  %s\n", e.Section, e.Name, e.Image)
+		fmt.Fprintf(w, "%s %s\n  %s\n", markup.Line(e.Section), markup.Line(e.Name), markup.Line(e.Image))
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, s := range e.Settings {
-			fmt.Fprintf(table, "  %s\t%s\t%s\n", s.Key, s.From, s.Value)
+			fmt.Fprintf(table, "  %s\t%s\t%s\n", markup.Line(s.Key), markup.Line(s.From), markup.Printable(s.Value))
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -88,14 +89,15 @@ func explain(w io.Writer, verified *verify.Verified, explanation *build.Explanat
 
 // explainSystem prints the settings that belong to no entry: kernel and PID 1.
 func explainSystem(w io.Writer, m *manifest.Manifest, explanation *build.Explanation) {
-	fmt.Fprintf(w, "%s\n", m.Name)
+	fmt.Fprintf(w, "%s\n", markup.Line(m.Name))
 	if m.Kernel.Image != "" {
 		fmt.Fprintf(w, "kernel\n  image    %s\n  binary   %s\n  tar      %s\n  cmdline  %s\n",
-			m.Kernel.Image, m.Kernel.BinaryName(), orNone(m.Kernel.TarName()), orNone(m.KernelCmdline()))
+			markup.Line(string(m.Kernel.Image)), markup.Line(m.Kernel.BinaryName()),
+			markup.Line(orNone(m.Kernel.TarName())), markup.Printable(orNone(m.KernelCmdline())))
 	}
-	fmt.Fprintf(w, "PID 1\n  %s\n", explanation.Init)
+	fmt.Fprintf(w, "PID 1\n  %s\n", markup.Printable(explanation.Init))
 	for _, improvement := range explanation.Improvements {
-		fmt.Fprintf(w, "  with --init builtin: %s\n", improvement)
+		fmt.Fprintf(w, "  with --init builtin: %s\n", markup.Printable(improvement))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/org/linuxkit-action/internal/component/lock"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/verify"
 	"github.com/spf13/cobra"
@@ -165,7 +166,7 @@ func writeChanges(w io.Writer, file string, changes []lock.Change) error {
 	fmt.Fprintf(w, "%s:\n", file)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
-		fmt.Fprintf(table, "  %s\t%s\n", c.Reference, describeChange(c))
+		fmt.Fprintf(table, "  %s\t%s\n", markup.Line(c.Reference), markup.Line(describeChange(c)))
 	}
 	return table.Flush()
 }

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/org/linuxkit-action/internal/boottest"
 	"github.com/org/linuxkit-action/internal/boottest/machine"
@@ -24,6 +23,7 @@ import (
 	"github.com/org/linuxkit-action/internal/gha"
 	"github.com/org/linuxkit-action/internal/manifest"
 	"github.com/org/linuxkit-action/internal/manifest/strict"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/progress"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
@@ -77,7 +77,7 @@ func (p *pipeline) warn(warning error) {
 	if warning == nil {
 		return
 	}
-	for text := range strings.SplitSeq(warning.Error(), "\n") {
+	for _, text := range markup.ErrorLines(warning) {
 		p.show.Note("warning: %s", text)
 	}
 	p.annotate(warning)
@@ -340,6 +340,6 @@ func (p *pipeline) built(ctx context.Context, paths []string) (*artifacts.Set, e
 // list prints the paths of files in a folder.
 func list(w io.Writer, dir string, names []string) {
 	for _, name := range names {
-		fmt.Fprintf(w, "  %s\n", filepath.Join(dir, name))
+		fmt.Fprintf(w, "  %s\n", markup.Printable(filepath.Join(dir, name)))
 	}
 }

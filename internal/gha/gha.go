@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/sethvargo/go-githubactions"
 )
 
@@ -98,7 +99,7 @@ func (j *Job) annotateLines(err error, write command) {
 	}
 	j.resume()
 	defer j.stop()
-	lines := strings.Split(err.Error(), "\n")
+	lines := markup.ErrorLines(err)
 	for i, line := range lines {
 		if i == maxAnnotations {
 			write(j.action, "%d more; see the log", len(lines)-i)

@@ -48,7 +48,7 @@ func TestWarnWritesWarnings(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	job := Start(&log)
-	job.Warn(errors.New("linuxkit.yml:14:5: services[1]: the tag has moved\nno place"))
+	job.Warn(errors.Join(errors.New("linuxkit.yml:14:5: services[1]: the tag has moved"), errors.New("no place")))
 	job.Close()
 	want := []string{"::warning col=5,file=linuxkit.yml,line=14::services[1]: the tag has moved", "::warning::no place"}
 	if got := runner(log.String()); !slices.Equal(got, want) {
@@ -61,7 +61,8 @@ func TestAnnotateLimitsAnnotations(t *testing.T) {
 	var log bytes.Buffer
 	job := Start(&log)
 	job.Annotate(nil)
-	job.Annotate(errors.New(strings.Repeat("a.yml:1:2: wrong\n", 12) + "no place"))
+	wrong := slices.Repeat([]error{errors.New("a.yml:1:2: wrong")}, 12)
+	job.Annotate(errors.Join(append(wrong, errors.New("no place"))...))
 	job.Close()
 	got := runner(log.String())
 	if len(got) != 10 || got[9] != "::error::4 more; see the log" {

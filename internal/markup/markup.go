@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Escape returns text for Markdown and HTML. Every character with a meaning in one of them,
@@ -45,16 +47,31 @@ func JSON(data any) ([]byte, error) {
 // maxLine bounds what Line returns, in bytes.
 const maxLine = 400
 
-// Line makes one printable line of foreign text, for an error or a table. Control and
-// format characters become blanks, so the text is no command for a terminal or a job's
-// log. Text over 400 bytes is cut.
-func Line(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+// Printable escapes text for a terminal and a log: control characters (ESC, CR, newlines),
+// format characters (bidi overrides, zero-width ones), blanks other than the space, and
+// invalid bytes become escapes of Go such as \n, \x1b and \u202e. It escapes no
+// backslash, so that paths stay as they are.
+func Printable(text string) string {
+	var out strings.Builder
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
+			fmt.Fprintf(&out, `\x%02x`, text[i])
+			continue
 		}
-		return ' '
-	}, text)
+		if unicode.IsPrint(r) {
+			out.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		out.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return out.String()
+}
+
+// Line makes one printable line of foreign text, for an error or a table: line breaks and
+// tabs become blanks, the rest is Printable. Text over 400 bytes is cut.
+func Line(text string) string {
+	text = Printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(text))
 	if len(text) > maxLine {
 		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
 	}

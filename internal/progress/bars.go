@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 )
@@ -41,12 +42,12 @@ func (b *bars) Note(format string, args ...any) {
 	if b.current != nil {
 		w = b.current // above the bars
 	}
-	fmt.Fprintf(w, "  "+format+"\n", args...)
+	fmt.Fprintf(w, "  %s\n", note(format, args))
 }
 
 func (b *bars) Begin(label string, total int64) Task {
 	bar := b.progress().AddBar(total,
-		mpb.PrependDecorators(decor.Name("  "+label, decor.WC{W: 34, C: decor.DindentRight})),
+		mpb.PrependDecorators(decor.Name("  "+markup.Printable(label), decor.WC{W: 34, C: decor.DindentRight})),
 		mpb.AppendDecorators(decor.CountersKiloByte("% .1f / % .1f")))
 	return &barTask{bar}
 }

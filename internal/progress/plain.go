@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // plain prints one line for each step, note and finished task.
@@ -22,13 +24,13 @@ func (p *plain) line(format string, args ...any) {
 }
 
 func (p *plain) Step(name string)                { p.line("• %s", name) }
-func (p *plain) Note(format string, args ...any) { p.line("  "+format, args...) }
+func (p *plain) Note(format string, args ...any) { p.line("  %s", note(format, args)) }
 func (p *plain) Close()                          {}
 
 func (p *plain) Begin(label string, _ int64) Task {
 	return &timedTask{begin: time.Now(), done: func(n int64, took time.Duration, ok bool) {
 		if ok {
-			p.line("  %-32s %9s  %5.1f s", label, Bytes(n), took.Seconds())
+			p.line("  %-32s %9s  %5.1f s", markup.Printable(label), Bytes(n), took.Seconds())
 		}
 	}}
 }
@@ -45,6 +47,9 @@ func (t *timedTask) Add(n int64) { t.bytes.Add(n) }
 func (t *timedTask) Done(ok bool) {
 	t.once.Do(func() { t.done(t.bytes.Load(), time.Since(t.begin), ok) })
 }
+
+// note formats a note. It is foreign text in part, such as names of images.
+func note(format string, args []any) string { return markup.Printable(fmt.Sprintf(format, args...)) }
 
 // jsonLines prints one JSON object for each step, note and finished task.
 type jsonLines struct {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // readFlags keep an open from blocking on a FIFO and from adopting a terminal.
@@ -29,7 +31,7 @@ func Open(name string) (*os.File, error) {
 func OpenIn(dir, rel string) (*os.File, error) {
 	name := filepath.Join(dir, rel)
 	if !filepath.IsLocal(rel) {
-		return nil, pathError(name, ErrOutside, "move the file into "+printable(dir))
+		return nil, pathError(name, ErrOutside, "move the file into "+markup.Printable(dir))
 	}
 	if err := checkGit(name, rel); err != nil {
 		return nil, err
@@ -125,7 +127,7 @@ func classify(name, dir string, err error) error {
 	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.EOPNOTSUPP): // a socket
 		return pathError(name, ErrNotRegular, "use a file")
 	case strings.Contains(err.Error(), "escapes"): // os.Root has no error value for it
-		return pathError(name, ErrOutside, "it is a symbolic link that leads out of "+printable(dir)+"; copy the file there")
+		return pathError(name, ErrOutside, "it is a symbolic link that leads out of "+markup.Printable(dir)+"; copy the file there")
 	}
 	return plain(name, err)
 }
@@ -134,9 +136,9 @@ func classify(name, dir string, err error) error {
 func plain(name string, err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return fmt.Errorf("%s: %w", printable(name), at.Err)
+		return fmt.Errorf("%s: %w", markup.Printable(name), at.Err)
 	}
-	return fmt.Errorf("%s: %w", printable(name), err)
+	return fmt.Errorf("%s: %w", markup.Printable(name), err)
 }
 
 // ReadFile returns the content of a file of the repository, of at most limit bytes.

@@ -21,6 +21,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // Errors of this package. Each is wrapped with the path and the remedy.
@@ -78,13 +80,5 @@ func insideGit(name string) bool {
 
 // pathError describes why name is rejected. It quotes name, which a stranger may have chosen.
 func pathError(name string, kind error, remedy string) error {
-	return fmt.Errorf("%s: %w; %s", printable(name), kind, remedy)
-}
-
-// printable returns name, quoted where it contains more than plain characters.
-func printable(name string) string {
-	if quoted := fmt.Sprintf("%q", name); quoted != `"`+name+`"` {
-		return quoted
-	}
-	return name
+	return fmt.Errorf("%s: %w; %s", markup.Printable(name), kind, remedy)
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // OpenDir opens a folder to create files in, and makes it with its parents where it is
@@ -76,7 +78,7 @@ func checkFolder(name string, mode fs.FileMode) error {
 	case mode&fs.ModeSymlink != 0:
 		return pathError(name, ErrLink, "files are not created through a link; name the folder it leads to, or remove it")
 	case !mode.IsDir():
-		return fmt.Errorf("%s: %w", printable(name), syscall.ENOTDIR)
+		return fmt.Errorf("%s: %w", markup.Printable(name), syscall.ENOTDIR)
 	}
 	return nil
 }

@@ -21,10 +21,10 @@ import (
 	"github.com/org/linuxkit-action/internal/workspace"
 )
 
-const validList = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
-	{"format":"kernel+initrd","kind":"kernel","path":"os-kernel","sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":3},
-	{"format":"kernel+initrd","kind":"initrd","path":"os-initrd.img","sha256":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","size":4},
-	{"format":"tar","kind":"tar","path":"os.tar","sha256":"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc","size":5}],
+var validList = `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[
+	{"format":"kernel+initrd","kind":"kernel","path":"os-kernel","sha256":"` + strings.Repeat("a", 64) + `","size":3},
+	{"format":"kernel+initrd","kind":"initrd","path":"os-initrd.img","sha256":"` + strings.Repeat("b", 64) + `","size":4},
+	{"format":"tar","kind":"tar","path":"os.tar","sha256":"` + strings.Repeat("c", 64) + `","size":5}],
 	"components":[{"role":"service","name":"web"},{"role":"onboot","name":"dhcp"},{"role":"service","name":"db"}]}`
 
 func folder(t *testing.T, files map[string]string) string {
@@ -68,8 +68,8 @@ func TestJSONFormat(t *testing.T) {
 	set := New(t.TempDir(), "os")
 	set.Arch, set.Init = "amd64", "builtin"
 	set.Files = []File{
-		{Format: "tar", Kind: KindTar, Path: "os.tar", SHA256: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Size: 3},
-		{Format: "spdx", Kind: KindSBOM, Path: "os-sbom-init-runc.intoto.json", SHA256: "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Size: 4},
+		{Format: "tar", Kind: KindTar, Path: "os.tar", SHA256: strings.Repeat("a", 64), Size: 3},
+		{Format: "spdx", Kind: KindSBOM, Path: "os-sbom-init-runc.intoto.json", SHA256: strings.Repeat("b", 64), Size: 4},
 	}
 	set.Components = []Component{
 		{Role: "kernel", Name: "kernel", Reference: "r", IndexDigest: "sha256:1", Bytes: 5},
@@ -86,8 +86,9 @@ func TestJSONFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"version":1,"name":"os","arch":"amd64","init":"builtin","files":[` +
-		`{"format":"tar","kind":"tar","path":"os.tar","sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":3},` +
-		`{"format":"spdx","kind":"sbom","path":"os-sbom-init-runc.intoto.json","sha256":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","size":4}],"components":[` +
+		`{"format":"tar","kind":"tar","path":"os.tar","sha256":"` + strings.Repeat("a", 64) + `","size":3},` +
+		`{"format":"spdx","kind":"sbom","path":"os-sbom-init-runc.intoto.json","sha256":"` + strings.Repeat("b", 64) +
+		`","size":4}],"components":[` +
 		`{"role":"kernel","name":"kernel","reference":"r","digest":"sha256:1","bytes":5},` +
 		`{"role":"init","name":"runc","reference":"s","digest":"sha256:2","signer":"me","bytes":6,` +
 		`"rule":"rule 1 (**)","verdict":"signed","signatures":[{"signer":"me","certificate":"cc","time":"2026-01-02T03:04:05Z"}],` +

@@ -71,12 +71,15 @@ func (p Problem) String() string {
 type Error struct{ Problems []Problem }
 
 // Error returns one line for each problem.
-func (e *Error) Error() string {
+func (e *Error) Error() string { return strings.Join(e.Lines(), "\n") }
+
+// Lines returns the problems. A newline in one of them is foreign text.
+func (e *Error) Lines() []string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // Unwrap returns ErrInvalid.

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -33,8 +32,11 @@ func TestChangesNameEveryLoosenedRule(t *testing.T) {
 		newer *Policy
 		want  []Change
 	}{
-		"the same":    {newer: parse("default: signed\nrules:\n- " + acme + "\n- " + all), want: nil},
-		"default":     {newer: parse("default: any\nrules: [" + acme + ", " + all + "]"), want: []Change{{Subject: "default", Old: "signed", New: "any"}}},
+		"the same": {newer: parse("default: signed\nrules:\n- " + acme + "\n- " + all), want: nil},
+		"default": {
+			newer: parse("default: any\nrules: [" + acme + ", " + all + "]"),
+			want:  []Change{{Subject: "default", Old: "signed", New: "any"}},
+		},
 		"one removed": {newer: parse("default: signed\nrules: [" + all + "]"), want: []Change{{Subject: "rule 1", Old: acme}}},
 		"log removed": {
 			newer: parse("default: signed\nrules: [" + acme + ", {match: '**', key: cosign.pub}]"),
@@ -55,20 +57,25 @@ func TestChangesNameEveryLoosenedRule(t *testing.T) {
 			t.Errorf("%s: got\n%+v\nwant\n%+v", name, got, tt.want)
 		}
 	}
-	// A key that is replaced under its name.
-	other := t.TempDir()
-	if err := registry.NewKey(other); err != nil {
-		t.Fatal(err)
+}
+
+func TestChangesNameAReplacedKey(t *testing.T) {
+	t.Parallel()
+	const text = "rules: [{match: '**', key: cosign.pub}]"
+	var policies []*Policy
+	for range 2 {
+		dir := t.TempDir()
+		if err := registry.NewKey(dir); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Parse(filepath.Join(dir, "policy.yml"), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies = append(policies, p)
 	}
-	text, err := os.ReadFile(filepath.Join(other, registry.PublicKey))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, registry.PublicKey), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got := base.Changes(parse("default: signed\nrules: [" + acme + ", " + all + "]"))
+	got := policies[0].Changes(policies[1])
 	if len(got) != 1 || got[0].Subject != "cosign.pub" || got[0].Old == got[0].New {
-		t.Errorf("replaced key: %+v", got)
+		t.Errorf("got %+v", got)
 	}
 }

@@ -6,18 +6,20 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"github.com/org/linuxkit-action/internal/markup"
 )
 
 // WriteTable writes the report for a terminal, one component a line.
 func (r *Report) WriteTable(w io.Writer) error {
 	if r.Command != "" {
 		text, command := r.noPolicy()
-		fmt.Fprintf(w, "%s: %s\n", text, command)
+		fmt.Fprintf(w, "%s: %s\n", text, markup.Line(command))
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  COMPONENT\tIMAGE\tDIGEST\tVERDICT")
 	for _, c := range r.Components {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", c.uses(), c.Image, c.shortDigest(), c.verdictText())
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", markup.Line(c.uses()), markup.Line(c.Image), c.shortDigest(), markup.Printable(c.verdictText()))
 	}
 	return table.Flush()
 }
