@@ -277,11 +277,11 @@ func TestAssembleErrors(t *testing.T) {
 		"modules are no tar archive":             {"kernel: {image: HOST/kernel:1, tar: System.map}", `/System.map: malformed image`},
 		"file replaces a linked folder":          {"init: [HOST/merged:1, HOST/odd:1]", "/lib is a link to usr/lib"},
 		"file replaces a folder":                 {"init: [HOST/runc:1]\nfiles: [{path: etc, contents: x}]", "a file cannot replace it"},
-		"source outside the repository":          {"files: [{path: a, source: ../../../../../../etc/passwd}]", "is outside the repository"},
-		"absolute source outside the repository": {"files: [{path: a, source: /etc/passwd}]", "is outside the repository"},
-		"source is a link out of the repository": {"files: [{path: a, source: link}]", "source link:"},
-		"missing source":                         {"files: [{path: a, source: none}]", "source none:"},
-		"source is a folder":                     {"files: [{path: a, source: .}]", "is not a regular file"},
+		"source outside the repository":          {"files: [{path: a, source: ../../../../../../etc/passwd}]", "outside the repository /"},
+		"absolute source outside the repository": {"files: [{path: a, source: /etc/passwd}]", "outside the repository /"},
+		"source is a link out of the repository": {"files: [{path: a, source: link}]", "leads out of"},
+		"missing source":                         {"files: [{path: a, source: none}]", `source "none": file does not exist`},
+		"source is a folder":                     {"files: [{path: a, source: .}]", "not a regular file; it is a folder"},
 		"container without a command":            {"services: [{name: a, image: HOST/merged:1}]", "no command in the manifest or the image"},
 	} {
 		_, err := fx.assemble(tt.text, nil)

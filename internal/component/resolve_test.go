@@ -58,7 +58,10 @@ func TestRejectsInvalidMirrors(t *testing.T) {
 // TestNormalizesSettings: mirrors and registries without TLS match every spelling.
 func TestNormalizesSettings(t *testing.T) {
 	t.Parallel()
-	r := &Registry{Mirrors: []string{"GHCR.io:443=http://a.example", "docker.io=https://b.example/hub"}, Insecure: []string{"Plain.Example.:443"}}
+	r := &Registry{
+		Mirrors:  []string{"GHCR.io:443=http://a.example", "docker.io=https://b.example/hub"},
+		Insecure: []string{"Plain.Example.:443"},
+	}
 	for image, want := range map[string]string{
 		"ghcr.io./acme/x": "http://a.example/acme/x", "registry-1.docker.io/acme/x": "https://b.example/hub/acme/x",
 		"alpine": "https://b.example/hub/library/alpine", "PLAIN.example/acme/x": "http://plain.example/acme/x",
@@ -78,7 +81,9 @@ func TestNormalizesSettings(t *testing.T) {
 func TestRejectsSettingsThatMatchNothing(t *testing.T) {
 	t.Parallel()
 	for _, r := range []*Registry{
-		{Mirrors: []string{"ghcr.io"}}, {Mirrors: []string{"https://ghcr.io=http://a.example"}}, {Mirrors: []string{"ghcr.io/acme=http://a.example"}},
+		{Mirrors: []string{"ghcr.io"}},
+		{Mirrors: []string{"https://ghcr.io=http://a.example"}},
+		{Mirrors: []string{"ghcr.io/acme=http://a.example"}},
 		{Insecure: []string{"http://a.example"}}, {Insecure: []string{"a.example/x"}}, {Insecure: []string{""}},
 	} {
 		if _, err := resolve(t, "a/b:1", r); !errors.Is(err, ErrSettings) {

@@ -35,7 +35,10 @@ func TestRejectsHostileManifestsSoon(t *testing.T) {
 			text: anchor + repeated(3000, "- {path: /f%d, contents: *big}\n"), want: "the values have more than 16 MiB in total",
 		},
 		"unknown keys":      {text: "kernel:\n" + repeated(100_000, "  kex%d: 1\n"), want: "more problems follow"},
-		"unknown words":     {text: "services:\n- name: a\n  image: b\n  capabilities:\n" + repeated(100_000, "  - CAP_SYS%d\n"), want: "more problems follow"},
+		"unknown words": {
+			text: "services:\n- name: a\n  image: b\n  capabilities:\n" + repeated(100_000, "  - CAP_SYS%d\n"),
+			want: "more problems follow",
+		},
 		"many values":       {text: "a: [" + repeated(1_000_000, "%d,") + "]", want: "more than 500000 values"},
 		"many null entries": {text: "services:\n" + strings.Repeat("-\n", 2_000_000), want: "more than 500000 values"},
 		"key of 1 MB": {

@@ -13,8 +13,8 @@ import (
 
 // VerifiedMaterial returns the part of an attachment's verification material that proves
 // its signature: the certificate, log entries by a trusted log, and timestamps by a trusted
-// authority. Hints, intermediate certificates and everything else is dropped, for whoever
-// can write to the registry can add it. The attachment has been verified.
+// authority. Hints, intermediate certificates and everything else is dropped: any writer of
+// the registry can add it. The attachment has been verified.
 func VerifiedMaterial(ctx context.Context, a discovery.Attachment, opts Options) (*bundlepb.VerificationMaterial, error) {
 	stored := a.Bundle.GetVerificationMaterial()
 	m := &bundlepb.VerificationMaterial{Content: stored.GetContent()}

@@ -12,7 +12,8 @@ const (
 
 func TestParsesHead(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"{" + head + end, "{" + head + "}", " { " + strings.Replace(head, "Statement/v1", "Statement/v0.1", 1) + end + "\n"} {
+	older := strings.Replace(head, "Statement/v1", "Statement/v0.1", 1)
+	for _, text := range []string{"{" + head + end, "{" + head + "}", " { " + older + end + "\n"} {
 		s, err := ParseHead([]byte(text))
 		if err != nil || s.GetPredicateType() != "t" || s.GetSubject()[0].GetDigest()["sha256"] != "aa" || s.GetPredicate() != nil {
 			t.Errorf("%s: %v, %v", text, s, err)
