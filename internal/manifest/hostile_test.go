@@ -34,7 +34,7 @@ func TestRejectsHostileManifestsSoon(t *testing.T) {
 		"anchor of 1 MB, 3,000 times": {
 			text: anchor + repeated(3000, "- {path: /f%d, contents: *big}\n"), want: "the values have more than 16 MiB in total",
 		},
-		"unknown keys":      {text: "kernel:\n" + repeated(100_000, "  kex%d: 1\n"), want: "more problems follow"},
+		"unknown keys": {text: "kernel:\n" + repeated(100_000, "  kex%d: 1\n"), want: "more problems follow"},
 		"unknown words": {
 			text: "services:\n- name: a\n  image: b\n  capabilities:\n" + repeated(100_000, "  - CAP_SYS%d\n"),
 			want: "more problems follow",
