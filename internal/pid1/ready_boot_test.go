@@ -1,6 +1,7 @@
 package pid1
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -117,5 +118,30 @@ func TestReadinessLostAndRegained(t *testing.T) {
 	}
 	g.until("ready service=web")
 	g.until("state phase=ready onboot= services=needs:ready:0,web:ready:0")
+	g.powerOff()
+}
+
+// A read-only container without a tmpfs, which binds the machine's /dev, has a place for the socket;
+// one that binds /run has the socket itself.
+func TestNotifyFromReadOnlyContainers(t *testing.T) {
+	t.Parallel()
+	im := newImage(t)
+	for name, dir := range map[string]string{"dev": "/dev", "run": "/run"} {
+		im.bundle("services", name, "notify", "READY=1")
+		path := "containers/services/" + name
+		im.file(path+"/lower"+dir+"/.keep", "", 0o644)
+		im.file(path+"/config.json", fmt.Sprintf(`{"ociVersion": "1.2.1",
+"process": {"user": {"uid": 0, "gid": 0}, "args": ["/guest", "notify", "READY=1"], "cwd": "/"},
+"root": {"path": "rootfs", "readonly": true},
+"mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+ {"destination": "%s", "type": "bind", "source": "%[1]s", "options": ["rbind"]}],
+"linux": {%s"namespaces": [{"type": "pid"}, {"type": "mount"}]}}`, dir, im.cgroupsPath(name)), 0o644)
+	}
+	if _, err := os.Lstat("/dev/notify"); err != nil { // the machine of the test has the host's /dev
+		t.Cleanup(func() { _ = os.Remove("/dev/notify") })
+	}
+	im.config("services: [{name: dev, ready: {notify: sd}}, {name: run, ready: {notify: sd}}]\n")
+	g := im.boot()
+	g.until("milestone name=ready")
 	g.powerOff()
 }

@@ -66,23 +66,43 @@ func (c *Config) SetEnv(variable string) {
 	c.root = c.root.With("process", process.With("env", json.NewArray(list...)))
 }
 
-// Bind bind mounts the file source into the container under name, and returns its path there. The
-// path is in a tmpfs of the container (every LinuxKit container has one on /dev), because a
-// read-only root has no place for it.
+// Bind makes the file source available in the container, and returns its path there: that in a
+// directory of the machine which the container binds, or else of a bind mount under name.
 func (c *Config) Bind(source, name string) (path string) {
 	mounts := c.root.Get("mounts").List()
-	dir := "/"
 	for _, m := range mounts {
-		if to := m.Get("destination").Text(); m.Get("type").Text() == "tmpfs" && slices.Contains([]string{"/run", "/dev", "/tmp"}, to) {
-			dir = to
-			break
+		rest, inside := strings.CutPrefix(source, m.Get("source").Text()+"/")
+		if inside && slices.Contains(m.Get("options").Texts(), "rbind") {
+			return filepath.Join(m.Get("destination").Text(), rest)
 		}
 	}
-	path = filepath.Join(dir, name)
+	path = filepath.Join(placeForBind(mounts), name)
 	bind := json.NewObject().With("destination", json.NewString(path)).With("type", json.NewString("bind")).
 		With("source", json.NewString(source)).With("options", json.NewArray(json.NewString("bind")))
 	c.root = c.root.With("mounts", json.NewArray(append(slices.Clone(mounts), bind)...))
 	return path
+}
+
+// placeForBind returns a directory of the container in which a mount point can be made, although the
+// root may be read-only: a tmpfs (every LinuxKit container has one on /dev, unless it binds the
+// machine's), or a directory of the machine. The last choice is the root.
+func placeForBind(mounts []json.Value) string {
+	usual := []string{"/run", "/dev", "/tmp", "/dev/shm"}
+	for _, isPlace := range []func(json.Value, string) bool{
+		func(m json.Value, to string) bool {
+			return m.Get("type").Text() == "tmpfs" && slices.Contains(usual, to)
+		},
+		func(m json.Value, to string) bool {
+			return slices.Contains(usual, to) && m.Get("source").Text() == to && !slices.Contains(m.Get("options").Texts(), "ro")
+		},
+	} {
+		for _, m := range mounts {
+			if to := m.Get("destination").Text(); isPlace(m, to) {
+				return to
+			}
+		}
+	}
+	return "/"
 }
 
 // ManagesDisks reports whether the container may set up disks, such as encrypted ones: it has

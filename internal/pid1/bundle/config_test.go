@@ -100,6 +100,12 @@ func TestBindUsesTmpfs(t *testing.T) {
 			`[{"destination": "/dev", "source": "/dev", "options": ["rbind"]}, {"destination": "/tmp", "type": "tmpfs"}]`,
 			"/tmp/notify",
 		},
+		"host /dev alone":     {`[{"destination": "/dev", "source": "/dev", "type": "bind", "options": ["rbind"]}]`, "/dev/notify"},
+		"host /dev read-only": {`[{"destination": "/dev", "source": "/dev", "type": "bind", "options": ["rbind", "ro"]}]`, "/notify"},
+		"host /dev and shm": {
+			`[{"destination": "/dev", "source": "/dev", "options": ["rbind"]}, {"destination": "/dev/shm", "type": "tmpfs"}]`,
+			"/dev/shm/notify",
+		},
 		"other tmpfs": {`[{"destination": "/data", "type": "tmpfs"}]`, "/notify"},
 		"no mounts":   {`null`, "/notify"},
 	} {
@@ -110,6 +116,16 @@ func TestBindUsesTmpfs(t *testing.T) {
 		if path != tt.want || !reflect.DeepEqual(mounts[len(mounts)-1], want) {
 			t.Errorf("%s: %s, last of %v", name, path, mounts)
 		}
+	}
+}
+
+func TestBindUsesTheMachinesDirectory(t *testing.T) {
+	t.Parallel()
+	const mounts = `{"mounts": [{"destination": "/host", "source": "/run", "type": "bind", "options": ["rbind", "ro"]}]}`
+	path := ""
+	_, got := changedConfig(t, mounts, func(c *Config) { path = c.Bind("/run/linuxkit-init/web.notify", "notify") })
+	if path != "/host/linuxkit-init/web.notify" || len(got["mounts"].([]any)) != 1 {
+		t.Errorf("%s, %v", path, got)
 	}
 }
 

@@ -2,27 +2,32 @@ package ready
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/org/linuxkit-action/internal/pid1/file"
+	"github.com/org/linuxkit-action/internal/pid1/guard"
 )
 
 // maxNotification is the longest message that is read, in bytes; the same limit as systemd's.
 const maxNotification = 4096
 
-// Minimum pauses between two events of one service: each change of readiness writes records, each
-// status a debug line.
+// Bounds of what one service can make PID 1 do. Messages are read at once, so that sd_notify(3) never
+// blocks the service, but of several changes only the last one is reported: each writes records.
 const (
-	changePause = time.Second
-	statusPause = 100 * time.Millisecond
+	changePause = time.Second            // between two changes of readiness
+	eventPause  = 100 * time.Millisecond // between two other events
+	burst       = 256                    // messages that are read within eventPause
 )
 
 // notifyProbe makes the socket of sd_notify(3). Every run of a service has its own socket, so any
@@ -51,59 +56,152 @@ func notifyProbe(path string) (*Probe, error) {
 	return &Probe{Socket: path, own: f, follow: follow}, nil
 }
 
-// notifyReader tracks the readiness and status of a service that sends notifications.
-type notifyReader struct {
-	report   func(Event)
-	ready    bool
-	status   string
-	statusAt time.Time // when status was last reported
+// notifications is what a service has sent and is not reported yet.
+type notifications struct {
+	mu      sync.Mutex
+	latest  notification  // the latest of each assignment
+	changed chan struct{} // has an element while latest has something new
+	over    chan struct{} // closed at the end of the socket
 }
 
-// readNotifications reads messages until the socket is closed. The kernel closes descriptors that
-// come with a message, since the read does not ask for them.
+// readNotifications reads messages until the socket is closed, and reports what changes.
 func readNotifications(ctx context.Context, f io.Reader, report func(Event)) {
-	l := notifyReader{report: report}
-	report(Event{NotReady, "no READY=1 received"})
-	for buf := make([]byte, maxNotification+1); ; {
-		n, err := f.Read(buf)
-		if ctx.Err() != nil || err != nil && !errors.Is(err, io.EOF) { // an empty message reads as EOF
-			return
-		}
-		if n > maxNotification || !l.handle(parseNotification(string(buf[:n]))) {
-			continue
-		}
+	n := &notifications{changed: make(chan struct{}, 1), over: make(chan struct{})}
+	report(Event{Kind: NotReady, Text: "no READY=1 received"})
+	guard.Go("notifications", func() {
+		defer close(n.over)
+		n.read(ctx, f)
+	})
+	r := notifyReporter{report: report}
+	var later <-chan time.Time
+	for {
 		select {
-		case <-time.After(changePause):
+		case <-n.changed:
+		case <-later:
+		case <-n.over:
+			return
 		case <-ctx.Done():
 			return
 		}
+		later = nil
+		if wait := r.update(n.take()); wait > 0 {
+			later = time.After(wait)
+		}
 	}
 }
 
-// handle processes a notification and reports whether the readiness changed.
-func (l *notifyReader) handle(n notification) bool {
-	if n.status != "" && n.status != l.status && time.Since(l.statusAt) >= statusPause {
-		l.status, l.statusAt = n.status, time.Now()
-		l.report(Event{Status, n.status})
+// read reads messages until the socket is closed. The kernel closes descriptors that come with a
+// message, since the read does not ask for them.
+func (n *notifications) read(ctx context.Context, f io.Reader) {
+	began, count := time.Now(), 0
+	for buf := make([]byte, maxNotification+1); ; {
+		size, err := f.Read(buf)
+		if ctx.Err() != nil || err != nil && !errors.Is(err, io.EOF) { // an empty message reads as EOF
+			return
+		}
+		if size <= maxNotification {
+			n.add(parseNotification(string(buf[:size])))
+		}
+		if count++; count < burst {
+			continue
+		}
+		time.Sleep(eventPause - time.Since(began)) // a flood costs little of a processor
+		began, count = time.Now(), 0
 	}
-	switch {
-	case n.ready && !l.ready:
-		l.report(Event{Kind: Ready})
-	case n.why != "" && l.ready:
-		l.report(Event{NotReady, n.why})
-	default:
-		return false
-	}
-	l.ready = n.ready
-	return true
 }
+
+func (n *notifications) add(m notification) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if m.state != "" {
+		n.latest.state = m.state
+	}
+	n.latest.status = cmp.Or(m.status, n.latest.status)
+	n.latest.extend = max(m.extend, n.latest.extend)
+	n.latest.alive = n.latest.alive || m.alive
+	select {
+	case n.changed <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what is new.
+func (n *notifications) take() notification {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m := n.latest
+	n.latest = notification{}
+	return m
+}
+
+// notifyReporter reports changes, not too often.
+type notifyReporter struct {
+	report   func(Event)
+	pending  notification
+	state    string // reported last
+	stateAt  time.Time
+	status   string // reported last
+	eventsAt time.Time
+}
+
+// update reports what is due, and returns when to call it again, or 0 if nothing is pending.
+func (r *notifyReporter) update(m notification) time.Duration {
+	p := &r.pending
+	p.state, p.status = cmp.Or(m.state, p.state), cmp.Or(m.status, p.status)
+	p.extend, p.alive = max(m.extend, p.extend), m.alive || p.alive
+	wait := time.Until(r.eventsAt.Add(eventPause))
+	if wait <= 0 {
+		r.reportEvents()
+		wait = 0
+	}
+	if p.state == "" || p.state == r.state {
+		p.state = ""
+		return wait
+	}
+	if left := time.Until(r.stateAt.Add(changePause)); left > 0 {
+		return max(left, wait)
+	}
+	r.state, r.stateAt = p.state, time.Now()
+	p.state = ""
+	if r.state == stateReady {
+		r.report(Event{Kind: Ready})
+	} else {
+		r.report(Event{Kind: NotReady, Text: r.state})
+	}
+	return wait
+}
+
+func (r *notifyReporter) reportEvents() {
+	p := &r.pending
+	if p.extend > 0 {
+		r.report(Event{Kind: Extend, Time: p.extend})
+	}
+	if p.alive {
+		r.report(Event{Kind: Alive})
+	}
+	if p.status != "" && p.status != r.status {
+		r.status = p.status
+		r.report(Event{Kind: Status, Text: p.status})
+	}
+	if p.extend > 0 || p.alive || p.status != "" {
+		r.eventsAt = time.Now()
+	}
+	p.extend, p.alive, p.status = 0, false, ""
+}
+
+// stateReady is the state of a service that has sent READY=1.
+const stateReady = "ready"
 
 // notification is the content of one message.
 type notification struct {
-	ready  bool
-	why    string // why the service is not ready any more
+	state  string // stateReady, why the service is not ready any more, or ""
 	status string
+	extend time.Duration // of the timeout in progress, from now
+	alive  bool          // for the watchdog of the service
 }
+
+// maxExtension limits EXTEND_TIMEOUT_USEC.
+const maxExtension = 24 * time.Hour
 
 // parseNotification parses the assignments of a message, one a line (sd_notify(3)). Assignments
 // that PID 1 does not use are skipped.
@@ -111,16 +209,22 @@ func parseNotification(text string) notification {
 	var n notification
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		status, isStatus := strings.CutPrefix(line, "STATUS=")
+		key, value, _ := strings.Cut(line, "=")
 		switch {
-		case isStatus:
-			n.status = printable(status)
+		case key == "STATUS":
+			n.status = printable(value)
 		case line == "READY=1":
-			n.ready, n.why = true, ""
+			n.state = stateReady
 		case line == "RELOADING=1":
-			n.ready, n.why = false, "reloading"
+			n.state = "reloading"
 		case line == "STOPPING=1":
-			n.ready, n.why = false, "stopping"
+			n.state = "stopping"
+		case line == "WATCHDOG=1":
+			n.alive = true
+		case key == "EXTEND_TIMEOUT_USEC":
+			if usec, err := strconv.ParseUint(value, 10, 63); err == nil {
+				n.extend = time.Duration(min(usec, uint64(maxExtension/time.Microsecond))) * time.Microsecond
+			}
 		}
 	}
 	return n
@@ -140,7 +244,7 @@ func fdProbe() (*Probe, error) {
 // readNewline reads until the pipe is closed. It continues after the newline, because SIGPIPE must
 // not kill a service that writes more.
 func readNewline(r *os.File, report func(Event)) {
-	report(Event{NotReady, "no newline on descriptor 3"})
+	report(Event{Kind: NotReady, Text: "no newline on descriptor 3"})
 	ready := false
 	for buf := make([]byte, 512); ; {
 		n, err := r.Read(buf)

@@ -106,10 +106,14 @@ func TestNotifyClosesReceivedDescriptors(t *testing.T) {
 type messages struct {
 	list  []string
 	pause time.Duration
+	atEnd func() // called before the end, if not nil
 }
 
 func (m *messages) Read(p []byte) (int, error) {
 	if len(m.list) == 0 {
+		if m.atEnd != nil {
+			m.atEnd()
+		}
 		return 0, os.ErrClosed
 	}
 	time.Sleep(m.pause)
@@ -118,28 +122,68 @@ func (m *messages) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestNotifyIsRateLimited(t *testing.T) {
+// A service that toggles is read at once, and PID 1 handles few events, the last state among them.
+func TestNotifyNeverBlocksTheService(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &messages{pause: 10 * time.Millisecond}
-		for range 100 {
-			m.list = append(m.list, "READY=1", "RELOADING=1\nSTATUS=a", "STATUS=b")
-		}
-		began, got := time.Now(), map[Kind]int{}
-		readNotifications(t.Context(), m, func(n Event) { got[n.Kind]++ })
-		seconds := int(time.Since(began) / time.Second)
-		if got[Ready] != 100 || got[NotReady] != 101 || seconds < 200 {
-			t.Errorf("%v in %d s", got, seconds)
-		}
-		m.list, got = nil, map[Kind]int{}
 		for range 500 {
-			m.list = append(m.list, "STATUS=a", "STATUS=b")
+			m.list = append(m.list, "READY=1", "RELOADING=1\nSTATUS=a", "STATUS=b\nWATCHDOG=1")
 		}
-		readNotifications(t.Context(), m, func(n Event) { got[n.Kind]++ })
-		if got[Status] < 50 || got[Status] > 100 {
-			t.Errorf("%d events in ten seconds", got[Status])
+		m.list = append(m.list, "READY=1\nEXTEND_TIMEOUT_USEC=5000000")
+		began, got := time.Now(), map[Kind]int{}
+		m.atEnd = func() {
+			if took := time.Since(began); took > 16*time.Second {
+				t.Errorf("1501 messages, one every 10 ms, were read in %v", took)
+			}
+			time.Sleep(2 * changePause)
+		}
+		var last Event
+		readNotifications(t.Context(), m, func(n Event) {
+			got[n.Kind]++
+			if n.Kind == Ready || n.Kind == NotReady {
+				last = n
+			}
+		})
+		if changes := got[Ready] + got[NotReady]; changes < 5 || changes > 20 || last.Kind != Ready {
+			t.Errorf("%v, the last change %v", got, last)
+		}
+		if got[Status] > 160 || got[Alive] < 50 || got[Alive] > 160 || got[Extend] != 1 {
+			t.Errorf("%v in 15 s", got)
 		}
 	})
+}
+
+// A flood of messages costs little: PID 1 reads a limited number in a time.
+func TestFloodOfNotificationsIsRateLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &messages{}
+		for range 100 * burst {
+			m.list = append(m.list, "READY=1")
+		}
+		began := time.Now()
+		readNotifications(t.Context(), m, func(Event) {})
+		if took := time.Since(began); took < 99*eventPause {
+			t.Errorf("read in %v", took)
+		}
+	})
+}
+
+func TestParseNotification(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]notification{
+		"EXTEND_TIMEOUT_USEC=1500000":                  {extend: 1500 * time.Millisecond},
+		"EXTEND_TIMEOUT_USEC=9223372036854775807":      {extend: maxExtension},
+		"EXTEND_TIMEOUT_USEC=-1\nEXTEND_TIMEOUT_USEC=": {},
+		"WATCHDOG=1\nREADY=1\n":                        {alive: true, state: stateReady},
+		"WATCHDOG=trigger":                             {},
+		"READY=1\nSTOPPING=1":                          {state: "stopping"},
+	} {
+		if got := parseNotification(text); got != want {
+			t.Errorf("%q: %+v, want %+v", text, got, want)
+		}
+	}
 }
 
 func FuzzParseNotification(f *testing.F) {
@@ -150,7 +194,7 @@ func FuzzParseNotification(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		n := parseNotification(text)
-		if n.ready && (n.why != "" || !strings.Contains(text, "READY=1")) ||
+		if n.state == stateReady && !strings.Contains(text, "READY=1") || n.extend < 0 || n.extend > maxExtension ||
 			len(n.status) > maxText || strings.ContainsAny(n.status, "\n\x00\x1b") {
 			t.Errorf("%+v", n)
 		}

@@ -99,7 +99,7 @@ func (p *poller) update(err error) {
 	p.ready = false
 	if why := printable(err.Error()); why != p.why {
 		p.why = why
-		p.report(Event{NotReady, why})
+		p.report(Event{Kind: NotReady, Text: why})
 	}
 }
 

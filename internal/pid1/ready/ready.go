@@ -33,6 +33,8 @@ const (
 	Ready    Kind = iota // the service is ready
 	NotReady             // it is not ready, or no longer; Text is the reason
 	Status               // it has sent a status text (STATUS= of sd_notify)
+	Extend               // it asks for more time, Time from now (EXTEND_TIMEOUT_USEC=)
+	Alive                // it feeds its watchdog (WATCHDOG=1)
 )
 
 // Event is a change that a Probe reports. Text is one line of printable characters, at most 200
@@ -40,6 +42,7 @@ const (
 type Event struct {
 	Kind Kind
 	Text string
+	Time time.Duration
 }
 
 // Environment is what probes are made with.
@@ -131,7 +134,7 @@ func uptimeProbe(d time.Duration) *Probe {
 func logProbe(text string) *Probe {
 	m := logs.NewMatcher(text)
 	return &Probe{Matcher: m, follow: func(ctx context.Context, _ int, report func(Event)) {
-		report(Event{NotReady, "no output line contains " + quote(text)})
+		report(Event{Kind: NotReady, Text: "no output line contains " + quote(text)})
 		select {
 		case <-m.Matched():
 			report(Event{Kind: Ready})
