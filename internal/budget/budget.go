@@ -20,7 +20,7 @@ const (
 	// The process needs about twice as much, for the garbage collector.
 	maxMemory = 160 << 20
 	// maxEntries bounds the entries of all archives. A LinuxKit system has some 10,000.
-	maxEntries = 1_000_000
+	maxEntries = 600_000
 )
 
 // ErrExceeded is wrapped by the errors of this package.
