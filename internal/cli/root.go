@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
-	root.AddCommand(newCheck(), newExplain(), newLock(), newVerify(), newBuild(), newTest(), newPublish())
+	root.AddCommand(newCheck(), newExplain(), newLock(), newVerify(), newBuild(), newTest(), newPublish(), newPolicy())
 	root.SetUsageTemplate(root.UsageTemplate() + exitCodesHelp)
 	return root
 }
