@@ -2,6 +2,7 @@ package pid1
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/halt"
@@ -19,7 +20,7 @@ func (m *machine) serviceFailed(service, reason string) {
 	case "poweroff":
 		m.shutdown(halt.PowerOff, "service "+service+" has failed")
 	case "exec":
-		env := append(environ[:len(environ):len(environ)], "SERVICE="+service, "REASON="+reason)
+		env := slices.Concat(environ, []string{"SERVICE=" + service, "REASON=" + reason})
 		m.spawn("onFailure of "+service, func(ctx context.Context) {
 			m.logError(m.command(ctx, alertTimeout, env, a.Exec...), "onFailure of service "+service)
 		})

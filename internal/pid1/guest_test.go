@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,7 +120,7 @@ func (im image) removeCgroups() {
 func (im image) boot(env ...string) *guest {
 	im.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(env, envRoot+"="+im.dir)
+	cmd.Env = slices.Concat(env, []string{envRoot + "=" + im.dir})
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 	}

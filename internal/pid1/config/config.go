@@ -116,6 +116,7 @@ func Default() Config {
 		LogLevel: "info",
 		Onboot:   Onboot{Timeout: 5 * time.Minute},
 		Watchdog: Watchdog{Interval: 10 * time.Second},
+		Tmpfs:    defaultTmpfs,
 	}
 }
 

@@ -37,7 +37,7 @@ func TestParseEveryKey(t *testing.T) {
 			Backoff: Backoff{200 * time.Millisecond, 30 * time.Second}, StartLimit: StartLimit{5, time.Minute},
 			OnFailure: Action{Kind: "log"}, Stop: Stop{Signal: "SIGTERM", Who: "all", Timeout: 10 * time.Second}, Env: []string{"DEBUG=1"},
 		}},
-		Watchdog: Watchdog{"/dev/watchdog", 10 * time.Second},
+		Watchdog: Watchdog{"/dev/watchdog", 10 * time.Second}, Tmpfs: defaultTmpfs,
 	}
 	if len(problems) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v\nproblems %v", got, want, problems)

@@ -31,7 +31,7 @@ func Parse(text []byte) (Config, []Problem) {
 		{"services", d.each(func(n node, at string) { d.service(&c, n, at) })},
 		{"onshutdown", d.inside([]field{{"when", func(n node, at string) { d.onshutdown(&c.Shutdown, n, at) }}})},
 		{"shutdown", d.inside([]field{{"timeout", d.duration(&c.Shutdown.Timeout)}})},
-		{"tmpfs", d.inside(d.tmpfs(&c.Tmpfs))},
+		{"tmpfs", d.tmpfs(&c.Tmpfs)},
 		{"watchdog", d.inside([]field{
 			{"device", func(n node, at string) {
 				if n.kind == scalar && n.text == Off {

@@ -46,7 +46,7 @@ mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 
 func TestSizesOfTmpfsAreBelowTheMemory(t *testing.T) {
 	t.Parallel()
-	d, sum := defaultSizes, 0
+	d, sum := config.Default().Tmpfs, 0
 	for _, s := range []config.Size{d.Run, d.Tmp, d.Var, d.Shm, d.Containers} {
 		sum += s.Percent
 	}
@@ -61,7 +61,8 @@ func TestSizesOfTmpfsAreBelowTheMemory(t *testing.T) {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
 	}
-	steps := Resize(config.Tmpfs{Var: config.Size{Percent: 50}, Shm: config.Size{Bytes: 64 << 20}}, 1<<30)
+	d.Var, d.Shm = config.Size{Percent: 50}, config.Size{Bytes: 64 << 20}
+	steps := Resize(d, 1<<30)
 	const want = "mount -o remount,size=524287k /var\nmount -o remount,size=65536k /dev/shm\n"
 	if got := text(steps); got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -30,6 +30,7 @@ func Proc() []Step {
 // order, without /proc and cgroups; the file systems in memory have sizes that fit the
 // available memory, in bytes. /var/tmp has mode 01777; LinuxKit gives it 0755 by mistake.
 func Steps(available int64) []Step {
+	sizes := config.Default().Tmpfs
 	size := func(s config.Size) string { return sizeOption(s, available) }
 	steps := []Step{
 		Mount{
@@ -37,19 +38,19 @@ func Steps(available int64) []Step {
 			Type:     tmpfs,
 			Source:   tmpfs,
 			Flags:    noExecRel,
-			Data:     size(defaultSizes.Run) + ",mode=755",
+			Data:     size(sizes.Run) + ",mode=755",
 			Affected: "containers: runc stores its state there",
 		},
 		Mount{
-			Target: bundle.Scratch, Type: tmpfs, Source: tmpfs, Data: size(defaultSizes.Containers) + ",mode=700",
+			Target: bundle.Scratch, Type: tmpfs, Source: tmpfs, Data: size(sizes.Containers) + ",mode=700",
 			Affected: "the limit of what containers write to their own root",
 		},
 		Mount{
-			Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: size(defaultSizes.Tmp) + ",mode=1777",
+			Target: "/tmp", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: size(sizes.Tmp) + ",mode=1777",
 			Affected: "temporary files",
 		},
 		Mount{
-			Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: size(defaultSizes.Var) + ",mode=755",
+			Target: "/var", Type: tmpfs, Source: tmpfs, Flags: noExecRel, Data: size(sizes.Var) + ",mode=755",
 			Affected: "logs of services",
 		},
 	}
@@ -66,7 +67,7 @@ func Steps(available int64) []Step {
 	return append(steps,
 		Mount{Target: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Flags: noExec, Affected: "POSIX message queues"},
 		Mount{
-			Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: size(defaultSizes.Shm) + ",mode=1777",
+			Target: "/dev/shm", Type: tmpfs, Source: "shm", Flags: noExec, Data: size(sizes.Shm) + ",mode=1777",
 			Affected: "POSIX shared memory",
 		},
 		Mount{

@@ -12,15 +12,6 @@ import (
 	"github.com/org/linuxkit-action/internal/pid1/file"
 )
 
-// defaultSizes are shares of the memory that is available at boot, after the kernel has unpacked
-// the initramfs. Together they leave a fifth for processes: a machine whose file systems in memory
-// are all full still runs. LinuxKit's sizes (10 %, 10 %, 50 % and no limit for the others) are
-// shares of all memory and add up to more, and the kernel panics without a process to kill.
-var defaultSizes = config.Tmpfs{
-	Run: config.Size{Percent: 10}, Tmp: config.Size{Percent: 10}, Var: config.Size{Percent: 30}, Shm: config.Size{Percent: 10},
-	Containers: config.Size{Percent: 20},
-}
-
 // maxMeminfo bounds /proc/meminfo, in bytes.
 const maxMeminfo = 16 << 10
 
@@ -56,16 +47,21 @@ func sizeOption(s config.Size, available int64) string {
 	return "size=" + strconv.FormatInt(max(bytes>>10, 1), 10) + "k"
 }
 
-// Resize returns the steps that set the sizes of the configuration.
+// Resize returns the steps that set the sizes of the configuration where Steps has set others.
 func Resize(sizes config.Tmpfs, available int64) []Step {
 	var steps []Step
+	mounted := config.Default().Tmpfs
 	for _, s := range []struct {
-		target string
-		size   config.Size
+		target    string
+		size, now config.Size
 	}{
-		{"/run", sizes.Run}, {"/tmp", sizes.Tmp}, {"/var", sizes.Var}, {"/dev/shm", sizes.Shm}, {bundle.Scratch, sizes.Containers},
+		{target: "/run", size: sizes.Run, now: mounted.Run},
+		{target: "/tmp", size: sizes.Tmp, now: mounted.Tmp},
+		{target: "/var", size: sizes.Var, now: mounted.Var},
+		{target: "/dev/shm", size: sizes.Shm, now: mounted.Shm},
+		{target: bundle.Scratch, size: sizes.Containers, now: mounted.Containers},
 	} {
-		if s.size != (config.Size{}) {
+		if s.size != s.now {
 			steps = append(steps, resize{s.target, sizeOption(s.size, available)})
 		}
 	}

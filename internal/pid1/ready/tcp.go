@@ -72,7 +72,7 @@ func connect(f *os.File, to unix.Sockaddr) error {
 		if !began {
 			began = true
 			if result = unix.Connect(int(fd), to); result != nil {
-				return result != unix.EINPROGRESS
+				return !errors.Is(result, unix.EINPROGRESS)
 			}
 		}
 		var done bool
