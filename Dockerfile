@@ -1,4 +1,4 @@
-# The container of the action: the program, QEMU and firmware.
+# The container of the action: the program, QEMU and firmware, and git for @pkg: and --policy-ref.
 #
 #   docker build --build-arg VERSION=v1.2.3 --tag linuxkit-action .
 #   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:$PWD" --workdir "$PWD" linuxkit-action build linuxkit.yml
@@ -19,7 +19,7 @@ RUN CGO_ENABLED=0 make build VERSION="$VERSION"
 
 FROM ${BASE}
 RUN apt-get update \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates git ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && mkdir --mode 1777 /home/action
 COPY --from=build /src/bin/linuxkit-action /usr/local/bin/linuxkit-action

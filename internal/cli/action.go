@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/crash"
 	"github.com/org/linuxkit-action/internal/gha"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/publish"
 	"github.com/org/linuxkit-action/internal/verify"
 )
@@ -187,5 +189,7 @@ func toJSON(v any) string {
 func builtSummary(set *artifacts.Set) string {
 	var table strings.Builder
 	_ = writeSizes(&table, set) // a strings.Builder does not fail
-	return "## " + cmp.Or(set.Name, "Image") + "\n\n```\n" + table.String() + "```\n"
+	// Not a code block, which a name of backticks would end.
+	text := "## " + markup.Escape(cmp.Or(set.Name, "Image")) + "\n\n<pre>\n" + html.EscapeString(table.String()) + "</pre>\n"
+	return string(markup.EscapeCommands([]byte(text)))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,8 +49,11 @@ func (t *timedTask) Done(ok bool) {
 	t.once.Do(func() { t.done(t.bytes.Load(), time.Since(t.begin), ok) })
 }
 
-// note formats a note. It is foreign text in part, such as names of images.
-func note(format string, args []any) string { return markup.Printable(fmt.Sprintf(format, args...)) }
+// note formats a note. It is foreign text in part, such as names of images or lines of a
+// console, in which tabs are usual.
+func note(format string, args []any) string {
+	return markup.Printable(strings.ReplaceAll(fmt.Sprintf(format, args...), "\t", "    "))
+}
 
 // jsonLines prints one JSON object for each step, note and finished task.
 type jsonLines struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/org/linuxkit-action/fixtures/registry"
 	"github.com/org/linuxkit-action/internal/build/artifacts"
 	"github.com/org/linuxkit-action/internal/progress"
+	"github.com/org/linuxkit-action/internal/verify/report"
 	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -152,6 +153,34 @@ func TestRejectsLinkAndReservedNames(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestRejectsUnverifiedBuild: a release contains what a policy accepted, unless it is allowed
+// and recorded.
+func TestRejectsUnverifiedBuild(t *testing.T) {
+	t.Parallel()
+	for verdict, verified := range map[string]bool{
+		report.Signed: true, report.Accepted: true, report.Refused: false, report.Unchecked: false,
+		report.NoPolicy: false, "": false, "other": false,
+	} {
+		set := newBuild(t)
+		set.Components = []artifacts.Component{{Role: "service", Name: "web", Verdict: verdict}}
+		dir, _, err := makeRelease(t, set, nil)
+		if errors.Is(err, ErrUnverified) == verified {
+			t.Errorf("%q: %v", verdict, err)
+		}
+		if left, _ := os.ReadDir(dir); !verified && len(left) != 0 {
+			t.Errorf("%q: left %v", verdict, left)
+		}
+		options := Options{Output: dir, Report: progress.Silent(), AllowUnverified: true}
+		if _, err := Release(t.Context(), set, options); err != nil {
+			t.Fatalf("%q: %v", verdict, err)
+		}
+		recorded := strings.Contains(string(read(t, dir, "os-artifacts.json")), `"unverified"`)
+		if recorded == verified {
+			t.Errorf("%q: recorded %v", verdict, recorded)
+		}
 	}
 }
 
