@@ -53,7 +53,9 @@ type Service struct {
 	StopWith     []string // of Requires: stop: true; the service is stopped when that one ends
 	Ready        Ready
 	ReadyTimeout time.Duration
-	Restart      string // never, on-failure or always
+	OnUnready    string        // log or restart: what is done if it is ReadyTimeout long not ready any more
+	Watchdog     time.Duration // within which it must send WATCHDOG=1, or 0
+	Restart      string        // never, on-failure or always
 	Backoff      Backoff
 	StartLimit   StartLimit
 	OnFailure    Action
@@ -75,10 +77,11 @@ type Ready struct {
 // Backoff is the delay before a restart: Initial, doubled each time up to Max.
 type Backoff struct{ Initial, Max time.Duration }
 
-// StartLimit makes a service fail that was started Burst times within Interval.
+// StartLimit makes a service fail that was started Burst times within Interval, unless Off is set.
 type StartLimit struct {
 	Burst    int
 	Interval time.Duration
+	Off      bool
 }
 
 // Action is the reaction to a service that has failed.
@@ -100,7 +103,7 @@ type Shutdown struct {
 	AfterServices bool          // onshutdown runs after the services have stopped; LinuxKit runs it before
 }
 
-// Off as the device of a Watchdog means that there is none.
+// Off as the device of a Watchdog means that there is none, and as a StartLimit that it has no limit.
 const Off = "off"
 
 // Watchdog is a hardware watchdog, fed every Interval as long as the event loop of PID 1
@@ -125,6 +128,7 @@ func DefaultService(name string) Service {
 	return Service{
 		Name:         name,
 		ReadyTimeout: 30 * time.Second,
+		OnUnready:    "log",
 		Restart:      "on-failure",
 		Backoff:      Backoff{Initial: 200 * time.Millisecond, Max: 30 * time.Second},
 		StartLimit:   StartLimit{Burst: 5, Interval: time.Minute},

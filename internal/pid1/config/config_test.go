@@ -33,8 +33,8 @@ func TestParseEveryKey(t *testing.T) {
 		Mounts:   []Mount{{Type: "tmpfs", Source: "tmpfs", Target: "/data", Options: []string{"size=64m"}}},
 		Services: []Service{{
 			Name: "web", Line: 7, After: []string{"network", "dhcpcd"}, Requires: []string{"db"},
-			Ready: Ready{TCP: "127.0.0.1:80"}, ReadyTimeout: 30 * time.Second, Restart: "on-failure",
-			Backoff: Backoff{200 * time.Millisecond, 30 * time.Second}, StartLimit: StartLimit{5, time.Minute},
+			Ready: Ready{TCP: "127.0.0.1:80"}, ReadyTimeout: 30 * time.Second, OnUnready: "log", Restart: "on-failure",
+			Backoff: Backoff{200 * time.Millisecond, 30 * time.Second}, StartLimit: StartLimit{Burst: 5, Interval: time.Minute},
 			OnFailure: Action{Kind: "log"}, Stop: Stop{Signal: "SIGTERM", Who: "all", Timeout: 10 * time.Second}, Env: []string{"DEBUG=1"},
 		}},
 		Watchdog: Watchdog{"/dev/watchdog", 10 * time.Second}, Tmpfs: defaultTmpfs,
@@ -88,11 +88,16 @@ func TestServiceKeys(t *testing.T) {
 		"stop: {signal: QUIT, timeout: 1m30s}": func(s *Service) {
 			s.Stop = Stop{Signal: "SIGQUIT", Who: "all", Timeout: 90 * time.Second}
 		},
-		"stop: {who: main}":                            func(s *Service) { s.Stop.Who = "main" },
-		"stop: {signal: SIGRTMIN+3}":                   func(s *Service) { s.Stop.Signal = "SIGRTMIN+3" },
-		"restart: always":                              func(s *Service) { s.Restart = "always" },
-		"backoff: {max: 1h}":                           func(s *Service) { s.Backoff.Max = time.Hour },
-		"startLimit: {burst: 1}":                       func(s *Service) { s.StartLimit.Burst = 1 },
+		"stop: {who: main}":          func(s *Service) { s.Stop.Who = "main" },
+		"stop: {signal: SIGRTMIN+3}": func(s *Service) { s.Stop.Signal = "SIGRTMIN+3" },
+		"restart: always":            func(s *Service) { s.Restart = "always" },
+		"backoff: {max: 1h}":         func(s *Service) { s.Backoff.Max = time.Hour },
+		"startLimit: {burst: 1}":     func(s *Service) { s.StartLimit.Burst = 1 },
+		"startLimit: off":            func(s *Service) { s.StartLimit.Off = true },
+		"onUnready: restart":         func(s *Service) { s.OnUnready = "restart" },
+		"ready: {notify: sd}\n    watchdog: 30s": func(s *Service) {
+			s.Ready.Notify, s.Watchdog = "sd", 30*time.Second
+		},
 		"env: [A=1, B=, 'C=a=b']":                      func(s *Service) { s.Env = []string{"A=1", "B=", "C=a=b"} },
 		"env: {A: 1, B: , C: yes, D: null, E: 'null'}": func(s *Service) { s.Env = []string{"A=1", "B=", "C=yes", "D=", "E=null"} },
 		"before: [a]\n    after: [b]\n    requires: [c]": func(s *Service) {
@@ -235,6 +240,13 @@ var invalidValues = map[string]struct {
 		text:     "services: [{name: web, stop: {signal: SIGRTMIN+31}}]",
 		want:     with(func(c *Config) { c.Services = []Service{web(unchanged)} }),
 		problems: []string{"line 1: service web: stop.signal must be a signal"},
+	},
+	"watchdog without notify": {
+		text: "services: [{name: web, ready: {tcp: 80}, watchdog: 30s}]",
+		want: with(func(c *Config) {
+			c.Services = []Service{web(func(s *Service) { s.Line, s.Ready.TCP = 1, "127.0.0.1:80" })}
+		}),
+		problems: []string{"line 1: service web: watchdog needs ready: {notify: sd}; the service feeds it with WATCHDOG=1"},
 	},
 	"burst of zero": {
 		text:     "services: [{name: web, startLimit: {burst: 0}}]",

@@ -28,6 +28,10 @@ func (d *decoder) service(c *Config, n node, at string) {
 	}
 	c.Services[i].Line = n.line
 	d.mapping(n, "service "+name+": ", d.serviceFields(&c.Services[i]))
+	if s := &c.Services[i]; s.Watchdog > 0 && s.Ready.Notify != "sd" {
+		d.invalid(n, "service "+name+": watchdog", "needs ready: {notify: sd}; the service feeds it with WATCHDOG=1")
+		s.Watchdog = 0
+	}
 }
 
 func (d *decoder) serviceFields(s *Service) []field {
@@ -40,10 +44,9 @@ func (d *decoder) serviceFields(s *Service) []field {
 		{"readyTimeout", d.duration(&s.ReadyTimeout)},
 		{"restart", d.choice(&s.Restart, "never", "on-failure", "always")},
 		{"backoff", func(n node, at string) { d.backoff(&s.Backoff, n, at) }},
-		{"startLimit", d.inside([]field{
-			{"burst", d.number(&s.StartLimit.Burst)},
-			{"interval", d.duration(&s.StartLimit.Interval)},
-		})},
+		{"onUnready", d.choice(&s.OnUnready, "log", "restart")},
+		{"watchdog", d.duration(&s.Watchdog)},
+		{"startLimit", d.startLimit(&s.StartLimit)},
 		{"onFailure", d.action(&s.OnFailure)},
 		{"stop", d.inside([]field{
 			{"signal", d.signal(&s.Stop.Signal)}, {"who", d.choice(&s.Stop.Who, "all", "main")}, {"timeout", d.duration(&s.Stop.Timeout)},
@@ -71,6 +74,18 @@ func (d *decoder) requires(s *Service) decode {
 				s.StopWith = append(s.StopWith, name)
 			}
 		})(n, at)
+	}
+}
+
+// startLimit decodes {burst: N, interval: DURATION}, or off.
+func (d *decoder) startLimit(to *StartLimit) decode {
+	fields := d.inside([]field{{"burst", d.number(&to.Burst)}, {"interval", d.duration(&to.Interval)}})
+	return func(n node, at string) {
+		if n.kind == scalar && n.text == Off {
+			to.Off = true
+			return
+		}
+		fields(n, at)
 	}
 }
 

@@ -200,3 +200,90 @@ func openFiles(t *testing.T) int {
 	}
 	return len(list)
 }
+
+// notifying returns a running service with notify: sd, and a function that sends it a message's text.
+func notifying(t *testing.T, s Service) (*fixture, func(text string)) {
+	t.Helper()
+	s.Ready, s.MinUptime = config.Ready{Notify: "sd"}, 0
+	r := newFixture(t, sleepRuntime{}, map[string]string{"web": ""}, s)
+	r.until("starting service=web")
+	c, err := net.Dial("unixgram", filepath.Join(r.dir, "web.notify"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return r, func(text string) {
+		t.Helper()
+		if _, err := c.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestServiceIsRestartedIfItStaysUnready(t *testing.T) {
+	t.Parallel()
+	s := quick("web")
+	s.RestartUnready, s.ReadyTimeout = true, 500*time.Millisecond
+	r, send := notifying(t, s)
+	send("READY=1")
+	r.until("ready service=web")
+	send("RELOADING=1")
+	r.until("log level=warn msg=service web: not ready any more: reloading")
+	r.until("log level=warn msg=service web: not ready for 500ms: reloading; stopping it")
+	r.until("exited service=web signal=SIGTERM")
+	r.until("starting service=web")
+}
+
+// A deadline that was extended is the only one: the timer of the first one does nothing.
+func TestServiceExtendsItsReadyTimeout(t *testing.T) {
+	t.Parallel()
+	s := quick("web")
+	s.ReadyTimeout = 500 * time.Millisecond
+	r, send := notifying(t, s)
+	send("EXTEND_TIMEOUT_USEC=1500000")
+	time.Sleep(time.Second)
+	send("READY=1")
+	r.until("ready service=web")
+	if seen := strings.Join(r.seen, "\n"); strings.Contains(seen, "stopping") {
+		t.Errorf("%s", seen)
+	}
+}
+
+func TestServiceThatDoesNotFeedItsWatchdogIsRestarted(t *testing.T) {
+	t.Parallel()
+	s := quick("web")
+	s.Watchdog = 600 * time.Millisecond
+	r, send := notifying(t, s)
+	text, err := os.ReadFile(filepath.Join(r.dir, "bundles", "web", "config.json"))
+	if !strings.Contains(string(text), "WATCHDOG_USEC=600000") {
+		t.Errorf("%s, %v", text, err)
+	}
+	send("READY=1")
+	r.until("ready service=web")
+	began := time.Now()
+	for range 4 {
+		time.Sleep(300 * time.Millisecond)
+		send("WATCHDOG=1")
+	}
+	r.until("log level=warn msg=service web: no WATCHDOG=1 for 600ms; stopping it")
+	if took := time.Since(began); took < 1500*time.Millisecond {
+		t.Errorf("stopped after %v, although it fed the watchdog", took)
+	}
+	r.until("exited service=web signal=SIGTERM")
+	r.until("starting service=web")
+}
+
+func TestServiceWithoutStartLimitIsNeverGivenUp(t *testing.T) {
+	t.Parallel()
+	s := quick("web")
+	s.StartLimit.Off = true
+	r := newFixture(t, processRuntime{}, map[string]string{"web": "exit 3"}, s)
+	for range 20 {
+		if rec := r.until("exited service=web code=3"); rec.Event == "" {
+			t.Fatal("not restarted")
+		}
+	}
+	if seen := strings.Join(r.seen, "\n"); strings.Contains(seen, "failed") {
+		t.Errorf("%s", seen)
+	}
+}

@@ -59,24 +59,27 @@ type Service struct {
 	Requires []string // like After, but failed services do not satisfy it
 	StopWith []string // services whose end stops this one, until they are ready again
 
-	Restart      Restart
-	Backoff      Backoff
-	StartLimit   StartLimit
-	Ready        config.Ready
-	ReadyTimeout time.Duration
-	MinUptime    time.Duration // how long the process must run to be ready, if Ready is empty
-	Stop         container.Stop
-	Env          []string // NAME=VALUE, overrides the environment in config.json
+	Restart        Restart
+	Backoff        Backoff
+	StartLimit     StartLimit
+	Ready          config.Ready
+	ReadyTimeout   time.Duration
+	RestartUnready bool          // restart it if it is ReadyTimeout long not ready any more
+	Watchdog       time.Duration // within which it must send WATCHDOG=1 (sd_notify(3)), or 0
+	MinUptime      time.Duration // how long the process must run to be ready, if Ready is empty
+	Stop           container.Stop
+	Env            []string // NAME=VALUE, overrides the environment in config.json
 }
 
 // Backoff is the pause before a restart: Initial, doubled with each restart up to Max.
 type Backoff struct{ Initial, Max time.Duration }
 
 // StartLimit makes a service fail for good: if it ends with an error after Burst starts within
-// Interval.
+// Interval, unless Off is set.
 type StartLimit struct {
 	Burst    int
 	Interval time.Duration
+	Off      bool
 }
 
 // backoffReset is how long a service must have been ready to reset its backoff.
@@ -92,6 +95,9 @@ func (b Backoff) next(d time.Duration) time.Duration {
 
 // reached reports whether there are Burst starts or more within Interval before now.
 func (l StartLimit) reached(starts []time.Time, now time.Time) bool {
+	if l.Off {
+		return false
+	}
 	recent := 0
 	for _, t := range starts {
 		if now.Sub(t) < l.Interval {

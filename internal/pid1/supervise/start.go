@@ -112,7 +112,7 @@ func (s *Supervisor) started(u *unit, a *attempt, run *container.Run, stopProbe 
 	s.watchMemory(u, run)
 	s.emit(record.Starting, u, record.KeyPid, strconv.Itoa(run.Pid))
 	s.watch(u, run)
-	s.loop.After(u.ReadyTimeout, func() { s.readyTimedOut(u, run) })
+	s.setDeadline(u, run, u.ReadyTimeout)
 	if u.state == Stopping { // requested during the start
 		s.signal(u)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/console"
@@ -69,6 +70,9 @@ func New(o Options, services []Service) *Supervisor {
 }
 
 func (o Options) job(s Service) *container.Job {
+	if s.Watchdog > 0 {
+		s.Env = append(slices.Clone(s.Env), "WATCHDOG_USEC="+strconv.FormatInt(s.Watchdog.Microseconds(), 10))
+	}
 	return &container.Job{
 		ID: s.Name, Dir: s.Dir, Env: o.Environ, Null: o.Null, RunDir: o.RunDir, Environ: s.Env,
 		Log:    filepath.Join(o.LogDir, s.Name+".log"),

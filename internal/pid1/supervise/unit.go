@@ -41,8 +41,10 @@ type unit struct {
 type readiness struct {
 	stopProbe context.CancelFunc
 	wasReady  bool
-	reason    string // why it is not ready
-	timeout   string // it was not ready in time, and why: it is stopped, and has failed
+	reason    string    // why it is not ready
+	timeout   string    // it was not ready in time, and why: it is stopped, and has failed
+	deadline  time.Time // by which it must be ready, or zero
+	aliveAt   time.Time // when it last fed its watchdog
 }
 
 // trimStarts drops the starts that the start limit no longer needs.
