@@ -40,6 +40,9 @@ func parseOrg(text string) (string, error) {
 	}
 	const repository = "/x"
 	parsed, err := imageref.Parse(text + repository)
+	if lower := strings.ToLower(text); err != nil && lower != text {
+		return "", fmt.Errorf("%w: upper case; write it in lower case: %s", imageref.ErrInvalid, lower)
+	}
 	if err != nil {
 		return "", err
 	}
