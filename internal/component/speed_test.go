@@ -45,7 +45,7 @@ func TestEndsSlowTransfers(t *testing.T) {
 				watched := newWatchedReader(ctx, r, cancel)
 				defer watched.stop()
 				_, err := io.Copy(io.Discard, watched)
-				if tt.want == io.EOF && err != nil || tt.want != io.EOF && !errors.Is(err, tt.want) {
+				if complete := errors.Is(tt.want, io.EOF); complete && err != nil || !complete && !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				r.Close()

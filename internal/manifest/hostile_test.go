@@ -57,10 +57,10 @@ func TestRejectsHostileManifestsSoon(t *testing.T) {
 			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %.300v, want %s", err, tt.want)
 			}
-			if took := time.Since(start); took > 2*time.Second {
+			// A second at most on an idle machine; quadratic time would take minutes.
+			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("took %v", took)
 			}
-			t.Log(time.Since(start))
 		})
 	}
 }

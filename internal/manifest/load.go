@@ -135,7 +135,7 @@ func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 		cancel()
 		return nil, err
 	}
-	response, err := (&http.Client{Transport: connections().Transport("")}).Do(request)
+	response, err := (&http.Client{Transport: connections().Transport("")}).Do(request) //nolint:bodyclose // closed by the caller
 	if err != nil {
 		cancel()
 		return nil, err

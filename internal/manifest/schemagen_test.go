@@ -32,20 +32,20 @@ var customSchemas = map[reflect.Type]object{
 	reflect.TypeFor[manifest.Bind]():         text(`^[^:]+:/[^:]*(:[^:]*)?$`),
 	reflect.TypeFor[manifest.Tmpfs]():        text(`^/[^:]*(:[^:]*)?$`),
 	reflect.TypeFor[manifest.Rlimit]():       text(`^[^,]+,[^,]+,[^,]+$`),
-	reflect.TypeFor[manifest.Text]():         object{"type": "string"},
+	reflect.TypeFor[manifest.Text]():         {"type": "string"},
 	reflect.TypeFor[manifest.Octal]():        text(`^[0-7]{0,4}$`),
 	reflect.TypeFor[manifest.Variable]():     text(`^[^=]+=`),
-	reflect.TypeFor[manifest.Image]():        object{"type": "string", "minLength": 1},
+	reflect.TypeFor[manifest.Image]():        {"type": "string", "minLength": 1},
 	reflect.TypeFor[manifest.Package]():      text(manifest.InitPackage),
-	reflect.TypeFor[manifest.Namespace]():    object{"anyOf": []any{words("host", "root", "new", ""), text("^/")}},
-	reflect.TypeFor[manifest.NetNamespace](): object{"anyOf": []any{words("host", "root", "new", "none", ""), text("^/")}},
+	reflect.TypeFor[manifest.Namespace]():    {"anyOf": []any{words("host", "root", "new", ""), text("^/")}},
+	reflect.TypeFor[manifest.NetNamespace](): {"anyOf": []any{words("host", "root", "new", "none", ""), text("^/")}},
 	reflect.TypeFor[manifest.Propagation]():  words(append([]string{""}, manifest.Propagations...)...),
-	reflect.TypeFor[manifest.ID]():           object{"type": []string{"integer", "string"}},
-	reflect.TypeFor[manifest.Capabilities](): object{
+	reflect.TypeFor[manifest.ID]():           {"type": []string{"integer", "string"}},
+	reflect.TypeFor[manifest.Capabilities](): {
 		"type":  "array",
 		"items": object{"anyOf": []any{words(manifest.AllCapabilities...), text(`^([Aa][Ll][Ll]|[Nn][Oo][Nn][Ee])$`)}},
 	},
-	reflect.TypeFor[manifest.Init](): object{"anyOf": []any{
+	reflect.TypeFor[manifest.Init](): {"anyOf": []any{
 		object{"type": "string", "minLength": 1},
 		object{"type": "object", "additionalProperties": false, "required": []string{"image"}, "properties": object{
 			"image":   object{"type": "string", "description": "reference of the image"},

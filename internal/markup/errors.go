@@ -22,7 +22,7 @@ var joined = reflect.TypeOf(errors.Join(errors.New("")))
 // errorText escapes the text of an error, except for the text of the errors it wraps, which
 // are escaped in the same way. They occur in it in their order.
 func errorText(err error) string {
-	if several, ok := err.(interface{ Lines() []string }); ok { //nolint:errorlint // wrapped errors are visited below
+	if several, ok := err.(interface{ Lines() []string }); ok {
 		return escapeLines(several.Lines())
 	}
 	rest, separator := err.Error(), ""

@@ -23,7 +23,7 @@ func TestErrorLinesEscapesForeignNewlines(t *testing.T) {
 		want []string
 	}{
 		"one":              {err: foreign, want: []string{escaped}},
-		"wrapped":          {err: fmt.Errorf("x\ty: %w; z\n", foreign), want: []string{`x\ty: ` + escaped + `; z\n`}},
+		"wrapped":          {err: fmt.Errorf("x\ty: %w; z", foreign), want: []string{`x\ty: ` + escaped + `; z`}},
 		"joined":           {err: errors.Join(foreign, errors.New("b")), want: []string{escaped, "b"}},
 		"joined in a wrap": {err: fmt.Errorf("%w: %w", errors.New("k"), errors.Join(foreign, foreign)), want: []string{"k: " + escaped, escaped}},
 		"joined twice":     {err: errors.Join(errors.Join(errors.New("a"), errors.New("b")), foreign), want: []string{"a", "b", escaped}},

@@ -113,7 +113,6 @@ func TestRejectsLargeAttachmentsCheaply(t *testing.T) {
 	for _, text := range []string{signatures, nested} {
 		attachRaw(t, repository, digest, []byte(text))
 	}
-	signatures, nested = "", ""
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

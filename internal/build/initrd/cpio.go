@@ -34,7 +34,7 @@ var typeBits = map[byte]uint32{
 // ErrUnsupported, or are those of reading and writing.
 func WriteCPIO(w io.Writer, root *tree.Tree) error {
 	links := map[*tree.Inode]int{}
-	root.Walk(func(_ string, inode *tree.Inode) error {
+	_ = root.Walk(func(_ string, inode *tree.Inode) error {
 		links[inode]++
 		return nil
 	})

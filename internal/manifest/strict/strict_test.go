@@ -197,7 +197,7 @@ func TestNearest(t *testing.T) {
 	t.Parallel()
 	words := []string{"image", "capabilities", "net", "uts", "maskedPaths"}
 	for word, want := range map[string]string{
-		"imgae": "image", "capability": "", "mask": "maskedPaths", "capabilites": "capabilities",
+		"imgae": "image", "capability": "", "mask": "maskedPaths", "capabilitys": "capabilities",
 		"masked_paths": "maskedPaths", "nett": "net", "xyz": "", "ne": "net", "": "",
 	} {
 		if got := Nearest(word, words); got != want {
