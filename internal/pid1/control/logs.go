@@ -16,8 +16,8 @@ import (
 // ErrNoLog is returned by Logs for a name without a log.
 var ErrNoLog = errors.New("no log with this name")
 
-// maxRead is how much of the end of a log is read, in bytes.
-const maxRead = 256 << 10
+// maxRead is how much of the end of a file is read, in bytes: more than package logs writes.
+const maxRead = 4 << 20
 
 // Logs writes the last n lines of each log of a container in dirs. The client reads the logs
 // itself, to spare PID 1 the work.
@@ -85,40 +85,65 @@ func owner(log string) string {
 }
 
 // lastLines returns the last n lines of a log, including those of the previous file if the log was
-// rotated.
+// rotated. Lines between the two that cannot be read are marked by gap.
 func lastLines(path string, n int) (string, error) {
-	text, err := readEnd(path)
+	text, err := readLog(path, n)
 	if err != nil {
 		return "", err
-	}
-	if strings.Count(text, "\n") < n {
-		if before, err := readEnd(path + ".1"); err == nil {
-			text = before + text
-		}
 	}
 	lines := slices.Collect(strings.Lines(text))
 	return Sanitize(strings.Join(lines[max(len(lines)-n, 0):], "")), nil
 }
 
-// readEnd returns the end of a file. It returns nothing for a file that is not regular, which could
-// block.
-func readEnd(path string) (string, error) {
+// gap marks lines that are not shown.
+const gap = "[… lines are missing here …]\n"
+
+// maxRotations is how often a log may be rotated while it is read.
+const maxRotations = 3
+
+// readLog reads the end of a log: the file, and the previous one if there are fewer than n lines. It
+// begins again if the log is rotated meanwhile, when the previous file is another one.
+func readLog(path string, n int) (text string, err error) {
+	for range maxRotations {
+		text, current, whole, err := readEnd(path)
+		if err != nil || strings.Count(text, "\n") >= n {
+			return text, err
+		}
+		before, _, _, err := readEnd(path + ".1")
+		if err != nil { // not rotated yet
+			return text, nil
+		}
+		if now, err := os.Stat(path); err != nil || !os.SameFile(current, now) {
+			continue
+		}
+		if !whole {
+			return before + gap + text, nil
+		}
+		return before + text, nil
+	}
+	text, _, _, err = readEnd(path)
+	return gap + text, err
+}
+
+// readEnd returns the end of a file, and whether that is the whole file. It returns nothing for a
+// file that is not regular, which could block.
+func readEnd(path string) (text string, info os.FileInfo, whole bool, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return "", err
+		return "", nil, false, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	info, err = f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return "", err
+		return "", info, false, err
 	}
 	from := max(info.Size()-maxRead, 0)
 	data, err := io.ReadAll(io.NewSectionReader(f, from, maxRead))
 	if from > 0 { // drop the partial first line
 		_, after, _ := strings.Cut(string(data), "\n")
-		return after, err
+		return after, info, false, err
 	}
-	return string(data), err
+	return string(data), info, true, err
 }
 
 // Sanitize replaces control characters, which could be commands to a terminal, except newlines and

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/org/linuxkit-action/internal/pid1/logs"
 )
 
 func write(t *testing.T, text string, elem ...string) {
@@ -79,5 +81,55 @@ func TestOwner(t *testing.T) {
 		if got := owner(log); got != want {
 			t.Errorf("%s: %s, want %s", log, got, want)
 		}
+	}
+}
+
+// Lines over a rotation are complete, while the log is written and rotated.
+func TestLogsHaveNoGapOverARotation(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "web.log")
+	s := logs.Open(path, &logs.Tail{}, func(err error) { t.Error(err) })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for from := 1; from < 1_000_000; from += 100 {
+			_, _ = s.Write([]byte(lines(from, from+99))) // never fails
+		}
+	}()
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		text, err := lastLines(path, 1_000_000)
+		if errors.Is(err, os.ErrNotExist) { // between rename and creation
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSequence(t, text)
+	}
+	text, err := lastLines(path, 1_000_000)
+	if err != nil || !strings.HasSuffix(text, "\n1000000\n") || strings.Count(text, "\n") < 150_000 {
+		t.Errorf("%d lines, %v", strings.Count(text, "\n"), err)
+	}
+}
+
+// checkSequence checks that each line is the number after that of the line before, or comes after a
+// marked gap.
+func checkSequence(t *testing.T, text string) {
+	t.Helper()
+	last := -1
+	for line := range strings.Lines(text) {
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		switch {
+		case line == gap:
+			n = -1
+		case err != nil || last >= 0 && n != last+1:
+			t.Fatalf("line %q after %d", line, last)
+		}
+		last = n
 	}
 }
