@@ -49,7 +49,7 @@ func (v *signedFixture) push(tag string, sboms ...string) []string {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if err := registry.Sign(v.t.Context(), reference, v.keys); err != nil {
+	if err := registry.SignAs(v.t.Context(), reference, v.keys, reference.Context().Name()); err != nil {
 		v.t.Fatal(err)
 	}
 	var attested []string

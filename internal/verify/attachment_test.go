@@ -108,7 +108,7 @@ func sequence(all ...attachFunc) attachFunc {
 }
 
 const keylessPolicy = "default: signed\ntrustedRoot: trusted_root.json\n" +
-	"rules: [{match: '**', keyless: {issuer: '" + actions + "', subject: " + release + "}}]"
+	"rules: [{match: '**', keyless: {issuer: '" + actions + "', subject: " + release + "}, sct: none}]"
 
 // changed attaches a keyless signature that is modified after signing.
 func changed(change func(*bundlepb.Bundle, v1.Hash)) attachFunc {
@@ -130,7 +130,9 @@ func TestRejectsTamperedKeylessBundles(t *testing.T) {
 		"no proof of the time": {attach: material(func(m *bundlepb.VerificationMaterial) {
 			m.TlogEntries, m.TimestampVerificationData = nil, nil
 		}), want: "no proof of the signing time"},
-		"timestamp without log entry": {attach: material(func(m *bundlepb.VerificationMaterial) { m.TlogEntries = nil })},
+		"timestamp without log entry": {attach: material(func(m *bundlepb.VerificationMaterial) {
+			m.TlogEntries = nil
+		}), want: "not enough verified log entries"},
 		"log entry without timestamp": {attach: material(func(m *bundlepb.VerificationMaterial) { m.TimestampVerificationData = nil })},
 		"log entry of another signature": {attach: changed(func(b *bundlepb.Bundle, d v1.Hash) {
 			second := s.keylessBundle(release, actions, statementOf(signPredicate, d), inValidity())

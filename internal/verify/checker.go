@@ -55,7 +55,7 @@ func (c *checker) applyRule(ctx context.Context, image *component.Component, rul
 	defer cancel()
 	var err error
 	finder := discovery.NewFinder(image)
-	result.Signatures, err = checkRule(ctx, rule, finder, result.options)
+	result.Signatures, err = checkRule(ctx, rule, image, finder, result.options)
 	result.Malformed = finder.Malformed()
 	if errors.Is(err, ErrRefused) {
 		result.Violation = fmt.Errorf("%w (policy rule %d); sign %s with cosign, or change the rule", err, number, image.IndexDigest)
@@ -75,6 +75,7 @@ func (c *checker) trusts(image *component.Component) bool {
 func (c *checker) signerOptions(rule *policy.Rule) signer.Options {
 	return signer.Options{
 		RequireLog: rule.RequiresLog(),
+		AllowNoSCT: rule.AllowsNoSCT(),
 		Offline:    c.offline,
 		TrustedRoot: func(ctx context.Context) (root.TrustedMaterial, error) {
 			return c.policy.TrustedMaterial(ctx, c.offline)

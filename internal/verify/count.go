@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/org/linuxkit-action/internal/component"
+	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/verify/discovery"
 	"github.com/org/linuxkit-action/internal/verify/policy"
 	"github.com/org/linuxkit-action/internal/verify/signer"
@@ -33,10 +35,12 @@ func newSignatureCount(r requirement, rule *policy.Rule, options signer.Options)
 
 // checkRule returns the signatures that meet a rule. The error lists everything that is
 // missing and wraps ErrRefused; any other means that the answer is unknown.
-func checkRule(ctx context.Context, rule *policy.Rule, finder *discovery.Finder, options signer.Options) ([]signer.Signature, error) {
+func checkRule(
+	ctx context.Context, rule *policy.Rule, image *component.Component, finder *discovery.Finder, options signer.Options,
+) ([]signer.Signature, error) {
 	var signatures []signer.Signature
 	var missing []string
-	for _, r := range requirementsOf(rule) {
+	for _, r := range requirementsOf(rule, image) {
 		count := newSignatureCount(r, rule, options)
 		if err := count.collect(ctx, finder); err != nil {
 			return nil, err
@@ -93,7 +97,7 @@ func (s *signatureCount) verify(ctx context.Context, a discovery.Attachment, ima
 		var signature signer.Signature
 		if signature, err = signedBy.Verify(ctx, a, image, s.options); err == nil {
 			if err = s.requirement.checkContent(ctx, a); err == nil {
-				signature.Digest = image.String()
+				signature.Digest, signature.Image = image.String(), markup.Line(nameIn(a))
 				s.add(signature)
 				return nil
 			}

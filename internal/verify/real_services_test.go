@@ -109,6 +109,10 @@ func (p *realServices) policy(t *testing.T, more string) *policy.Policy {
 
 func (p *realServices) policyFor(t *testing.T, trustedRoot, subject, more string) *policy.Policy {
 	t.Helper()
+	if !strings.Contains(more, "log:") {
+		more += ", log: none" // the default is tested by TestKeylessLogRequired
+	}
+	more += ", sct: none" // the Sigstore of the tests has no CT log
 	rule := fmt.Sprintf("{match: '**', keyless: {issuer: '%s', %s}%s}", p.trusted.Issuers.Actions, subject, more)
 	return parsePolicy(t, t.TempDir(), "default: signed\ntrustedRoot: "+trustedRoot+"\nrules: ["+rule+"]")
 }

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	intoto "github.com/in-toto/attestation/go/v1"
+	"github.com/org/linuxkit-action/internal/component"
 	"github.com/org/linuxkit-action/internal/markup"
 	"github.com/org/linuxkit-action/internal/verify/constraint"
 	"github.com/org/linuxkit-action/internal/verify/discovery"
@@ -27,13 +28,16 @@ type requirement struct {
 	predicateType string
 	locations     []discovery.Location
 	constraint    *constraint.Constraint // on the statement, or nil
+	identity      identity               // of the name in a signature
 }
 
 var signatureRequired = requirement{predicateType: signPredicate, locations: discovery.SignatureLocations}
 
-// requirementsOf returns what a rule requires, the signature first.
-func requirementsOf(rule *policy.Rule) []requirement {
-	all := []requirement{signatureRequired}
+// requirementsOf returns what a rule requires of an image, the signature first.
+func requirementsOf(rule *policy.Rule, image *component.Component) []requirement {
+	signature := signatureRequired
+	signature.identity = identityOf(rule, image)
+	all := []requirement{signature}
 	for i := range rule.Attestations {
 		a := &rule.Attestations[i]
 		all = append(all, requirement{predicateType: a.Type, locations: discovery.AttestationLocations, constraint: a.Constraint()})
@@ -70,7 +74,10 @@ func (r requirement) match(a discovery.Attachment, image v1.Hash) error {
 	case r.predicateType != signPredicate:
 		return unrelated(signatureRequired.String())
 	case a.Payload != nil:
-		return matchPayload(a.Payload, image)
+		if err := matchPayload(a.Payload, image); err != nil {
+			return err
+		}
+		return r.identity.check(nameIn(a))
 	}
 	// A signature over the bytes of the manifest does not state that they are an image:
 	// cosign sign-blob makes one for any file.
@@ -88,11 +95,19 @@ func (r requirement) matchStatement(a discovery.Attachment, image v1.Hash) error
 	}
 	err = signer.Reject(errors.New("statement has no subject"))
 	for _, s := range head.GetSubject() {
-		if err = matchDigest(image.Algorithm+":"+s.Digest[image.Algorithm], image); err == nil {
-			return nil
+		if err = matchDigest(image.Algorithm+":"+s.GetDigest()[image.Algorithm], image); err == nil {
+			return r.checkNameless()
 		}
 	}
 	return err
+}
+
+// checkNameless checks what the rule requires of a signature that names no image.
+func (r requirement) checkNameless() error {
+	if r.predicateType != signPredicate {
+		return nil
+	}
+	return r.identity.check("")
 }
 
 // headOf returns the statement of an attachment without its predicate.
@@ -106,14 +121,20 @@ func headOf(a discovery.Attachment) (*intoto.Statement, error) {
 
 // matchPayload checks a simple signing payload (cosign specs/SIGNATURE_SPEC.md).
 func matchPayload(text []byte, image v1.Hash) error {
-	var signed payload.SimpleContainerImage
-	if err := json.Unmarshal(text, &signed); err != nil {
+	signed, err := decodePayload(text)
+	if err != nil {
 		return signer.Reject(fmt.Errorf("malformed payload: %w", err))
 	}
 	if got := signed.Critical.Type; got != payload.CosignSignatureType {
 		return signer.Reject(fmt.Errorf("payload has type %q, want %q", got, payload.CosignSignatureType))
 	}
 	return matchDigest(signed.Critical.Image.DockerManifestDigest, image)
+}
+
+func decodePayload(text []byte) (payload.SimpleContainerImage, error) {
+	var signed payload.SimpleContainerImage
+	err := json.Unmarshal(text, &signed)
+	return signed, err
 }
 
 func matchDigest(got string, image v1.Hash) error {

@@ -22,7 +22,7 @@ var logged = time.Now().Add(-time.Minute).Truncate(time.Second)
 // Sigstore.
 func (s *virtualSigstore) signTagWithLog(repository string, image v1.Hash, key sign.Keypair, log *virtualSigstore) {
 	s.t.Helper()
-	text := simpleSigning(image)
+	text := simpleSigning(repository, image)
 	signature, _, err := key.SignData(s.t.Context(), text)
 	must(s.t, err)
 	entry := static.WithBundle(log.entry(key, text, signature))

@@ -176,16 +176,16 @@ func digestIn(t testing.TB, repository string, image v1.Hash) name.Digest {
 }
 
 // simpleSigning returns the payload that cosign 2 signs.
-func simpleSigning(image v1.Hash) []byte {
-	return fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":"x"},"image":{"docker-manifest-digest":"%s"},`+
-		`"type":"cosign container image signature"},"optional":null}`, image)
+func simpleSigning(repository string, image v1.Hash) []byte {
+	return fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":"%s"},"image":{"docker-manifest-digest":"%s"},`+
+		`"type":"cosign container image signature"},"optional":null}`, repository, image)
 }
 
 // signTag signs a payload for the digest claimed without a key, in cosign 2's layout.
 // edit, if it is not nil, changes the payload after signing.
 func (s *virtualSigstore) signTag(repository string, image, claimed v1.Hash, subject string, edit func([]byte) []byte) {
 	s.t.Helper()
-	text := simpleSigning(claimed)
+	text := simpleSigning(repository, claimed)
 	made, err := s.ca.Sign(subject, actions, text)
 	must(s.t, err)
 	if edit != nil {

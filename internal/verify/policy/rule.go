@@ -13,8 +13,23 @@ import (
 // maxKeys bounds the keys of one rule.
 const maxKeys = 32
 
-// logRequired is the one value of a rule's log.
-const logRequired = "required"
+// Values of a rule's log and sct.
+const (
+	logRequired = "required"
+	none        = "none"
+)
+
+// What a rule requires of the name that a signature carries, as signedIdentity of
+// containers/image does. Without a value, IdentityRepository applies to signatures that
+// carry a name.
+const (
+	IdentityExact      = "exact"      // the reference of the manifest
+	IdentityRepository = "repository" // its repository
+	IdentityAny        = "any"
+)
+
+// keyHostsVariable names the hosts of key services that a policy may name, with commas.
+const keyHostsVariable = "LINUXKIT_KEY_SERVICE_HOSTS"
 
 // Rule is for the images that match. It names the signers: a key, a number of keys, or an
 // identity. A new kind of signer is a field here and a case in prepareSigners; a new
@@ -26,7 +41,9 @@ type Rule struct {
 	Keys         []string      `yaml:"keys"`
 	Threshold    int           `yaml:"threshold"` // how many of Keys must have signed; all where it is not set
 	Keyless      *Keyless      `yaml:"keyless"`
-	Log          string        `yaml:"log"`          // "required": only signatures in a transparency log count
+	Log          string        `yaml:"log"`          // "required": only signatures in a transparency log count; "none": others count too
+	SCT          string        `yaml:"sct"`          // "none": certificates need no SCT where the trusted root has no CT log
+	Identity     string        `yaml:"identity"`     // IdentityExact, IdentityRepository or IdentityAny
 	Attestations []Attestation `yaml:"attestations"` // that the same signers must have made
 
 	pattern pattern
@@ -36,8 +53,13 @@ type Rule struct {
 // Signers returns the signers, of whom Threshold must have signed.
 func (r *Rule) Signers() []signer.Signer { return r.signers }
 
-// RequiresLog reports whether only signatures in a transparency log count.
-func (r *Rule) RequiresLog() bool { return r.Log == logRequired }
+// RequiresLog reports whether only signatures in a transparency log count. Those with a
+// certificate need an entry unless the rule says otherwise: only a log lets the owner of an
+// identity notice its misuse.
+func (r *Rule) RequiresLog() bool { return r.Log == logRequired || r.Keyless != nil && r.Log != none }
+
+// AllowsNoSCT reports whether certificates need no SCT where the trusted root has no CT log.
+func (r *Rule) AllowsNoSCT() bool { return r.SCT == none }
 
 func (r *Rule) prepare(dir folder) []strict.Problem {
 	var problems []strict.Problem
@@ -45,13 +67,29 @@ func (r *Rule) prepare(dir folder) []strict.Problem {
 	if r.pattern, err = newPattern(r.Match); err != nil {
 		problems = append(problems, r.Problem("match", "%v", err))
 	}
-	if r.Log != "" && r.Log != logRequired {
-		problems = append(problems, r.Problem("log", "%q must be %s, or omitted", r.Log, logRequired))
-	}
+	problems = append(problems, r.checkChoices()...)
 	for i := range r.Attestations {
 		problems = append(problems, r.Attestations[i].prepare(dir)...)
 	}
 	return append(problems, r.prepareSigners(dir)...)
+}
+
+// checkChoices checks the fields with a fixed set of values.
+func (r *Rule) checkChoices() []strict.Problem {
+	var problems []strict.Problem
+	if r.Log != "" && r.Log != logRequired && r.Log != none {
+		problems = append(problems, r.Problem("log", "%q must be %s or %s, or omitted", r.Log, logRequired, none))
+	}
+	switch {
+	case r.SCT != "" && r.SCT != none:
+		problems = append(problems, r.Problem("sct", "%q must be %s, or omitted", r.SCT, none))
+	case r.SCT != "" && !r.Has("keyless"):
+		problems = append(problems, r.Problem("sct", "needs keyless; a key has no certificate"))
+	}
+	if choices := []string{IdentityExact, IdentityRepository, IdentityAny}; r.Identity != "" && !slices.Contains(choices, r.Identity) {
+		problems = append(problems, r.Problem("identity", "%q must be one of %s, or omitted", r.Identity, strings.Join(choices, ", ")))
+	}
+	return problems
 }
 
 func (r *Rule) prepareSigners(dir folder) []strict.Problem {
@@ -116,6 +154,9 @@ func loadKey(dir folder, reference string) (*signer.Key, error) {
 	case (scheme == "http" || scheme == "https") && isURL:
 		return nil, fmt.Errorf("%s: keys are not fetched, for their server could replace them; keep the key beside the policy", reference)
 	case isURL || strings.HasPrefix(reference, "pkcs11:"):
+		if err := checkKeyService(reference); err != nil {
+			return nil, err
+		}
 		return signer.NewServiceKey(reference), nil
 	}
 	pem, err := dir.read(reference, maxKeyBytes)
@@ -123,4 +164,23 @@ func loadKey(dir folder, reference string) (*signer.Key, error) {
 		return nil, err
 	}
 	return signer.NewKey(reference, pem)
+}
+
+// checkKeyService rejects a reference that decides to whom a request goes, or what code
+// runs. The request has the runner's token, and the policy may be a stranger's: both come
+// from the environment.
+func checkKeyService(reference string) error {
+	scheme, rest, _ := strings.Cut(reference, "://")
+	if strings.HasPrefix(reference, "pkcs11:") && strings.Contains(reference, "module-") {
+		return fmt.Errorf("%s: a policy does not name modules; set $COSIGN_PKCS11_MODULE_PATH", reference)
+	}
+	if scheme != "awskms" && scheme != "azurekms" {
+		return nil // the others have no host: what follows is the name of the key
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	if host == "" || slices.Contains(strings.Split(os.Getenv(keyHostsVariable), ","), host) {
+		return nil
+	}
+	return fmt.Errorf("%s: a policy does not name endpoints, which get the credentials of this machine; "+
+		"allow it in the environment, %s=%s, or keep the public key beside the policy", reference, keyHostsVariable, host)
 }

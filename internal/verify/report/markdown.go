@@ -41,7 +41,7 @@ func (c Component) explanation() string {
 	}
 	var lines []string
 	for _, s := range c.Signatures {
-		lines = append(lines, markup.Escape(describe(s)))
+		lines = append(lines, markup.Escape(describeAll(s)))
 	}
 	for _, reason := range c.Malformed {
 		lines = append(lines, "does not count: "+markup.Escape(reason))

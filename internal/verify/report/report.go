@@ -114,5 +114,25 @@ func describe(s signer.Signature) string {
 	return text
 }
 
+// describeAll returns everything that describe does, and what the signature contains about
+// the run that made it and the image.
+func describeAll(s signer.Signature) string {
+	text := describe(s)
+	for _, fact := range []struct{ name, value string }{
+		{name: "repository", value: s.Repository},
+		{name: "ref", value: s.Ref},
+		{name: "event", value: s.Event},
+		{name: "runner", value: s.Runner},
+	} {
+		if fact.value != "" {
+			text += ", " + fact.name + " " + fact.value
+		}
+	}
+	if s.Image == "" {
+		text += ", names no image"
+	}
+	return text
+}
+
 // short returns the first characters of a digest in hex.
 func short(hex string) string { return hex[:min(12, len(hex))] }

@@ -148,6 +148,11 @@ func (k *Key) Verify(ctx context.Context, a discovery.Attachment, image v1.Hash,
 	if err != nil {
 		return Signature{}, Reject(err)
 	}
+	if opts.RequireLog {
+		if err := checkLogValidity(a, material, provedTime(result)); err != nil {
+			return Signature{}, Reject(err)
+		}
+	}
 	return Signature{Signer: k.Identity(), Time: provedTime(result)}, nil
 }
 

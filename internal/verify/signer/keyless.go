@@ -21,16 +21,19 @@ import (
 type Keyless struct {
 	name     string
 	identity verify.CertificateIdentity
+	workflow WorkflowRule
 }
 
 // NewKeyless returns the signer whose certificate has the issuer and the subject. Each is
 // an exact value, or else a regular expression.
-func NewKeyless(issuer, issuerRegExp, subject, subjectRegExp string) (*Keyless, error) {
+func NewKeyless(issuer, issuerRegExp, subject, subjectRegExp string, workflow WorkflowRule) (*Keyless, error) {
 	identity, err := verify.NewShortCertificateIdentity(issuer, issuerRegExp, subject, subjectRegExp)
 	if err != nil {
 		return nil, err
 	}
-	return &Keyless{name: fmt.Sprintf("%s (by %s)", subject+subjectRegExp, issuer+issuerRegExp), identity: identity}, nil
+	return &Keyless{
+		name: fmt.Sprintf("%s (by %s)", subject+subjectRegExp, issuer+issuerRegExp), identity: identity, workflow: workflow,
+	}, nil
 }
 
 // Name implements Signer.
@@ -50,8 +53,12 @@ func (k *Keyless) Verify(ctx context.Context, a discovery.Attachment, image v1.H
 	if entries, _ := a.Bundle.TlogEntries(); opts.RequireLog || len(entries) > 0 && len(trusted.RekorLogs()) > 0 {
 		settings = append(settings, verify.WithTransparencyLog(1))
 	}
-	if len(trusted.CTLogs()) > 0 {
+	switch {
+	case len(trusted.CTLogs()) > 0:
 		settings = append(settings, verify.WithSignedCertificateTimestamps(1))
+	case !opts.AllowNoSCT:
+		return Signature{}, Reject(errors.New("trusted root has no CT log, so that no SCT can be verified; " +
+			"use a root with one, or add sct: none to the rule"))
 	}
 	verifier, err := verify.NewVerifier(withTimestampedData(trusted, a), settings...)
 	if err != nil {
@@ -61,7 +68,14 @@ func (k *Keyless) Verify(ctx context.Context, a discovery.Attachment, image v1.H
 	if err != nil {
 		return Signature{}, Reject(explainValidity(err, verifier, a))
 	}
-	return describe(a, result)
+	if err := checkLogValidity(a, trusted, provedTime(result)); err != nil {
+		return Signature{}, Reject(err)
+	}
+	signature, err := describe(a, result)
+	if err != nil {
+		return signature, err
+	}
+	return signature, k.workflow.check(signature)
 }
 
 // checkTimeProof rejects an attachment without a certificate, or without a proof of the
@@ -123,7 +137,12 @@ func describe(a discovery.Attachment, result *verify.VerificationResult) (Signat
 	}
 	sum := sha256.Sum256(content.Certificate().Raw)
 	certificate := result.Signature.Certificate
+	workflow, err := workflowOf(content.Certificate())
+	if err != nil {
+		return Signature{}, Reject(err)
+	}
 	return Signature{
+		Workflow:    workflow,
 		Signer:      markup.Line(fmt.Sprintf("%s (by %s)", certificate.SubjectAlternativeName, certificate.Issuer)),
 		Certificate: hex.EncodeToString(sum[:]),
 		Time:        provedTime(result),

@@ -33,6 +33,7 @@ type Signer interface {
 
 // Options are what a rule requires besides the signature, and what a Signer may use.
 type Options struct {
+	AllowNoSCT  bool                                                // where the trusted root has no CT log
 	RequireLog  bool                                                // an entry in a transparency log
 	Offline     bool                                                // no key service may be called
 	TrustedRoot func(context.Context) (root.TrustedMaterial, error) // authorities and logs
@@ -43,7 +44,9 @@ type Signature struct {
 	Signer      string    `json:"signer"`                // key sha256:… of the public key's DER form, or SUBJECT (by ISSUER)
 	Certificate string    `json:"certificate,omitempty"` // SHA-256 of the certificate in hex, "" for a key
 	Time        time.Time `json:"time,omitzero"`         // in UTC, proved by a log or a timestamp authority; zero if none was required
-	Digest      string    `json:"digest,omitempty"`      // of the index or the image for the platform that the signature covers
+	Image       string    `json:"image,omitempty"`       // name that the signature carries, "" if none
+	Workflow
+	Digest string `json:"digest,omitempty"` // of the index or the image for the platform that the signature covers
 }
 
 // Before reports whether s is the older of two signatures, or the only one whose time is
