@@ -82,7 +82,8 @@ func TestKeylessLogRequired(t *testing.T) {
 		repository, digest := p.push(t, referrersTag)
 		must(t, m.sign(digest, p.token(t, sigstore.Release)))
 		checkVerdict(t, repository, p.policy(t, ", log: required"), m.want)
-		byDefault := "{match: '**', keyless: {issuer: '" + p.trusted.Issuers.Actions + "', subject: '" + sigstore.Release.Subject() + "'}, sct: none}"
+		byDefault := "{match: '**', keyless: {issuer: '" + p.trusted.Issuers.Actions +
+			"', subject: '" + sigstore.Release.Subject() + "'}, sct: none}"
 		text := "trustedRoot: " + p.trusted.TrustedRoot() + "\nrules: [" + byDefault + "]"
 		checkVerdict(t, repository, parsePolicy(t, t.TempDir(), text), m.want)
 		checkVerdict(t, repository, p.policy(t, ""), "")

@@ -77,7 +77,8 @@ var unescapedDot = regexp.MustCompile(`[A-Za-z0-9-]\.[A-Za-z]`)
 
 // warn warns of identities that match more than they seem to.
 func (k *Keyless) warn() {
-	if subject := k.Subject + k.SubjectRegExp; strings.Contains(strings.ReplaceAll(subject, `\`, ""), "/.github/workflows/") && k.Repository == "" {
+	subject := strings.ReplaceAll(k.Subject+k.SubjectRegExp, `\`, "")
+	if k.Repository == "" && strings.Contains(subject, "/.github/workflows/") {
 		k.warnings = append(k.warnings, k.Problem("subject",
 			"names a workflow, which other repositories may call; add repository: OWNER/NAME"))
 	}

@@ -129,7 +129,8 @@ func TestMarkdownEscapesForeignText(t *testing.T) {
 		}
 	}
 	const row = "| ✅ signed | release&#64;acme&#46;example &#40;by https&#58;&#47;&#47;issuer&#46;example&#41; " +
-		"at 2026&#45;01&#45;02 03&#58;04&#58;05Z, certificate cccccccccccc, names no image<br>key dddddddddddd, names no image | rule 1 &#40;&#42;&#42;&#41; |"
+		"at 2026&#45;01&#45;02 03&#58;04&#58;05Z, certificate cccccccccccc, names no image<br>" +
+		"key dddddddddddd, names no image | rule 1 &#40;&#42;&#42;&#41; |"
 	if !strings.Contains(text, row) {
 		t.Errorf("no %q in\n%s", row, text)
 	}
