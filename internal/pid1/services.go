@@ -2,7 +2,6 @@ package pid1
 
 import (
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
@@ -70,8 +69,9 @@ func (m *machine) resolveServices() []supervise.Service {
 	})
 	var services []supervise.Service
 	for _, s := range resolved {
-		s.Env = slices.Concat(m.config.Env, s.Env)
-		services = append(services, supervise.FromConfig(s, filepath.Join(bundle.Services, s.Name)))
+		service := supervise.FromConfig(s, filepath.Join(bundle.Services, s.Name))
+		service.Common = m.config.Env
+		services = append(services, service)
 	}
 	return services
 }

@@ -60,7 +60,8 @@ type Service struct {
 	StartLimit   StartLimit
 	OnFailure    Action
 	Stop         Stop
-	Env          []string // NAME=VALUE, over Config.Env
+	EnvFile      string   // path in the machine of a file of NAME=VALUE lines, over Config.Env
+	Env          []string // NAME=VALUE, over EnvFile
 }
 
 // Ready is the readiness check of a service. At most one field is set; without one the

@@ -93,6 +93,7 @@ func TestServiceKeys(t *testing.T) {
 		"restart: always":            func(s *Service) { s.Restart = "always" },
 		"backoff: {max: 1h}":         func(s *Service) { s.Backoff.Max = time.Hour },
 		"startLimit: {burst: 1}":     func(s *Service) { s.StartLimit.Burst = 1 },
+		"envFile: /etc/web.env":      func(s *Service) { s.EnvFile = "/etc/web.env" },
 		"startLimit: off":            func(s *Service) { s.StartLimit.Off = true },
 		"onUnready: restart":         func(s *Service) { s.OnUnready = "restart" },
 		"ready: {notify: sd}\n    watchdog: 30s": func(s *Service) {

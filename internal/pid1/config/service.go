@@ -51,6 +51,7 @@ func (d *decoder) serviceFields(s *Service) []field {
 		{"stop", d.inside([]field{
 			{"signal", d.signal(&s.Stop.Signal)}, {"who", d.choice(&s.Stop.Who, "all", "main")}, {"timeout", d.duration(&s.Stop.Timeout)},
 		})},
+		{"envFile", d.path(&s.EnvFile)},
 		{"env", d.env(&s.Env)},
 	}
 }

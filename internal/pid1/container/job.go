@@ -2,12 +2,16 @@ package container
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/org/linuxkit-action/internal/pid1/bundle"
+	"github.com/org/linuxkit-action/internal/pid1/file"
 	"github.com/org/linuxkit-action/internal/pid1/logs"
 )
 
@@ -26,7 +30,9 @@ type Job struct {
 	Files   []*os.File    // descriptors of the next run, from 3 on
 
 	RunDir  string   // changed bundles are written to RUNDIR/bundles/ID
-	Environ []string // NAME=VALUE, overrides the environment in config.json
+	Common  []string // NAME=VALUE, overrides the environment in config.json
+	EnvFile string   // path of a file of NAME=VALUE lines, overrides Common; read before each run
+	Environ []string // NAME=VALUE, overrides EnvFile
 	Notify  string   // path of the socket for NOTIFY_SOCKET, or ""
 
 	bundle   *bundle.Bundle
@@ -98,14 +104,19 @@ func (j *Job) open() error {
 // configure returns the directory of the bundle for the next run, with the environment and socket
 // of the job set.
 func (j *Job) configure() (string, error) {
-	if len(j.Environ) == 0 && j.Notify == "" {
+	fromFile, err := j.readEnvFile()
+	if err != nil {
+		return "", err
+	}
+	variables := slices.Concat(j.Common, fromFile, j.Environ)
+	if len(variables) == 0 && j.Notify == "" {
 		return j.Dir, nil
 	}
 	c, err := bundle.ReadConfig(j.Dir)
 	if err != nil {
 		return "", err
 	}
-	for _, variable := range j.Environ {
+	for _, variable := range variables {
 		c.SetEnv(variable)
 	}
 	if j.Notify != "" {
@@ -114,6 +125,34 @@ func (j *Job) configure() (string, error) {
 	dir := filepath.Join(j.RunDir, "bundles", j.ID)
 	return dir, c.Write(dir)
 }
+
+// maxEnvFile is the maximal size of EnvFile in bytes.
+const maxEnvFile = 64 << 10
+
+// readEnvFile returns the variables of EnvFile. Empty lines and those that begin with # are skipped.
+func (j *Job) readEnvFile() ([]string, error) {
+	if j.EnvFile == "" {
+		return nil, nil
+	}
+	text, err := file.Text(j.EnvFile, maxEnvFile)
+	if err != nil {
+		return nil, err
+	}
+	var variables []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if strings.IndexByte(line, '=') < 1 || strings.IndexByte(line, 0) >= 0 {
+			return nil, &os.PathError{Op: "read environment from", Path: j.EnvFile, Err: errEnvLine}
+		}
+		variables = append(variables, line)
+	}
+	return variables, nil
+}
+
+var errEnvLine = errors.New("a line is not NAME=VALUE")
 
 // Release unmounts what the bundle has mounted in its directory, and closes the logs.
 func (j *Job) Release() error {

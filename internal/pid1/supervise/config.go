@@ -33,7 +33,8 @@ func FromConfig(c config.Service, dir string) Service {
 		Stop: container.Stop{
 			Signal: signalOf(c.Stop.Signal), MainOnly: c.Stop.Who == "main", Timeout: c.Stop.Timeout,
 		},
-		Env: c.Env,
+		EnvFile: c.EnvFile,
+		Env:     c.Env,
 	}
 }
 

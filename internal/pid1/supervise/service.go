@@ -68,6 +68,8 @@ type Service struct {
 	Watchdog       time.Duration // within which it must send WATCHDOG=1 (sd_notify(3)), or 0
 	MinUptime      time.Duration // how long the process must run to be ready, if Ready is empty
 	Stop           container.Stop
+	Common         []string // NAME=VALUE, overrides the environment in config.json
+	EnvFile        string   // path of a file of NAME=VALUE lines, overrides Common
 	Env            []string // NAME=VALUE, overrides the environment in config.json
 }
 

@@ -74,7 +74,7 @@ func (o Options) job(s Service) *container.Job {
 		s.Env = append(slices.Clone(s.Env), "WATCHDOG_USEC="+strconv.FormatInt(s.Watchdog.Microseconds(), 10))
 	}
 	return &container.Job{
-		ID: s.Name, Dir: s.Dir, Env: o.Environ, Null: o.Null, RunDir: o.RunDir, Environ: s.Env,
+		ID: s.Name, Dir: s.Dir, Env: o.Environ, Null: o.Null, RunDir: o.RunDir, Common: s.Common, EnvFile: s.EnvFile, Environ: s.Env,
 		Log:    filepath.Join(o.LogDir, s.Name+".log"),
 		OutLog: filepath.Join(o.LogDir, s.Name+".out.log"),
 		Warn:   func(msg string) { o.Console.Log(console.Error, "service "+s.Name+": "+msg) },
