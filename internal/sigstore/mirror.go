@@ -67,5 +67,9 @@ func readCached(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxCachedBytes))
+	content, err := io.ReadAll(io.LimitReader(f, maxCachedBytes+1))
+	if len(content) > maxCachedBytes {
+		return nil, fmt.Errorf("%s: file is too large; the limit is %d bytes", path, maxCachedBytes)
+	}
+	return content, err
 }
