@@ -28,6 +28,7 @@ var fileAccess = map[string]string{
 	"internal/sigstore":           "the TUF cache of Sigstore in the user's cache folder",
 	"internal/pid1":               "runs in the guest, where there is no repository",
 	"internal/boottest/machine":   "a private temporary folder with random name, for the disks and sockets of QEMU",
+	"internal/verify/constraint":  "the memory of its own child process, in /proc/PID",
 	"internal/build/payload/pack": "a tool of the build of this program, which reads what the compiler wrote",
 }
 
