@@ -17,7 +17,8 @@ func TestSizesOfTmpfs(t *testing.T) {
 func TestRejectsSizesAboveTheMemory(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"tmpfs: {var: 50%}":  "line 1: tmpfs adds up to 100% of the memory, more than 95%; make a share smaller, such as var, which has 50%",
+		"tmpfs: {var: 50%}": "line 1: tmpfs adds up to 100% of the memory, more than 95%; " +
+			"make a share smaller, such as var, which has 50%",
 		"tmpfs: {var: 101%}": `line 1: tmpfs.var must be a share of the memory or a size, such as 25% or 64m, not "101%"`,
 		"tmpfs: {var: 64}":   `line 1: tmpfs.var must be a share of the memory or a size, such as 25% or 64m, not "64"`,
 		"tmpfs: {var: -1m}":  `line 1: tmpfs.var must be a share of the memory or a size, such as 25% or 64m, not "-1m"`,
