@@ -116,6 +116,7 @@ type firstRule struct {
 	Match   string        `yaml:"match"`
 	Key     string        `yaml:"key,omitempty"`
 	Keyless *firstKeyless `yaml:"keyless,omitempty"`
+	SCT     string        `yaml:"sct,omitempty"`
 }
 
 type firstKeyless struct {
@@ -135,6 +136,7 @@ func (p *pipeline) findSigners(ctx context.Context, set *component.Set, file str
 	}
 	anyIdentity := &firstKeyless{IssuerRegExp: "^.+$", SubjectRegExp: "^.+$"}
 	candidates = append(candidates, firstRule{Keyless: anyIdentity})
+	candidates = append(candidates, firstRule{Keyless: anyIdentity, SCT: "none"}) // for a trusted root without a CT log
 	rules := map[string]firstRule{}
 	for _, candidate := range candidates {
 		candidate.Match = "**"
@@ -209,7 +211,8 @@ func ruleOf(candidate firstRule, c report.Component) (firstRule, bool) {
 	if !closed || at < 0 {
 		return firstRule{}, false
 	}
-	return firstRule{Keyless: &firstKeyless{Issuer: text[at+len(" (by "):], Subject: text[:at]}}, true
+	identity := &firstKeyless{Issuer: text[at+len(" (by "):], Subject: text[:at]}
+	return firstRule{Keyless: identity, SCT: candidate.SCT}, true
 }
 
 // text returns the content of the file.

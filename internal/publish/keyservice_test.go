@@ -143,7 +143,7 @@ func vaultFailures(t *testing.T, v *vault.Vault, forward http.Handler) map[strin
 		},
 		"workflow command in the response": {
 			handler: respond(400, `{"errors":["\u001b[2J\n::set-output`+strings.Repeat("x", 5000)+`"]}`),
-			wants:   []string{"400:  [2J ::set-output", "…" + keyRemedy},
+			wants:   []string{`400: \x1b[2J ::set-output`, "…" + keyRemedy},
 		},
 		"response without signature": {
 			handler: respond(200, `{"data":{}}`), wants: []string{"transit: response corrupted", keyRemedy},

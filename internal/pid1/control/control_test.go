@@ -156,6 +156,7 @@ func TestHostileClients(t *testing.T) {
 	})
 	t.Run("disconnects at once", func(t *testing.T) {
 		t.Parallel()
+		path := startServer(t) // so many clients take the place of the idle ones above
 		for range 100 {
 			_ = hostile(t, path, "status web\n").Close()
 		}

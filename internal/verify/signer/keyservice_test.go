@@ -84,7 +84,7 @@ var vaultResponses = map[string]struct {
 	},
 	"workflow command": {
 		status: 400, body: `{"errors":["\u001b[2J\n::set-output` + strings.Repeat("x", 5000) + `"]}`, kind: ErrKey,
-		wants: []string{"400:  [2J ::set-output", "…; " + policyRemedy},
+		wants: []string{`400: \x1b[2J ::set-output`, "…; " + policyRemedy},
 	},
 }
 
