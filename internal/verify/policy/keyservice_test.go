@@ -18,7 +18,7 @@ func TestRejectsEndpointsOfKeyServices(t *testing.T) {
 		"awskms://evil.example/alias/release":           "does not name endpoints",
 		"awskms://kms.acme.example/alias/release":       "does not name endpoints",
 		"azurekms://evil.vault.azure.net/release":       "does not name endpoints",
-		"pkcs11:token=x?module-path=/work/evil.so":      "does not name modules",
+		"pkcs11:token=x?module-path=/srv/evil.so":       "does not name modules",
 		"https://evil.example/cosign.pub":               "keys are not fetched",
 		"awskms://evil.example,vault.acme.example/x":    "does not name endpoints",
 		"awskms://user@evil.example/alias/vault.acme.x": "does not name endpoints",
