@@ -123,15 +123,19 @@ func verifyInputs(job *gha.Job, o *options, mode string) error {
 		o.verify = cmp.Or(o.verify, verify.Enforce)
 		o.requirePolicy = o.verify == verify.Enforce
 	}
-	for name, value := range map[string]*bool{"allow-unverified": &o.allowUnverified, "allow-outside": &o.allowOutside} {
-		switch text := job.Input(name, "false"); text {
-		case "true":
-			*value = true
-		case "false":
-		default:
-			return fmt.Errorf("%w: input %s %q: unknown; use true or false", errUsage, name, text)
-		}
+	return cmp.Or(
+		boolInput(job, "allow-unverified", &o.allowUnverified),
+		boolInput(job, "allow-outside", &o.allowOutside),
+	)
+}
+
+// boolInput reads an input that is true or false; empty is false.
+func boolInput(job *gha.Job, name string, value *bool) error {
+	text := job.Input(name, "false")
+	if text != "true" && text != "false" {
+		return fmt.Errorf("%w: input %s %q: unknown; use true or false", errUsage, name, text)
 	}
+	*value = text == "true"
 	return nil
 }
 
